@@ -1,0 +1,232 @@
+"""Typed settings from the environment, read once; fails loudly and refuses weak production settings."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from core import ids, vault
+from core.vault import MasterKey, Secret
+
+ENVIRONMENTS = ("sandbox", "test", "production")
+OURS = frozenset({"PAYDESK_ENV", "PAYDESK_INSTANCE", "PAYDESK_CRASHPOINT"})
+
+
+class BadSettings(SystemExit):
+    """The environment cannot be used; the message says what to change."""
+
+
+@dataclass(frozen=True)
+class StripeSettings:
+    """The card rail; `secret_key` empty means the rail is not configured."""
+
+    secret_key: Secret
+    publishable_key: str
+    webhook_secret: Secret
+    api_base: str
+    js_url: str
+    timeout_seconds: int
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether calls to Stripe can be made at all."""
+        return bool(self.secret_key)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything the environment decides. Lists are tuples, secrets are wrapped."""
+
+    env: str
+    host: str
+    port: int
+    instance: Path
+    database_url: str
+    migration_database_url: str
+    secret_key: Secret
+    master_keys: tuple[MasterKey, ...]
+    jwt_keys: tuple[MasterKey, ...]
+    public_url: str
+    cors_origins: tuple[str, ...]
+    trusted_hosts: tuple[str, ...]
+    rate_limits: bool
+    sse_per_principal: int
+    sse_per_address: int
+    sse_total: int
+    metrics_token: Secret
+    business_zone: str
+    stripe: StripeSettings
+    crashpoint: str
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Stand-ins and demo people are there."""
+        return self.env == "sandbox"
+
+    @property
+    def is_production(self) -> bool:
+        """Real money."""
+        return self.env == "production"
+
+    @property
+    def is_https(self) -> bool:
+        """Whether browsers reach us over TLS, so that cookies may be `Secure`."""
+        return self.public_url.startswith("https://")
+
+
+def _value(environ: Mapping[str, str], name: str, default: str = "") -> str:
+    path = environ.get(f"{name}_FILE")
+    if path and environ.get(name):
+        raise BadSettings(f"Both {name} and {name}_FILE are set. Keep one.")
+    if path:
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise BadSettings(f"{name}_FILE: {path} cannot be read ({error.strerror}).") from error
+    return environ.get(name, default)
+
+
+def _number(environ: Mapping[str, str], name: str, default: int) -> int:
+    text = _value(environ, name, str(default))
+    if not text.isdigit():
+        raise BadSettings(f"{name} must be a whole number, not {text!r}.")
+    return int(text)
+
+
+def _list(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in _value(environ, name).split(",") if part.strip())
+
+
+def _generated(instance: Path, name: str, fresh: str) -> str:
+    """Read a value kept in the instance folder, or make it exactly once, whoever comes first."""
+    instance.mkdir(parents=True, exist_ok=True)
+    path = instance / name
+    with open(instance / ".lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as out:
+                out.write(fresh)
+    return path.read_text(encoding="utf-8").strip()
+
+
+def _keys(
+    environ: Mapping[str, str], name: str, *, instance: Path, production: bool
+) -> tuple[MasterKey, ...]:
+    text = _value(environ, name)
+    if not text and production:
+        raise BadSettings(f"{name} is required in production: kid:base64 of 32 random bytes.")
+    if not text:
+        text = _generated(instance, name.lower(), vault.generate_master_key("k1"))
+    try:
+        return vault.parse_master_keys(text)
+    except ValueError as error:
+        raise BadSettings(f"{name}: {error}.") from error
+
+
+def _secret_key(environ: Mapping[str, str], instance: Path, production: bool) -> Secret:
+    text = _value(environ, "SECRET_KEY")
+    if production and (len(text) < 32 or text.lower().startswith(("dev", "change", "secret"))):
+        raise BadSettings("SECRET_KEY must be at least 32 random characters in production.")
+    return Secret(text or _generated(instance, "secret_key", ids.token(48)))
+
+
+def _database(environ: Mapping[str, str], instance: Path) -> str:
+    url = _value(environ, "DATABASE_URL")
+    if not url:
+        instance.mkdir(parents=True, exist_ok=True)
+        return f"sqlite:///{instance.resolve() / 'paydesk.db'}"
+    if url.startswith(("postgresql://", "postgres://")):
+        url = "postgresql+psycopg://" + url.split("://", 1)[1]
+    if not url.startswith(("postgresql+psycopg://", "sqlite:///")):
+        raise BadSettings("DATABASE_URL must begin with postgresql+psycopg:// or sqlite:///.")
+    return url
+
+
+def _sse(environ: Mapping[str, str]) -> tuple[int, int, int]:
+    text = _value(environ, "SSE_LIMITS", "5,20,2500")
+    if text == "off":
+        return (1_000_000, 1_000_000, 1_000_000)
+    parts = text.split(",")
+    if len(parts) != 3 or not all(part.strip().isdigit() for part in parts):
+        raise BadSettings("SSE_LIMITS must be `off` or per-principal,per-address,total: 5,20,2500.")
+    return (int(parts[0]), int(parts[1]), int(parts[2]))
+
+
+def _stripe(environ: Mapping[str, str], production: bool) -> StripeSettings:
+    key = _value(environ, "STRIPE_SECRET_KEY")
+    base = _value(environ, "STRIPE_API_BASE", "https://api.stripe.com").rstrip("/")
+    if key and not key.startswith(("sk_", "rk_")):
+        raise BadSettings("STRIPE_SECRET_KEY must begin with sk_ or rk_.")
+    if production and key and urlsplit(base).scheme != "https":
+        raise BadSettings("STRIPE_API_BASE must be https in production.")
+    live_js = "https://js.stripe.com/v3/"
+    js = _value(environ, "STRIPE_JS_URL") or (
+        live_js if base == "https://api.stripe.com" else f"{base}/v3/"
+    )
+    return StripeSettings(
+        secret_key=Secret(key),
+        publishable_key=_value(environ, "STRIPE_PUBLISHABLE_KEY"),
+        webhook_secret=Secret(_value(environ, "STRIPE_WEBHOOK_SECRET")),
+        api_base=base,
+        js_url=js,
+        timeout_seconds=_number(environ, "STRIPE_TIMEOUT_SECONDS", 8),
+    )
+
+
+def _environment(environ: Mapping[str, str]) -> str:
+    env = _value(environ, "PAYDESK_ENV", "sandbox")
+    if env not in ENVIRONMENTS:
+        raise BadSettings(f"PAYDESK_ENV must be one of {', '.join(ENVIRONMENTS)}, not {env!r}.")
+    for name in environ:
+        if name.startswith("PAYDESK_") and name.removesuffix("_FILE") not in OURS:
+            raise BadSettings(f"{name} is not a setting of Paydesk. Known: {', '.join(sorted(OURS))}.")
+    if env == "production" and environ.get("FLASK_DEBUG", "0") not in ("", "0"):
+        raise BadSettings("FLASK_DEBUG must be off in production.")
+    if env == "production" and environ.get("PAYDESK_CRASHPOINT"):
+        raise BadSettings("PAYDESK_CRASHPOINT is for tests only.")
+    return env
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings, each from NAME or NAME_FILE.
+
+    Raises: BadSettings for unknown `PAYDESK_` names, malformed values, weak production settings.
+    Source: the operator's contract (docs/operating.md)
+    """
+    env_map = os.environ if environ is None else environ
+    env = _environment(env_map)
+    production = env == "production"
+    instance = Path(_value(env_map, "PAYDESK_INSTANCE", "instance"))
+    port = _number(env_map, "PORT", 8000)
+    database_url = _database(env_map, instance)
+    public_url = _value(env_map, "PUBLIC_URL", f"http://localhost:{port}").rstrip("/")
+    if production and not public_url.startswith("https://"):
+        raise BadSettings("PUBLIC_URL must be set and https in production.")
+    per_principal, per_address, total = _sse(env_map)
+    return Settings(
+        env=env,
+        host=_value(env_map, "HOST", "127.0.0.1"),
+        port=port,
+        instance=instance,
+        database_url=database_url,
+        migration_database_url=_value(env_map, "MIGRATION_DATABASE_URL") or database_url,
+        secret_key=_secret_key(env_map, instance, production),
+        master_keys=_keys(env_map, "MASTER_KEYS", instance=instance, production=production),
+        jwt_keys=_keys(env_map, "JWT_KEYS", instance=instance, production=production),
+        public_url=public_url,
+        cors_origins=_list(env_map, "CORS_ORIGINS"),
+        trusted_hosts=_list(env_map, "TRUSTED_HOSTS"),
+        rate_limits=_value(env_map, "RATE_LIMITS", "on") != "off",
+        sse_per_principal=per_principal,
+        sse_per_address=per_address,
+        sse_total=total,
+        metrics_token=Secret(_value(env_map, "METRICS_TOKEN")),
+        business_zone=_value(env_map, "TZ_BUSINESS", "UTC"),
+        stripe=_stripe(env_map, production),
+        crashpoint=_value(env_map, "PAYDESK_CRASHPOINT"),
+    )

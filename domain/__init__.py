@@ -1,0 +1,1 @@
+"""The rules: functions that take a session first. No Flask, no vendor SDK, no HTML."""

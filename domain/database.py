@@ -1,0 +1,229 @@
+"""The engine of this process and the two ways to use it: `transaction()` and `reading()`.
+
+Whoever opens a transaction commits it; on SQLite writers take turns by a file lock, which wakes the
+next one at once where SQLite's own busy loop would sleep.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from core.errors import Unavailable
+
+BUSY_SECONDS = 15
+SQLITE_PRAGMAS = {
+    "journal_mode": "wal",
+    "synchronous": "2",
+    "foreign_keys": "1",
+    "recursive_triggers": "1",
+}
+
+
+@dataclass
+class _Bound:
+    engine: Engine | None = None
+    turn: Turn | None = None
+    after_commit: list[Callable[[frozenset[str]], None]] = field(default_factory=list)
+
+
+class Turn:
+    """A fair write lock across the threads and processes that share one SQLite file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._threads = threading.Lock()
+        self._descriptor: int | None = None
+        self._pid = 0
+
+    def take(self) -> None:
+        """Wait for this process's and this thread's turn to write."""
+        self._threads.acquire()
+        try:
+            if self._descriptor is None or self._pid != os.getpid():
+                self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                self._pid = os.getpid()
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        except BaseException:
+            self._threads.release()
+            raise
+
+    def give(self) -> None:
+        """Let the next writer begin."""
+        if self._descriptor is not None:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        self._threads.release()
+
+
+_bound = _Bound()
+_this = threading.local()
+
+
+def is_open() -> bool:
+    """Tell whether this thread has a writing transaction open; no socket may be opened then."""
+    return bool(getattr(_this, "open", False))
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    if is_open():
+        raise RuntimeError("this thread already has a transaction open")
+    _this.open = True
+    try:
+        yield
+    finally:
+        _this.open = False
+
+
+def _on_connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # type: ignore[attr-defined]  # we say BEGIN ourselves
+    cursor = connection.cursor()
+    for name, value in SQLITE_PRAGMAS.items():
+        cursor.execute(f"pragma {name}={value}")
+    cursor.execute(f"pragma busy_timeout={BUSY_SECONDS * 1000}")
+    cursor.close()
+
+
+def _on_begin(connection: Connection) -> None:
+    writing = connection.get_execution_options().get("writing", False)
+    connection.exec_driver_sql("begin immediate" if writing else "begin")
+
+
+def bind(engine: Engine) -> None:
+    """Make `engine` the one this process works on; on SQLite, prepare its connections.
+
+    Reads: the driver's connect and begin events are ours on this engine only.
+    """
+    turn = None
+    if engine.dialect.name == "sqlite" and not event.contains(engine, "connect", _on_connect):
+        event.listen(engine, "connect", _on_connect)
+        event.listen(engine, "begin", _on_begin)
+    database = engine.url.database
+    if engine.dialect.name == "sqlite" and database and database != ":memory:":
+        turn = Turn(Path(f"{database}-turn"))
+    _bound.engine, _bound.turn = engine, turn
+
+
+def engine() -> Engine:
+    """Give the engine of this process.
+
+    Raises: RuntimeError before `bind`
+    """
+    if _bound.engine is None:
+        raise RuntimeError("no database is bound to this process")
+    return _bound.engine
+
+
+def is_sqlite() -> bool:
+    """Tell whether this process works on SQLite."""
+    return engine().dialect.name == "sqlite"
+
+
+def on_commit(listener: Callable[[frozenset[str]], None]) -> None:
+    """Call `listener` with the marks of each transaction of ours after it committed."""
+    _bound.after_commit.append(listener)
+
+
+def mark(session: Session, name: str) -> None:
+    """Note on the running transaction that something others wait for was written."""
+    session.info.setdefault("marks", set()).add(name)
+
+
+@contextmanager
+def writing_turn() -> Iterator[None]:
+    """Hold the write turn of a SQLite file; nothing to wait for elsewhere."""
+    turn = _bound.turn
+    if turn is None:
+        yield
+        return
+    turn.take()
+    try:
+        yield
+    finally:
+        turn.give()
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """Open one writing transaction and commit it, or roll all of it back.
+
+    Raises: whatever the block raises, after the rollback.
+    Transaction: opens its own.
+    """
+    with _alone(), writing_turn():
+        bound = engine().execution_options(writing=True) if is_sqlite() else engine()
+        with Session(bound, expire_on_commit=False, autoflush=False) as session:
+            session.connection()
+            yield session
+            session.commit()
+            marks = frozenset(session.info.get("marks", ()))
+    if marks:
+        tell_committed(marks)
+
+
+def tell_committed(marks: frozenset[str]) -> None:
+    """Tell the listeners of this process what was committed."""
+    for listener in _bound.after_commit:
+        listener(marks)
+
+
+@contextmanager
+def reading() -> Iterator[Session]:
+    """Open a session that only reads; whatever it did is rolled back.
+
+    Transaction: opens its own, read only.
+    """
+    with Session(engine(), expire_on_commit=False, autoflush=False) as session:
+        yield session
+        session.rollback()
+
+
+class _RolledBack(Exception):
+    """Carries nothing; ends a rehearsal."""
+
+
+@contextmanager
+def rehearsal() -> Iterator[Session]:
+    """Open a writing transaction that is always rolled back: what would happen, never what does."""
+    try:
+        with transaction() as session:
+            yield session
+            raise _RolledBack
+    except _RolledBack:
+        return
+
+
+def assert_pragmas() -> None:
+    """Refuse to work on a SQLite connection that lacks a safety setting.
+
+    Raises: RuntimeError
+    """
+    if not is_sqlite():
+        return
+    with engine().connect() as connection:
+        for name, value in SQLITE_PRAGMAS.items():
+            found = str(connection.scalar(text(f"pragma {name}")))
+            if found != value:
+                raise RuntimeError(f"SQLite runs with {name}={found}, it must be {value}")
+
+
+def assert_answers() -> None:
+    """Ask the database for a sign of life.
+
+    Raises: Unavailable
+    """
+    try:
+        with engine().connect() as connection:
+            connection.execute(text("select 1"))
+    except Exception as error:
+        raise Unavailable from error

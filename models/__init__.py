@@ -1,0 +1,38 @@
+"""Tables: columns, constraints, indexes. No rules, no queries, no network.
+
+Importing this package registers every table with `Base.metadata`.
+"""
+
+from __future__ import annotations
+
+from models import (
+    audit,
+    cases,
+    events,
+    idempotency,
+    inbound,
+    ledger,
+    operations,
+    orders,
+    payments,
+    people,
+    presence,
+    secrets,
+)
+from models.base import Base
+
+__all__ = [
+    "Base",
+    "audit",
+    "cases",
+    "events",
+    "idempotency",
+    "inbound",
+    "ledger",
+    "operations",
+    "orders",
+    "payments",
+    "people",
+    "presence",
+    "secrets",
+]

@@ -1,0 +1,167 @@
+"""What the database itself refuses: edits of append-only tables, unbalanced or reopened entries.
+
+One function creates the triggers after every migration (SQLite's batch migrations drop them without
+a word) and one names those that are missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, text
+
+APPEND_ONLY = (
+    "journal_entries",
+    "postings",
+    "journal_seals",
+    "audit_log",
+    "chain_links",
+    "state_changes",
+    "inbound_attempts",
+)
+_KEYS = {
+    "journal_entries": "id = new.id",
+    "postings": "entry_id = new.entry_id and line = new.line",
+    "journal_seals": "entry_id = new.entry_id",
+    "audit_log": "id = new.id",
+    "chain_links": "chain = new.chain and seq = new.seq",
+    "state_changes": "id = new.id",
+    "inbound_attempts": "id = new.id",
+}
+_UNBALANCED = """select 1 from (select asset, sum(amount_minor) as total from postings
+  where entry_id = new.entry_id group by asset) as sums where total <> 0"""
+_SHORT = "(select count(*) from postings where entry_id = new.entry_id)"
+
+
+def _sqlite() -> Iterator[tuple[str, str]]:
+    for table in APPEND_ONLY:
+        for act in ("update", "delete"):
+            name = f"guard_{table}_{act}"
+            yield (
+                name,
+                f"create trigger {name} before {act} on {table} begin"
+                f" select raise(abort, '{table} is append-only'); end",
+            )
+        # A plain BEFORE DELETE does not see the delete inside INSERT OR REPLACE.
+        name = f"guard_{table}_replace"
+        yield (
+            name,
+            f"create trigger {name} before insert on {table}"
+            f" when exists (select 1 from {table} where {_KEYS[table]}) begin"
+            f" select raise(abort, '{table} is append-only'); end",
+        )
+    yield (
+        "guard_journal_seals_balance",
+        "create trigger guard_journal_seals_balance before insert on journal_seals begin"
+        f" select raise(abort, 'the entry does not balance') where exists ({_UNBALANCED});"
+        f" select raise(abort, 'an entry needs two postings') where {_SHORT} < 2;"
+        f" select raise(abort, 'the seal miscounts') where {_SHORT} <> new.postings; end",
+    )
+    yield (
+        "guard_postings_sealed",
+        "create trigger guard_postings_sealed before insert on postings"
+        " when exists (select 1 from journal_seals where entry_id = new.entry_id)"
+        " or typeof(new.amount_minor) <> 'integer' begin"
+        " select raise(abort, 'the entry is sealed'); end",
+    )
+    yield (
+        "guard_event_log_update",
+        "create trigger guard_event_log_update before update on event_log"
+        " when old.seq is not null or new.seq is null or new.id <> old.id or new.body <> old.body"
+        " or new.type <> old.type begin select raise(abort, 'event_log is append-only'); end",
+    )
+    yield (
+        "guard_event_log_replace",
+        "create trigger guard_event_log_replace before insert on event_log"
+        " when exists (select 1 from event_log where id = new.id or seq = new.seq) begin"
+        " select raise(abort, 'event_log is append-only'); end",
+    )
+
+
+_REFUSE = """create or replace function paydesk_refuse() returns trigger language plpgsql as
+$$ begin raise exception '% is append-only', tg_table_name using errcode = 'restrict_violation'; end $$"""
+_SEAL = f"""create or replace function paydesk_seal() returns trigger language plpgsql as $$ begin
+  if exists ({_UNBALANCED}) then
+    raise exception 'the entry does not balance' using errcode = 'check_violation'; end if;
+  if {_SHORT} < 2 then
+    raise exception 'an entry needs two postings' using errcode = 'check_violation'; end if;
+  if {_SHORT} <> new.postings then
+    raise exception 'the seal miscounts' using errcode = 'check_violation'; end if;
+  return new; end $$"""
+_SEALED = """create or replace function paydesk_sealed() returns trigger language plpgsql as $$ begin
+  if exists (select 1 from journal_seals where entry_id = new.entry_id) then
+    raise exception 'the entry is sealed' using errcode = 'restrict_violation'; end if;
+  return new; end $$"""
+_NUMBERED = """create or replace function paydesk_numbered() returns trigger language plpgsql as $$ begin
+  if old.seq is not null or new.seq is null or to_jsonb(new) - 'seq' <> to_jsonb(old) - 'seq' then
+    raise exception 'event_log is append-only' using errcode = 'restrict_violation'; end if;
+  return new; end $$"""
+
+
+def _postgresql() -> Iterator[tuple[str, str]]:
+    for table in APPEND_ONLY:
+        name = f"guard_{table}"
+        yield (
+            name,
+            f"create trigger {name} before update or delete on {table}"
+            " for each row execute function paydesk_refuse()",
+        )
+        yield (
+            f"{name}_truncate",
+            f"create trigger {name}_truncate before truncate on {table}"
+            " for each statement execute function paydesk_refuse()",
+        )
+    yield (
+        "guard_event_log_truncate",
+        "create trigger guard_event_log_truncate before truncate on event_log"
+        " for each statement execute function paydesk_refuse()",
+    )
+    yield (
+        "guard_event_log_numbered",
+        "create trigger guard_event_log_numbered before update on event_log"
+        " for each row execute function paydesk_numbered()",
+    )
+    yield (
+        "guard_journal_seals_balance",
+        "create trigger guard_journal_seals_balance before insert on journal_seals"
+        " for each row execute function paydesk_seal()",
+    )
+    yield (
+        "guard_postings_sealed",
+        "create trigger guard_postings_sealed before insert on postings"
+        " for each row execute function paydesk_sealed()",
+    )
+
+
+_TABLE_OF = "select tgrelid::regclass::text from pg_trigger where tgname = :name"
+
+
+def expected(dialect: str) -> dict[str, str]:
+    """Give the triggers of a dialect: name → the statement that creates it."""
+    return dict(_sqlite() if dialect == "sqlite" else _postgresql())
+
+
+def install(connection: Connection) -> None:
+    """Create every guard anew. Transaction: caller's."""
+    dialect = connection.dialect.name
+    if dialect == "postgresql":
+        for function in (_REFUSE, _SEAL, _SEALED, _NUMBERED):
+            connection.execute(text(function))
+    for name, statement in expected(dialect).items():
+        if dialect == "sqlite":
+            connection.execute(text(f"drop trigger if exists {name}"))
+        else:
+            table = connection.scalar(text(_TABLE_OF), {"name": name})
+            if table is not None:
+                connection.execute(text(f"drop trigger {name} on {table}"))
+        connection.exec_driver_sql(statement)
+
+
+def missing(connection: Connection) -> list[str]:
+    """Name the guards that the database lacks or has switched off; read from its catalogue."""
+    if connection.dialect.name == "sqlite":
+        query = "select name from sqlite_master where type = 'trigger'"
+    else:
+        query = "select tgname from pg_trigger where not tgisinternal and tgenabled in ('O', 'A')"
+    present = set(connection.scalars(text(query)))
+    return sorted(set(expected(connection.dialect.name)) - present)

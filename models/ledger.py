@@ -1,0 +1,92 @@
+"""The ledger: accounts, journal entries, their postings and the seal that closes an entry for ever.
+
+Balance, sealing and append-only are enforced by the database itself (`models/guards.py`).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, Link, PublicId, Short, Word
+
+
+class LedgerAccount(Base):
+    """One address such as `order:ord_1:escrow_hold`, kept apart per asset."""
+
+    __tablename__ = "ledger_accounts"
+    address: Mapped[str] = mapped_column(primary_key=True)
+    asset: Mapped[Word] = mapped_column(primary_key=True)
+    kind: Mapped[Word]
+    merchant_id: Mapped[Link | None]
+    created_at: Mapped[datetime]
+    __table_args__ = (
+        CheckConstraint(
+            "kind in ('asset', 'liability', 'income', 'expense', 'equity')", name="kind"
+        ),
+    )
+
+
+class JournalSeal(Base):
+    """Closes an entry: inserted last, refused by the database unless the postings balance."""
+
+    __tablename__ = "journal_seals"
+    entry_id: Mapped[PublicId]
+    postings: Mapped[int]
+    sealed_at: Mapped[datetime]
+
+
+class JournalEntry(Base):
+    """One balanced fact of the books. A commit without its seal fails (deferred foreign key)."""
+
+    __tablename__ = "journal_entries"
+    id: Mapped[PublicId]
+    seal_id: Mapped[Link] = mapped_column(
+        ForeignKey("journal_seals.entry_id", deferrable=True, initially="DEFERRED")
+    )
+    kind: Mapped[Word]
+    source_key: Mapped[str] = mapped_column(unique=True)
+    source: Mapped[Short]
+    order_id: Mapped[Link | None]
+    invoice_id: Mapped[Link | None]
+    payment_id: Mapped[Link | None]
+    provider: Mapped[Word | None]
+    provider_reference: Mapped[str | None]
+    note: Mapped[str | None]
+    reverses_id: Mapped[Link | None] = mapped_column(ForeignKey("journal_entries.id"), unique=True)
+    content_hash: Mapped[Short]
+    livemode: Mapped[bool] = mapped_column(default=False)
+    demo: Mapped[bool] = mapped_column(default=False)
+    effective_at: Mapped[datetime]
+    posted_at: Mapped[datetime]
+    __table_args__ = (
+        CheckConstraint("seal_id = id", name="own_seal"),
+        Index("ix_journal_entries_payment_id", "payment_id"),
+        Index("ix_journal_entries_order_id", "order_id"),
+        Index("ix_journal_entries_source", "source"),
+        Index("ix_journal_entries_posted_at_id", "posted_at", "id"),
+    )
+
+
+class Posting(Base):
+    """One line of an entry. amount_minor: minor units of `asset`, debit positive, credit negative.
+
+    pair: lines with the same number are the two sides of one movement.
+    """
+
+    __tablename__ = "postings"
+    entry_id: Mapped[Link] = mapped_column(ForeignKey("journal_entries.id"), primary_key=True)
+    line: Mapped[int] = mapped_column(primary_key=True)
+    pair: Mapped[int]
+    address: Mapped[str]
+    asset: Mapped[Word]
+    amount_minor: Mapped[int]
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["address", "asset"], ["ledger_accounts.address", "ledger_accounts.asset"]
+        ),
+        CheckConstraint("amount_minor <> 0", name="amount"),
+        Index("ix_postings_address_asset", "address", "asset"),
+    )

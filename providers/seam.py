@@ -1,0 +1,163 @@
+"""What every provider offers to the domain: verify, read, call; in our words, with our errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from core.fold import Fact
+from core.money import Money
+
+
+@dataclass(frozen=True)
+class LiveSecret:
+    """A signing secret that may verify now. mode: `test` or `live`."""
+
+    version_id: str
+    value: str
+    mode: str
+
+
+@dataclass(frozen=True)
+class Verified:
+    """Which secret version signed a delivery, by which scheme."""
+
+    version_id: str
+    scheme: str
+    mode: str
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """The head of one event: enough to store it once. key: what makes a redelivery the same."""
+
+    key: str
+    type: str
+    event_id: str | None
+    mode: str
+    account: str
+    reference: str | None
+    said_at: datetime | None
+
+
+class UnreadableDelivery(ValueError):
+    """A signed body that cannot be an event; it is stored and quarantined."""
+
+
+@dataclass(frozen=True)
+class KeyedFact:
+    """A fact with the permanent key of its effect."""
+
+    key: str
+    fact: Fact
+
+
+@dataclass(frozen=True)
+class Oddity:
+    """Something a person must see: a kind of case with a sentence."""
+
+    kind: str
+    subject: str
+    sentence: str
+    at_risk: Money | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What an event or a fetched object says, in our words.
+
+    references: what the provider calls the payment, most certain first; links: further names to
+    remember; fetch: why the object must be asked for before anything moves, or None;
+    ignored: why the type has no effect here, or None.
+    """
+
+    references: Sequence[str] = ()
+    payment_id: str | None = None
+    facts: Sequence[KeyedFact] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
+    asset_code: str | None = None
+    card_brand: str | None = None
+    card_last4: str | None = None
+    oddities: Sequence[Oddity] = ()
+    fetch: str | None = None
+    ignored: str | None = None
+
+
+@dataclass(frozen=True)
+class NewPayment:
+    """What to ask a provider for. amount: what the buyer shall pay."""
+
+    payment_id: str
+    operation_id: str
+    order_id: str
+    amount: Money
+    description: str
+    manual_capture: bool
+    success_url: str | None = None
+    cancel_url: str | None = None
+    expires_at: datetime | None = None
+    demo: bool = False
+
+
+@dataclass(frozen=True)
+class Created:
+    """What the provider made: its name for it, what the payer needs, and what it says so far."""
+
+    reference: str
+    client_secret: str | None
+    hosted_url: str | None
+    expires_at: datetime | None
+    reading: Reading
+
+
+class Rail(Protocol):
+    """One provider. Raises, from every call: ProviderRefused (final), ProviderUnavailable (it did
+    nothing), ProviderUnknown (we do not know)."""
+
+    name: str
+    rail: str
+    label: str
+    mode: str
+    is_configured: bool
+    publishable_key: str
+    js_url: str
+    body_limit: int
+    key_lifetime_seconds: int
+
+    def verify(
+        self, body: bytes, headers: Callable[[str], str | None], *, secrets: Sequence[LiveSecret], now: int
+    ) -> Verified:
+        """Check a delivery's signature. Raises: BadSignature."""
+        ...
+
+    def read_delivery(self, body: bytes) -> Delivery:
+        """Read an event's head. Raises: UnreadableDelivery."""
+        ...
+
+    def read_event(self, body: bytes) -> Reading:
+        """Read what an event says. Raises: UnreadableDelivery, UnmappedProviderValue."""
+        ...
+
+    def fetch(self, reference: str) -> Reading:
+        """Ask for an object's present truth. Calls: the provider."""
+        ...
+
+    def create_intent(self, new: NewPayment, *, key: str) -> Created:
+        """Ask for a payment that the payer completes on our page. Calls: the provider."""
+        ...
+
+    def create_checkout(self, new: NewPayment, *, key: str) -> Created:
+        """Ask for a payment page at the provider. Calls: the provider."""
+        ...
+
+    def find(self, payment_id: str, *, since: datetime, method: str) -> Created | None:
+        """Look for what an earlier call with a lost answer may have made. Calls: the provider."""
+        ...
+
+    def cancel(self, reference: str, *, key: str) -> Reading:
+        """End an open payment at the provider. Calls: the provider."""
+        ...
+
+

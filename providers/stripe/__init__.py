@@ -1,0 +1,1 @@
+"""Stripe: cards, through payment intents and checkout sessions."""

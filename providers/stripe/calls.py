@@ -1,0 +1,220 @@
+"""The calls to Stripe: the real SDK with a pinned version, an explicit client, our keys and timeouts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TypeVar, cast
+
+import requests
+import stripe
+
+from core import clock
+from core.errors import ProviderUnavailable, ProviderUnknown
+from core.strictjson import Json
+from providers.seam import Created, NewPayment, Reading
+from providers.stripe import reading
+from providers.stripe.amounts import to_stripe
+from providers.stripe.errors import translate
+from providers.stripe.reading import Thing, thing, word
+
+# The version the SDK 16.1 was generated for; events are compared with it.
+API_VERSION = "2026-10-28.endive"
+CONNECT_SECONDS = 3
+_T = TypeVar("_T")
+
+
+def client(secret_key: str, api_base: str, timeout_seconds: int) -> stripe.StripeClient:
+    """Make the one client of this process: no redirects, no proxies from the environment.
+
+    The SDK does not retry by itself: after a retry its error would tell of the last try only, and
+    a first try with an unknown outcome would look like one that never left.
+    """
+    session = requests.Session()
+    session.trust_env = False
+    session.max_redirects = 0
+    adapter = requests.adapters.HTTPAdapter(pool_connections=4, pool_maxsize=64)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    transport = stripe.RequestsClient(timeout=(CONNECT_SECONDS, timeout_seconds), session=session)
+    return stripe.StripeClient(
+        secret_key,
+        stripe_version=API_VERSION,
+        base_addresses={"api": api_base},
+        max_network_retries=0,
+        http_client=transport,
+    )
+
+
+def _asked(call: Callable[[], _T]) -> _T:
+    try:
+        return call()
+    except stripe.StripeError as error:
+        translate(error, changes=False)
+
+
+def _done(call: Callable[[], _T]) -> _T:
+    """Make a call that changes something; a first unknown outcome is asked once more, same key."""
+    try:
+        return call()
+    except stripe.StripeError as error:
+        try:
+            translate(error, changes=True)
+        except ProviderUnknown:
+            pass
+    try:
+        return call()
+    except stripe.StripeError as error:
+        try:
+            translate(error, changes=True)
+        except ProviderUnavailable:
+            raise ProviderUnknown from None
+
+
+def _plain(answer: stripe.StripeObject) -> Thing:
+    return cast(Thing, answer.to_dict())
+
+
+def _metadata(new: NewPayment) -> dict[str, str]:
+    tags = {
+        "payment_id": new.payment_id,
+        "operation_id": new.operation_id,
+        "order_id": new.order_id,
+    }
+    return tags | {"demo": "true"} if new.demo else tags
+
+
+def create_intent(api: stripe.StripeClient, new: NewPayment, *, key: str) -> Created:
+    """Create a payment intent for cards and the other methods of the account's settings.
+
+    Source: https://docs.stripe.com/api/payment_intents/create
+    """
+    params = {
+        "amount": to_stripe(new.amount),
+        "currency": new.amount.asset.code.lower(),
+        "description": new.description[:500],
+        "metadata": _metadata(new),
+        "capture_method": "manual" if new.manual_capture else "automatic",
+        "payment_method_types": ["card"],
+    }
+    answer = _done(
+        lambda: api.v1.payment_intents.create(params, {"idempotency_key": key})  # type: ignore[arg-type]
+    )
+    return created_intent(_plain(answer))
+
+
+def created_intent(subject: Thing) -> Created:
+    """Read a payment intent as the answer to its creation."""
+    return Created(
+        reference=str(subject["id"]),
+        client_secret=word(subject.get("client_secret")),
+        hosted_url=None,
+        expires_at=None,
+        reading=reading.read_intent(subject, said_at=clock.now()),
+    )
+
+
+def create_checkout(api: stripe.StripeClient, new: NewPayment, *, key: str) -> Created:
+    """Create a checkout session with one line: what the order is for.
+
+    Source: https://docs.stripe.com/api/checkout/sessions/create
+    """
+    params = {
+        "mode": "payment",
+        "client_reference_id": new.payment_id,
+        "success_url": new.success_url,
+        "cancel_url": new.cancel_url,
+        "metadata": _metadata(new),
+        # The intent is made later by Stripe; its events find the payment by this metadata.
+        "payment_intent_data": {"metadata": _metadata(new), "description": new.description[:500]},
+        "line_items": [
+            {
+                "quantity": 1,
+                "price_data": {
+                    "currency": new.amount.asset.code.lower(),
+                    "unit_amount": to_stripe(new.amount),
+                    "product_data": {"name": new.description[:250] or "Order"},
+                },
+            }
+        ],
+    }
+    if new.expires_at is not None:
+        params["expires_at"] = int(new.expires_at.timestamp())
+    answer = _done(
+        lambda: api.v1.checkout.sessions.create(params, {"idempotency_key": key})  # type: ignore[arg-type]
+    )
+    return created_session(_plain(answer))
+
+
+def created_session(subject: Thing) -> Created:
+    """Read a checkout session as the answer to its creation."""
+    expires = subject.get("expires_at")
+    return Created(
+        reference=str(subject["id"]),
+        client_secret=None,
+        hosted_url=word(subject.get("url")),
+        expires_at=clock.from_unix(expires) if isinstance(expires, int) else None,
+        reading=reading.read_session(subject, said_at=clock.now()),
+    )
+
+
+def fetch(api: stripe.StripeClient, reference: str) -> Reading:
+    """Ask for the present truth of a payment intent, a checkout session or the intent of a charge."""
+    if reference.startswith("cs_"):
+        options: Mapping[str, Json] = {"expand": ["payment_intent"]}
+        answer = _asked(lambda: api.v1.checkout.sessions.retrieve(reference, options))  # type: ignore[arg-type]
+        return _session_truth(_plain(answer))
+    if reference.startswith(("ch_", "py_")):
+        charge = _plain(_asked(lambda: api.v1.charges.retrieve(reference)))
+        reference = reading.reference_of(charge.get("payment_intent")) or reference
+    answer = _asked(
+        lambda: api.v1.payment_intents.retrieve(reference, {"expand": ["latest_charge"]})
+    )
+    return reading.read_intent(_plain(answer), said_at=clock.now())
+
+
+def _session_truth(session: Thing) -> Reading:
+    intent = thing(session.get("payment_intent"))
+    if session.get("status") == "open" and intent:
+        return reading.read_intent(intent, said_at=clock.now())
+    return reading.read_session(session, said_at=clock.now())
+
+
+def find(
+    api: stripe.StripeClient, payment_id: str, *, since: datetime, method: str
+) -> Created | None:
+    """Look through the newest intents or sessions for ours, by metadata; listing is consistent,
+    Stripe's search is not, so absence can be believed.
+
+    since: how far back to look.
+    """
+    window: Mapping[str, Json] = {
+        "limit": 100,
+        "created": {"gte": int(since.timestamp()) - 60},
+    }
+    if method == "checkout":
+        sessions = _asked(lambda: api.v1.checkout.sessions.list(window))  # type: ignore[arg-type]
+        for session in _asked(lambda: list(sessions.auto_paging_iter())):
+            found = _plain(session)
+            if found.get("client_reference_id") == payment_id:
+                return created_session(found)
+        return None
+    intents = _asked(lambda: api.v1.payment_intents.list(window))  # type: ignore[arg-type]
+    for intent in _asked(lambda: list(intents.auto_paging_iter())):
+        found = _plain(intent)
+        if thing(found.get("metadata")).get("payment_id") == payment_id:
+            return created_intent(found)
+    return None
+
+
+def cancel(api: stripe.StripeClient, reference: str, *, key: str) -> Reading:
+    """Cancel a payment intent, or expire a checkout session."""
+    if reference.startswith("cs_"):
+        session = _done(
+            lambda: api.v1.checkout.sessions.expire(reference, None, {"idempotency_key": key})
+        )
+        return reading.read_session(_plain(session), said_at=clock.now())
+    intent = _done(
+        lambda: api.v1.payment_intents.cancel(reference, None, {"idempotency_key": key})
+    )
+    return reading.read_intent(_plain(intent), said_at=clock.now())
