@@ -1,0 +1,153 @@
+"""The product's own processes as tests start them: web, worker, and the stand-in for Stripe."""
+
+from __future__ import annotations
+
+import json
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.rig import environment, ports, process
+from tests.rig.process import Running
+from tests.rig.run import Run
+
+STRIPE_KEY = "sk_test_standin"
+STRIPE_PUBLISHABLE_KEY = "pk_test_standin"
+STRIPE_WEBHOOK_SECRET = "whsec_standin"
+STRIPE_WEBHOOK_PATH = "/api/webhooks/stripe"
+
+
+@dataclass
+class Processes:
+    """Starts processes for one test and ends them all with it."""
+
+    run: Run
+    instance: Path
+    started: list[Running] = field(default_factory=list)
+
+    def _start(self, running: Running) -> Running:
+        self.started.append(running)
+        return running.start()
+
+    def _env(self, database_url: str, more: dict[str, str]) -> dict[str, str]:
+        return environment.surroundings() | environment.settings(
+            database_url, self.instance, **more
+        )
+
+    def web(self, database_url: str, *, port: int = 0, **env: str) -> Running:
+        """Start the web process under gunicorn on a free port and wait for its /healthz."""
+        port = port or ports.free_port()
+        url = f"http://127.0.0.1:{port}"
+        more = {"HOST": "127.0.0.1", "PORT": str(port), "PUBLIC_URL": url} | env
+        argv = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"]
+        argv += ["--bind", f"127.0.0.1:{port}", "wsgi:create_app()"]
+        running = process.command(
+            self.run,
+            "web",
+            argv,
+            env=self._env(database_url, more),
+            ready=process.answers("/healthz"),
+            url=url,
+        )
+        return self._start(running)
+
+    def flask(self, database_url: str, *command: str, says: str = "", **env: str) -> Running:
+        """Start a `flask` command that stays, such as the worker, and wait until it `says` so."""
+        argv = [sys.executable, "-m", "flask", "--app", "wsgi", *command]
+        running = process.command(
+            self.run,
+            command[0],
+            argv,
+            env=self._env(database_url, env),
+            ready=process.says(says) if says else Running.is_alive,
+        )
+        return self._start(running)
+
+    def worker(self, database_url: str, **env: str) -> Running:
+        """Start a worker."""
+        return self.flask(database_url, "worker", **env)
+
+    def stripe(self, *, webhook_url: str = "", state: str = ":memory:") -> Running:
+        """Start the stand-in for Stripe on a free port."""
+        port = ports.free_port()
+        url = f"http://127.0.0.1:{port}"
+        argv = [sys.executable, "-m", "sandbox.stripe", "--host", "127.0.0.1", "--port", str(port)]
+        argv += ["--state", state, "--webhook-secret", STRIPE_WEBHOOK_SECRET]
+        argv += ["--webhook-url", webhook_url] if webhook_url else []
+        running = process.command(
+            self.run,
+            "stripe",
+            argv,
+            env=environment.surroundings(),
+            ready=process.answers("/_sandbox/faults"),
+            url=url,
+        )
+        return self._start(running)
+
+    def stack(self, database_url: str, **env: str) -> Stack:
+        """Start the stand-in, web and one worker, wired to each other."""
+        port = ports.free_port()
+        stripe = self.stripe(webhook_url=f"http://127.0.0.1:{port}{STRIPE_WEBHOOK_PATH}")
+        rail = stripe_settings(stripe.url) | env
+        web = self.web(database_url, port=port, **rail)
+        return Stack(web=web, worker=self.worker(database_url, **rail), stripe=stripe)
+
+    def end(self) -> None:
+        """Kill whatever still runs, last started first."""
+        for running in reversed(self.started):
+            running.kill()
+
+    def said(self) -> list[tuple[str, str]]:
+        """Give (name, last lines) of each process, for the report of a failed test."""
+        return [(running.name, running.output()) for running in self.started]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The whole product, wired to the stand-in for Stripe."""
+
+    web: Running
+    worker: Running
+    stripe: Running
+
+    def fault(self, *faults: dict[str, Any]) -> None:
+        """Script faults of the stand-in."""
+        request = urllib.request.Request(
+            f"{self.stripe.url}/_sandbox/faults",
+            data=json.dumps(list(faults)).encode(),
+            headers={"Content-Type": "application/json"},
+            method="POST",
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            answer.read()
+
+    def truth(self) -> dict[str, Any]:
+        """Give the stand-in's own ledger: what really moved, per payment intent."""
+        with urllib.request.urlopen(f"{self.stripe.url}/_sandbox/ledger", timeout=10) as answer:
+            ledger: dict[str, Any] = json.loads(answer.read())
+        return ledger
+
+
+def stripe_settings(url: str) -> dict[str, str]:
+    """Give the settings that point the card rail at a stand-in."""
+    return {
+        "STRIPE_API_BASE": url,
+        "STRIPE_JS_URL": f"{url}/v3/",
+        "STRIPE_SECRET_KEY": STRIPE_KEY,
+        "STRIPE_PUBLISHABLE_KEY": STRIPE_PUBLISHABLE_KEY,
+        "STRIPE_WEBHOOK_SECRET": STRIPE_WEBHOOK_SECRET,
+    }
+
+
+@contextmanager
+def processes(run: Run, instance: Path) -> Iterator[Processes]:
+    """Lend a starter of processes and end all that it started."""
+    lent = Processes(run=run, instance=instance)
+    try:
+        yield lent
+    finally:
+        lent.end()
