@@ -61,7 +61,6 @@ def apt_install(*packages: str) -> bool:
     say(f"Installing {' '.join(packages)} with apt-get ...")
     quiet = [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"]
     succeeds(*quiet, "update")
-    # Debian's package would otherwise start a server of its own, which nobody asked for.
     return succeeds(
         *quiet, "-o", "Dpkg::Use-Pty=0", "install", "-y", "--no-install-recommends", *packages
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from tests.rig import locate
+from tests.rig.run import MakingFailed
 
 FLAGS = (
     "--no-sandbox",
@@ -59,11 +60,11 @@ class Watch:
 def chromium() -> Iterator[Browser]:
     """Lend a running browser.
 
-    Raises: RuntimeError, with what to install, when there is none.
+    Raises: MakingFailed, with what to install, when there is none.
     """
     program = locate.find_browser()
     if program is None:
-        raise RuntimeError(locate.NO_BROWSER)
+        raise MakingFailed(locate.NO_BROWSER)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
         try:

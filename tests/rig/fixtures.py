@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,18 @@ STARTED = pytest.StashKey[product.Processes]()
 PICTURED = pytest.StashKey[Page]()
 
 
+@contextmanager
+def _or_fail() -> Iterator[None]:
+    """Fail with the plain message: what is missing and how to get it."""
+    said = ""
+    try:
+        yield
+    except MakingFailed as failure:
+        said = str(failure)
+    if said:
+        pytest.fail(said, pytrace=False)
+
+
 @pytest.fixture(scope="session")
 def run(pytestconfig: pytest.Config) -> Run:
     """The folder of this test run, shared by its workers."""
@@ -36,31 +48,22 @@ def run(pytestconfig: pytest.Config) -> Run:
 @pytest.fixture
 def sqlite_url(run: Run) -> Iterator[str]:
     """A fresh migrated SQLite database."""
-    try:
-        with databases.sqlite_clone(run) as url:
-            yield url
-    except MakingFailed as failure:
-        pytest.fail(str(failure), pytrace=False)
+    with _or_fail(), databases.sqlite_clone(run) as url:
+        yield url
 
 
 @pytest.fixture
 def postgres_url(run: Run) -> Iterator[str]:
     """A fresh migrated PostgreSQL database."""
-    try:
-        with databases.postgres_clone(run) as url:
-            yield url
-    except MakingFailed as failure:
-        pytest.fail(str(failure), pytrace=False)
+    with _or_fail(), databases.postgres_clone(run) as url:
+        yield url
 
 
 @pytest.fixture
 def durable_postgres_url(run: Run) -> Iterator[str]:
     """A fresh migrated PostgreSQL database in a cluster that syncs, for tests that kill it."""
-    try:
-        with databases.postgres_clone(run, profile="durable") as url:
-            yield url
-    except MakingFailed as failure:
-        pytest.fail(str(failure), pytrace=False)
+    with _or_fail(), databases.postgres_clone(run, profile="durable") as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -74,10 +77,8 @@ def database_url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def postgres_cluster(run: Run) -> cluster.Cluster:
     """The running cluster itself, for tests that need a database that is not migrated."""
-    try:
+    with _or_fail():
         return cluster.start(run)
-    except MakingFailed as failure:
-        pytest.fail(str(failure), pytrace=False)
 
 
 @pytest.fixture
@@ -164,11 +165,8 @@ def stack(processes: product.Processes, database_url: str) -> product.Stack:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A running Chromium."""
-    try:
-        with chromium.chromium() as running:
-            yield running
-    except RuntimeError as missing:
-        pytest.fail(str(missing), pytrace=False)
+    with _or_fail(), chromium.chromium() as running:
+        yield running
 
 
 @pytest.fixture

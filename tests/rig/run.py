@@ -45,15 +45,15 @@ class Run:
         with self.alone(name):
             if not facts.exists():
                 try:
-                    made = {"ok": make()}
+                    made: dict[str, object] = {"ok": make()}
                 except MakingFailed as failure:
-                    facts.write_text(json.dumps({"failed": str(failure)}))
-                    raise
+                    made = {"failed": str(failure)}
                 facts.write_text(json.dumps(made))
-            known: dict[str, dict[str, str]] = json.loads(facts.read_text())
+            known = json.loads(facts.read_text())
         if "failed" in known:
             raise MakingFailed(known["failed"])
-        return known["ok"]
+        shared: dict[str, str] = known["ok"]
+        return shared
 
     def folder(self, name: str) -> Path:
         """Make a folder of the run with this name."""

@@ -1,0 +1,131 @@
+"""What must not be written: floats for money, hidden clocks, unfinished work, transactions anywhere."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+from tests.architecture import source
+from tests.rig.locate import ROOT
+
+MONEY = ("core/money.py", "domain/ledger.py", "domain/ledger", "domain/postings.py")
+
+# Time, ids and chance come from core/clock.py and core/ids.py, so that a test can hold them still.
+CHANCE = re.compile(
+    r"^(time\.time(_ns)?|datetime(\.datetime)?\.(now|utcnow|today)|(datetime\.)?date\.today"
+    r"|uuid\.uuid\d|uuid\d|secrets\.\w+|os\.urandom|random\.\w+)$"
+)
+CHANCE_ALLOWED = {
+    "core/clock.py": "is the clock",
+    "core/ids.py": "makes the ids",
+    "core/vault.py": "nonces and keys of encryption must never be predictable, in tests neither",
+}
+
+# Whoever opens a transaction commits it.
+OPENERS = ("api/", "dashboard/", "commands.py", "commands/", "domain/jobs", "domain/operations")
+OPENERS_ALLOWED = {
+    "domain/database.py": "defines it, and a rehearsal is one that is always rolled back",
+    "domain/sequencer.py": "a leased role of the worker: a job by another name",
+}
+
+
+def _everything() -> tuple[Path, ...]:
+    return (*source.product(), *source.python_files("migrations", *source.AROUND))
+
+
+def test_money_knows_no_float() -> None:
+    found = []
+    for path in source.python_files(*MONEY):
+        for node in ast.walk(source.tree(path)):
+            literal = isinstance(node, ast.Constant) and isinstance(node.value, float)
+            named = isinstance(node, ast.Name) and node.id == "float"
+            if literal or named:
+                found.append(f"{source.name(path)}:{getattr(node, 'lineno', 0)}")
+    assert not found
+
+
+def test_time_ids_and_chance_come_from_one_place() -> None:
+    found = [
+        f"{source.name(path)}:{line} calls {called}"
+        for path in source.product()
+        if source.name(path) not in CHANCE_ALLOWED
+        for called, line in source.calls(path)
+        if CHANCE.match(called)
+    ]
+    assert not found
+
+
+def test_transactions_are_opened_only_by_those_who_commit() -> None:
+    found = [
+        f"{source.name(path)}:{line}"
+        for path in source.product()
+        if not source.name(path).startswith(OPENERS) and source.name(path) not in OPENERS_ALLOWED
+        for called, line in source.calls(path)
+        if called.split(".")[-1] in {"transaction", "rehearsal"}
+    ]
+    assert not found
+
+
+def test_no_row_is_ever_replaced_behind_the_back_of_its_triggers() -> None:
+    words = re.compile(r"\binsert\s+or\s+replace\b|\breplace\s+into\b", re.IGNORECASE)
+    found = [
+        f"{source.name(path)}:{line}"
+        for path in (*source.product(), *source.python_files("migrations"))
+        for text, line in source.texts(path)
+        if words.search(text)
+    ]
+    assert not found
+
+
+def test_nothing_is_left_to_do() -> None:
+    # Put together here so that this file does not find itself.
+    words = re.compile(
+        "|".join(("TO" + "DO", "FIX" + "ME", "X" * 3, "NotImplemented" + "Error")) + r"\b"
+    )
+    texts = [
+        *_everything(),
+        *(ROOT / "templates").rglob("*.html"),
+        *(ROOT / "scripts").glob("*.sh"),
+    ]
+    texts += [*(ROOT / "static" / "js").glob("*.js"), *(ROOT / "static" / "css").glob("*.css")]
+    found = [
+        f"{source.name(path)}:{number}"
+        for path in texts
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if words.search(line)
+    ]
+    assert not found
+
+
+def test_no_test_is_skipped() -> None:
+    words = re.compile("mark" + r"\.(skip|skipif|xfail)\b|\bpytest\.(skip|xfail|importorskip)\b")
+    found = [
+        f"{source.name(path)}:{number}"
+        for path in source.python_files("tests")
+        if path != Path(__file__)
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if words.search(line)
+    ]
+    assert not found
+
+
+def test_each_file_says_what_lives_in_it() -> None:
+    found = [
+        source.name(path)
+        for path in (*source.product(), *source.python_files("sandbox", "bench", "scripts"))
+        if path.stat().st_size and not ast.get_docstring(source.tree(path))
+    ]
+    assert not found
+
+
+def test_each_public_function_of_the_rules_says_what_it_does() -> None:
+    found = [
+        f"{source.name(path)}:{node.lineno} {node.name}"
+        for path in source.python_files("core", "domain", "providers")
+        for node in source.tree(path).body
+        if isinstance(node, source.Function)
+        and not node.name.startswith("_")
+        and not ast.get_docstring(node)
+    ]
+    assert not found
