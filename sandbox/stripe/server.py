@@ -1,0 +1,104 @@
+"""The HTTP server: threads, keep-alive, bytes in and out; decides nothing but which door."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+from sandbox.stripe import api, control, site
+from sandbox.stripe.wire import Reply, Request, json_reply
+from sandbox.stripe.world import World
+
+log = logging.getLogger("sandbox.stripe")
+
+MAX_BODY = 1_048_576
+IDLE_SECONDS = 75
+
+
+class Server(ThreadingHTTPServer):
+    """One thread per connection; `world` is set before the first request is served."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 256
+    world: World
+
+    def __init__(self, host: str, port: int) -> None:
+        if ":" in host:
+            self.address_family = socket.AF_INET6
+        super().__init__((host, port), Connection)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Stay quiet about connections that clients cut."""
+        log.debug("connection %s of %s ended early", request, client_address)
+
+
+class Connection(BaseHTTPRequestHandler):
+    """One connection with any number of requests."""
+
+    protocol_version = "HTTP/1.1"
+    server_version = "nginx"
+    sys_version = ""
+    timeout = IDLE_SECONDS
+    wbufsize = 65_536
+    disable_nagle_algorithm = True
+    server: Server
+
+    def do_GET(self) -> None:
+        """Answer."""
+        self._serve()
+
+    do_POST = do_DELETE = do_OPTIONS = do_HEAD = do_GET  # noqa: N815 - names the base class wants
+
+    def log_message(self, template: str, *values: object) -> None:
+        """Keep the base class from writing to stderr."""
+        log.debug(template, *values)
+
+    def _serve(self) -> None:
+        body = self._body()
+        if body is None:
+            return
+        parts = urlsplit(self.path)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        request = Request(self.command, parts.path, parts.query, headers, body)
+        try:
+            reply = _answer(self.server.world, request)
+        except Exception:
+            log.exception("%s %s failed", request.method, request.path)
+            error = {"message": "The sandbox itself failed; see its log.", "type": "api_error"}
+            reply = json_reply(500, {"error": error})
+        self._send(reply)
+
+    def _body(self) -> bytes | None:
+        chunked = "chunked" in self.headers.get("Transfer-Encoding", "").lower()
+        length = self.headers.get("Content-Length", "0")
+        if not chunked and length.isdecimal() and int(length) <= MAX_BODY:
+            return self.rfile.read(int(length))
+        self.close_connection = True
+        self._send(Reply(411 if chunked else 413 if length.isdecimal() else 400))
+        return None
+
+    def _send(self, reply: Reply) -> None:
+        if reply.dropped:
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        self.send_response(reply.status)
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        if reply.status != 204:
+            self.send_header("Content-Length", str(len(reply.body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(reply.body)
+        self.wfile.flush()
+
+
+def _answer(world: World, request: Request) -> Reply:
+    if request.path.startswith("/v1/"):
+        return api.answer(world, request)
+    if request.path.startswith("/_sandbox"):
+        return control.answer(world, request)
+    return site.answer(world, request)

@@ -1,0 +1,44 @@
+"""What each timetable job does; the jobs themselves wait in `jobs`."""
+
+from __future__ import annotations
+
+from sandbox.stripe import charges, confirm, sessions
+from sandbox.stripe.world import Call, World, unit
+
+
+def run(world: World, name: str, subject: str) -> None:
+    """Run one due job as Stripe's own act, without a request."""
+    with unit(world) as call:
+        _JOBS[name](call, subject)
+
+
+def _book(call: Call, charge_id: str) -> None:
+    charge = call.store.find("charge", charge_id)
+    if charge is not None:
+        charges.book(call, charge)
+
+
+def _settle(call: Call, intent_id: str) -> None:
+    intent = call.store.find("payment_intent", intent_id)
+    if intent is not None:
+        confirm.settle_debit(call, intent)
+
+
+def _expire_authorisation(call: Call, intent_id: str) -> None:
+    intent = call.store.find("payment_intent", intent_id)
+    if intent is not None and intent["status"] == "requires_capture":
+        confirm.end(call, intent, "automatic", expired=True)
+
+
+def _expire_session(call: Call, session_id: str) -> None:
+    session = call.store.find(sessions.KIND, session_id)
+    if session is not None and session["status"] == "open" and session["expires_at"] <= call.now:
+        sessions.expire(call, session)
+
+
+_JOBS = {
+    "book": _book,
+    "settle": _settle,
+    "expire_authorisation": _expire_authorisation,
+    "expire_session": _expire_session,
+}
