@@ -1,0 +1,264 @@
+// The desk's only script of its own: copying, keys, theme, times, live marks. Every page works without it.
+(function () {
+  "use strict";
+
+  const root = document.documentElement;
+  root.dataset.scripted = "";
+  const byId = (id) => document.getElementById(id);
+
+  // Toasts and copying
+
+  function toast(text) {
+    const stack = byId("toasts");
+    if (!stack) return;
+    const note = document.createElement("p");
+    note.className = "toast";
+    note.textContent = text;
+    stack.append(note);
+    setTimeout(() => note.remove(), 4000);
+  }
+
+  function copyFallback(text) {
+    const area = document.createElement("textarea");
+    area.value = text;
+    area.className = "unseen";
+    document.body.append(area);
+    area.select();
+    const done = document.execCommand("copy");
+    area.remove();
+    return done ? Promise.resolve() : Promise.reject(new Error("copy refused"));
+  }
+
+  function copy(button) {
+    const text = button.dataset.copy;
+    // The clipboard exists on https and localhost only; a desk on a plain address still has to copy.
+    const done = navigator.clipboard ? navigator.clipboard.writeText(text) : copyFallback(text);
+    done.then(
+      () => {
+        button.dataset.state = "copied";
+        setTimeout(() => delete button.dataset.state, 1600);
+        toast(text.length > 60 ? "Copied" : "Copied " + text);
+      },
+      () => toast("The browser did not allow copying. Select the text instead."),
+    );
+  }
+
+  // Theme: shown at once, remembered by the server
+
+  const themes = ["auto", "light", "dark"];
+
+  function setTheme(theme, form) {
+    root.dataset.theme = theme;
+    for (const button of form.querySelectorAll("[name=theme]")) {
+      button.setAttribute("aria-pressed", String(button.value === theme));
+    }
+    const body = new FormData(form);
+    body.set("theme", theme);
+    fetch(form.action, { method: "POST", body, redirect: "manual" }).catch(() => toast("The theme was not saved."));
+  }
+
+  function nextTheme() {
+    const form = document.querySelector("[data-theme-form]");
+    if (!form) return;
+    const theme = themes[(themes.indexOf(root.dataset.theme) + 1) % themes.length];
+    setTheme(theme, form);
+    toast("Theme: " + theme);
+  }
+
+  // Relative times, in the words the server uses
+
+  const steps = [[60, 1, "s"], [3600, 60, "min"], [86400, 3600, "h"], [Infinity, 86400, "d"]];
+
+  function relative(seconds) {
+    const span = Math.abs(seconds);
+    if (span < 5) return "just now";
+    const [, size, unit] = steps.find(([limit]) => span < limit);
+    const words = Math.floor(span / size) + " " + unit;
+    return seconds < 0 ? "in " + words : words + " ago";
+  }
+
+  function refreshTimes() {
+    for (const node of document.querySelectorAll("time[data-relative]")) {
+      const words = relative((Date.now() - Date.parse(node.dateTime)) / 1000);
+      if (node.textContent !== words) node.textContent = words;
+    }
+  }
+
+  // Live stream: one connection a tab, closed while the tab is hidden, at most one refresh per name in 400 ms
+
+  const quiet = 400;
+  const hiddenFor = 30000;
+
+  function showConnection(state) {
+    const mark = byId("connection");
+    if (mark && mark.dataset.state !== state) mark.dataset.state = state;
+  }
+
+  class LiveSource extends EventTarget {
+    constructor(url) {
+      super();
+      this.url = url;
+      this.names = new Map();
+      this.wasOpen = false;
+      this.closed = false;
+      document.addEventListener("visibilitychange", () => this.follow());
+      window.addEventListener("pagehide", () => this.inner.close());
+      window.addEventListener("pageshow", (event) => event.persisted && this.connect());
+      this.connect();
+    }
+    get readyState() {
+      return this.closed ? 2 : this.inner.readyState;
+    }
+    connect() {
+      if (this.closed) return;
+      this.inner = new EventSource(this.url, { withCredentials: true });
+      for (const name of this.names.keys()) this.inner.addEventListener(name, () => this.pass(name));
+      this.inner.onopen = (event) => {
+        showConnection("live");
+        // What was sent while we were away is not sent again, so everything is read afresh.
+        if (this.wasOpen) for (const name of this.names.keys()) this.pass(name);
+        this.wasOpen = true;
+        if (this.onopen) this.onopen(event);
+      };
+      this.inner.onerror = () => {
+        showConnection("reconnecting");
+        if (this.inner.readyState === EventSource.CLOSED) setTimeout(() => this.connect(), 3000 + Math.random() * 2000);
+      };
+    }
+    follow() {
+      clearTimeout(this.sleep);
+      if (document.hidden) {
+        this.sleep = setTimeout(() => {
+          this.inner.close();
+          showConnection("paused");
+        }, hiddenFor);
+      } else if (this.inner.readyState === EventSource.CLOSED) {
+        this.connect();
+      }
+    }
+    addEventListener(name, listener) {
+      if (!this.names.has(name)) {
+        this.names.set(name, { last: 0, timer: null });
+        this.inner.addEventListener(name, () => this.pass(name));
+      }
+      super.addEventListener(name, listener);
+    }
+    pass(name) {
+      const pace = this.names.get(name);
+      if (pace.timer) return;
+      const wait = Math.max(0, pace.last + quiet - Date.now());
+      pace.timer = setTimeout(() => {
+        pace.timer = null;
+        pace.last = Date.now();
+        this.dispatchEvent(new MessageEvent(name));
+      }, wait);
+    }
+    close() {
+      this.closed = true;
+      this.inner.close();
+    }
+  }
+
+  if (window.htmx) window.htmx.createEventSource = (url) => new LiveSource(url);
+
+  // Rows that are new or changed since the last swap are marked for a moment
+
+  function versions(region) {
+    return new Map(Array.from(region.querySelectorAll("[data-version]"), (row) => [row.id, row.dataset.version]));
+  }
+
+  let before = null;
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.target.matches("[data-live]")) before = { id: event.target.id, rows: versions(event.target) };
+  });
+  document.addEventListener("htmx:afterSettle", () => {
+    refreshTimes();
+    const region = before && byId(before.id);
+    if (!region) return;
+    for (const row of region.querySelectorAll("[data-version]")) {
+      if (before.rows.get(row.id) !== row.dataset.version) row.dataset.fresh = "";
+    }
+    before = null;
+  });
+  document.addEventListener("htmx:responseError", (event) => {
+    if (event.detail.xhr.status === 401) location.reload();
+    else toast("Could not refresh this part of the page. Reload to see the latest.");
+  });
+
+  // Keys
+
+  const pages = { h: "/", p: "/payments", o: "/orders", w: "/webhooks", e: "/exceptions", a: "/account" };
+  let chord = 0;
+
+  function rowsOnPage() {
+    return Array.from(document.querySelectorAll(".row-link"));
+  }
+
+  function moveRow(step) {
+    const links = rowsOnPage();
+    if (!links.length) return;
+    const at = links.indexOf(document.activeElement);
+    const next = at < 0 ? (step > 0 ? 0 : links.length - 1) : Math.min(links.length - 1, Math.max(0, at + step));
+    links[next].focus();
+    links[next].closest(".row").scrollIntoView({ block: "nearest" });
+  }
+
+  const keys = {
+    "/": () => (document.querySelector("[data-page-search]") || document.querySelector("[data-search]"))?.focus(),
+    "?": () => byId("keys")?.showModal(),
+    j: () => moveRow(1),
+    k: () => moveRow(-1),
+    t: nextTheme,
+    c: () => {
+      const row = document.activeElement.closest(".row") || byId("main");
+      const button = row && row.querySelector("[data-copy]");
+      if (button) copy(button);
+    },
+  };
+
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest("input, textarea, select, [contenteditable]");
+    if (event.key === "Escape") {
+      for (const menu of document.querySelectorAll("details.menu[open]")) menu.open = false;
+      if (typing) event.target.blur();
+      return;
+    }
+    if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+    if (Date.now() - chord < 1200 && pages[event.key]) {
+      chord = 0;
+      const link = document.querySelector('.nav-link[href="' + pages[event.key] + '"]');
+      if (link) location.assign(link.href);
+      return;
+    }
+    chord = event.key === "g" ? Date.now() : 0;
+    if (!keys[event.key]) return;
+    event.preventDefault();
+    keys[event.key]();
+  });
+
+  // Clicks and forms
+
+  document.addEventListener("click", (event) => {
+    const target = event.target.closest("[data-copy], [data-opens], [data-theme-form] [name=theme]");
+    for (const menu of document.querySelectorAll("details.menu[open]")) {
+      if (!menu.contains(event.target)) menu.open = false;
+    }
+    if (!target) return;
+    if (target.dataset.copy !== undefined) copy(target);
+    else if (target.dataset.opens) byId(target.dataset.opens)?.showModal();
+    else setTheme(target.value, target.form);
+    event.preventDefault();
+  });
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();
+  });
+  // Empty filters stay out of the address, so that a saved link is short.
+  document.addEventListener("submit", (event) => {
+    if (!event.target.matches(".filters")) return;
+    for (const field of event.target.elements) field.disabled = field.disabled || (field.name !== "" && field.value === "");
+    setTimeout(() => { for (const field of event.target.elements) field.disabled = false; });
+  });
+
+  refreshTimes();
+  setInterval(refreshTimes, 5000);
+})();
