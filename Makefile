@@ -6,7 +6,7 @@ BIN := .venv/bin
 PY := $(BIN)/python
 FLASK := $(BIN)/flask --app wsgi
 
-ROOMS := $(wildcard wsgi.py config.py commands.py commands core models domain providers web api \
+ROOMS := $(wildcard wsgi.py config.py commands core models domain providers web api \
 	dashboard sandbox bench)
 CHECKED := $(ROOMS) $(wildcard scripts/*.py) tests/conftest.py tests/rig tests/architecture
 
