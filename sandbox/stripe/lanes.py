@@ -25,6 +25,7 @@ class Lane:
         self._heap: list[tuple[float, int, Parcel]] = []
         self._order = itertools.count()
         self._stopped = False
+        self._busy = False
         self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
         self._thread.start()
 
@@ -32,18 +33,19 @@ class Lane:
         """Queue a parcel to be sent after `delay` seconds."""
         with self._ready:
             heapq.heappush(self._heap, (time.monotonic() + delay, next(self._order), parcel))
-            self._ready.notify()
+            self._ready.notify_all()
 
-    def clear(self) -> None:
-        """Drop everything queued."""
+    def clear(self, *, patience: float = 15.0) -> None:
+        """Drop everything queued and wait for the running attempt to end."""
         with self._ready:
             self._heap.clear()
+            self._ready.wait_for(lambda: not self._busy, timeout=patience)
 
     def stop(self) -> None:
         """Finish the running attempt and end the thread."""
         with self._ready:
             self._stopped = True
-            self._ready.notify()
+            self._ready.notify_all()
         self._thread.join(timeout=5)
 
     def _loop(self) -> None:
@@ -55,9 +57,12 @@ class Lane:
 
     def _next(self) -> Parcel | None:
         with self._ready:
+            self._busy = False
+            self._ready.notify_all()
             while not self._stopped:
                 wait = self._heap[0][0] - time.monotonic() if self._heap else None
                 if wait is not None and wait <= 0:
+                    self._busy = True
                     return heapq.heappop(self._heap)[2]
                 self._ready.wait(wait)
         return None
