@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from core import clock, hashing, ids
@@ -62,5 +61,5 @@ def write(
         "address": actor.address,
         "refused": refused,
     }
-    session.execute(insert(AuditRow), [row | {"content_hash": content_hash(row)}])
+    database.later(session, AuditRow, row | {"content_hash": content_hash(row)})
     database.mark(session, "audit")

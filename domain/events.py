@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, func, insert, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from core import clock, ids
@@ -115,8 +115,9 @@ def append(session: Session, rows: Sequence[dict[str, object]]) -> None:
 
     Writes: event_log. Transaction: caller's.
     """
+    for each in rows:
+        database.later(session, EventLog, each)
     if rows:
-        session.execute(insert(EventLog), list(rows))
         database.mark(session, "events")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -131,7 +131,7 @@ def post(
 
     source_key: the permanent key of the fact behind it; a second post under it fails.
     Writes: ledger_accounts, journal_entries, postings, journal_seals.
-    Raises: sqlalchemy IntegrityError when the source key was posted. Transaction: caller's.
+    Raises: sqlalchemy IntegrityError, at commit, when the source key was posted. Transaction: caller's.
     """
     _open_accounts(session, movements)
     at = clock.now()
@@ -158,24 +158,13 @@ def post(
         "demo": ties.demo,
         "posted_at": at,
     }
-    session.execute(insert(JournalEntry), [stored])
-    session.execute(
-        insert(Posting),
-        [
-            {
-                "entry_id": entry_id,
-                "line": place,
-                "pair": pair,
-                "address": address,
-                "asset": unit,
-                "amount_minor": minor,
-            }
-            for place, (pair, address, unit, minor) in enumerate(lines, start=1)
-        ],
-    )
-    session.execute(
-        insert(JournalSeal), [{"entry_id": entry_id, "postings": len(lines), "sealed_at": at}]
-    )
+    database.later(session, JournalEntry, stored)
+    for place, (pair, address, unit, minor) in enumerate(lines, start=1):
+        line: dict[str, object] = {"entry_id": entry_id, "line": place, "pair": pair}
+        line |= {"address": address, "asset": unit, "amount_minor": minor}
+        database.later(session, Posting, line)
+    seal: dict[str, object] = {"entry_id": entry_id, "postings": len(lines), "sealed_at": at}
+    database.later(session, JournalSeal, seal)
     database.mark(session, "audit")
     return entry_id
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import insert, update
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import update
+from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from core import clock, ids
 from core.errors import LostRace
 from core.states import MAPPING_VERSION, assert_legal
+from domain import database
 from domain.actors import Actor
 from models.base import Base
-from models.cases import ExceptionCase
-from models.inbound import InboundEvent
-from models.operations import Operation
 from models.orders import Order
 from models.payments import Payment, StateChange
-from models.secrets import SecretVersion
 
 
 @dataclass(frozen=True)
@@ -31,21 +29,21 @@ class Why:
     is_replay: bool = False
 
 
-_COLUMN: dict[str, tuple[type[Base], str]] = {
-    "payment": (Payment, "status"),
-    "payment_sub": (Payment, "sub_state"),
-    "escrow": (Payment, "escrow_state"),
-    "order": (Order, "status"),
-    "operation": (Operation, "state"),
-    "inbound": (InboundEvent, "state"),
-    "case": (ExceptionCase, "state"),
-    "secret_version": (SecretVersion, "state"),
+_COLUMN = {
+    "payment": "status",
+    "payment_sub": "sub_state",
+    "escrow": "escrow_state",
+    "order": "status",
+    "operation": "state",
+    "inbound": "state",
+    "case": "state",
+    "secret_version": "state",
 }
-# The inbox and operations keep their own attempt rows; a second history of each would say the same.
+# The inbox keeps its own attempt rows; a second history would say the same.
 _WITHOUT_HISTORY = frozenset({"inbound"})
 
 
-def _links(kind: str, row: Base) -> tuple[str | None, str | None]:
+def _links(row: Base) -> tuple[str | None, str | None]:
     if isinstance(row, Payment):
         return row.id, row.order_id
     if isinstance(row, Order):
@@ -53,51 +51,68 @@ def _links(kind: str, row: Base) -> tuple[str | None, str | None]:
     return getattr(row, "payment_id", None), getattr(row, "order_id", None)
 
 
+def move_together(
+    session: Session,
+    row: Base,
+    *,
+    moves: Mapping[str, str],
+    why: Why,
+    values: Mapping[str, object] | None = None,
+) -> bool:
+    """Move several state columns of one loaded row, and set plain columns, in one statement.
+
+    moves: kind → new state. Gives False when nothing was to be moved or set.
+    1. the table of each kind must have the move; 2. compare-and-set on every stored state;
+    3. a history row per move, in the same transaction.
+    Writes: the row, state_changes. Raises: IllegalTransition, LostRace. Transaction: caller's.
+    """
+    model = type(row)
+    steps: list[tuple[str, str, str]] = []
+    new: dict[str, object] = dict(values or {})
+    held = [model.__table__.c.id == row.id]  # type: ignore[attr-defined]  # every state row has one
+    for kind, to in moves.items():
+        column = _COLUMN[kind]
+        old = str(getattr(row, column))
+        if old == to:
+            continue
+        assert_legal(kind, old, to)
+        steps.append((kind, old, to))
+        held.append(model.__table__.c[column] == old)
+        new[column] = to
+    if not new:
+        return False
+    statement = update(model).where(*held).values(new).returning(model.__table__.c.id)
+    if session.execute(statement.execution_options(synchronize_session=False)).first() is None:
+        raise LostRace
+    for name, value in new.items():
+        set_committed_value(row, name, value)
+    for kind, old, to in steps:
+        if kind not in _WITHOUT_HISTORY:
+            database.later(session, StateChange, _change(row, kind, old=old, new=to, why=why))
+    return True
+
+
 def move(session: Session, kind: str, row: Base, *, to: str, why: Why) -> bool:
     """Move one state column of a loaded row. Gives False when it already stood there.
 
-    1. the table of `kind` must have the move; 2. compare-and-set on the stored state;
-    3. the history row, in the same transaction.
-    Writes: the row's state column, state_changes. Raises: IllegalTransition, LostRace.
-    Transaction: caller's.
+    Writes, Raises: as `move_together`. Transaction: caller's.
     """
-    model, name = _COLUMN[kind]
-    old = str(getattr(row, name))
-    if old == to:
-        return False
-    assert_legal(kind, old, to)
-    column: InstrumentedAttribute[str] = getattr(model, name)
-    row_id = str(getattr(row, "id"))  # noqa: B009  # every table here has an `id`, which Base lacks
-    changed = session.execute(
-        update(model)
-        .where(getattr(model, "id") == row_id, column == old)  # noqa: B009
-        .values({column: to})
-        .returning(getattr(model, "id"))  # noqa: B009
-        .execution_options(synchronize_session=False)
-    ).first()
-    if changed is None:
-        raise LostRace
-    set_committed_value(row, name, to)
-    if kind not in _WITHOUT_HISTORY:
-        payment_id, order_id = _links(kind, row)
-        session.execute(
-            insert(StateChange),
-            [
-                {
-                    "id": ids.new("chg"),
-                    "object_kind": kind,
-                    "object_id": row_id,
-                    "payment_id": payment_id,
-                    "order_id": order_id,
-                    "old": old,
-                    "new": to,
-                    "actor": why.actor.id,
-                    "reason": why.reason,
-                    "source": why.source,
-                    "mapping_version": MAPPING_VERSION,
-                    "at": clock.now(),
-                }
-            ],
-        )
-    return True
+    return move_together(session, row, moves={kind: to}, why=why)
 
+
+def _change(row: Base, kind: str, *, old: str, new: str, why: Why) -> dict[str, object]:
+    payment_id, order_id = _links(row)
+    return {
+        "id": ids.new("chg"),
+        "object_kind": kind,
+        "object_id": getattr(row, "id", None),
+        "payment_id": payment_id,
+        "order_id": order_id,
+        "old": old,
+        "new": new,
+        "actor": why.actor.id,
+        "reason": why.reason,
+        "source": why.source,
+        "mapping_version": MAPPING_VERSION,
+        "at": clock.now(),
+    }

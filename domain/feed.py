@@ -1,0 +1,90 @@
+"""Reading the numbered log for those who follow it: the hub, a resumed stream, the pull feed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from sqlalchemy import desc, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from core.errors import Unavailable
+from domain import database, events, topics
+from domain.actors import Actor
+from domain.topics import Topic
+from models.events import EventLog
+
+PAGE = 500
+
+
+@contextmanager
+def _reading() -> Iterator[Session]:
+    """Read with rows that stay readable afterwards.
+
+    Raises: Unavailable when the database does not answer
+    """
+    try:
+        with database.reading() as session:
+            yield session
+            session.expunge_all()
+    except SQLAlchemyError as error:
+        raise Unavailable from error
+
+
+def head() -> int:
+    """Give the newest place in the order.
+
+    Raises: Unavailable. Transaction: opens its own, read only.
+    """
+    with _reading() as session:
+        return events.last_seq(session)
+
+
+def read_after(seq: int, limit: int = PAGE) -> list[EventLog]:
+    """Read what was numbered after a place, oldest first, whoever may see it.
+
+    Raises: Unavailable. Transaction: opens its own, read only.
+    """
+    with _reading() as session:
+        return events.list_after(session, seq, limit=limit)
+
+
+def read_backlog(
+    after: int, until: int, *, actor: Actor, asked: tuple[Topic, ...], limit: int = PAGE
+) -> list[EventLog]:
+    """Read what a principal may see of the places after `after` up to and with `until`.
+
+    Raises: Unavailable. Transaction: opens its own, read only.
+    """
+    conditions = [EventLog.seq <= until, *topics.condition(asked, actor=actor)]
+    with _reading() as session:
+        return events.list_after(session, after, actor=actor, limit=limit, conditions=conditions)
+
+
+def newest_id(session: Session) -> str | None:
+    """Give the id of the newest numbered event, or None when the log is empty.
+
+    Transaction: caller's.
+    """
+    statement = select(EventLog.id).where(EventLog.seq.is_not(None)).order_by(desc(EventLog.seq))
+    return session.scalar(statement.limit(1))
+
+
+def list_page(
+    session: Session,
+    after: int,
+    *,
+    actor: Actor,
+    asked: tuple[Topic, ...] = (),
+    types: Sequence[str] = (),
+    limit: int = 50,
+) -> list[EventLog]:
+    """List one page of the pull feed, oldest first.
+
+    Transaction: caller's.
+    """
+    conditions = topics.condition(asked, actor=actor)
+    return events.list_after(
+        session, after, actor=actor, limit=limit, types=types, conditions=conditions
+    )
