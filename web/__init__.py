@@ -1,0 +1,1 @@
+"""What both doors share: extensions, identity, access, headers, errors, logging. No routes, no rules."""
