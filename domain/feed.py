@@ -88,3 +88,21 @@ def list_page(
     return events.list_after(
         session, after, actor=actor, limit=limit, types=types, conditions=conditions
     )
+
+
+def place_of(event_id: str) -> int:
+    """Give the place of an event that a client saw.
+
+    Raises: Gone, Unavailable. Transaction: opens its own, read only.
+    """
+    with _reading() as session:
+        return events.position_of(session, event_id)
+
+
+def id_at(seq: int) -> str | None:
+    """Give the id of the event at a place, or None at the beginning.
+
+    Raises: Unavailable. Transaction: opens its own, read only.
+    """
+    with _reading() as session:
+        return session.scalar(select(EventLog.id).where(EventLog.seq == seq))

@@ -70,8 +70,9 @@ def _is_own(session: Session, topic: Topic, actor: Actor) -> bool:
         return actor.is_staff or topic.id == actor.merchant_id
     if topic.kind == "seller":
         return actor.is_staff or (actor.kind == "user" and topic.id == actor.id)
-    model: type[Payment | Order] = Payment if topic.kind == "payment" else Order
-    row = session.get(model, topic.id)
+    row: Payment | Order | None = (
+        session.get(Payment, topic.id) if topic.kind == "payment" else session.get(Order, topic.id)
+    )
     if row is None:
         return False
     if actor.is_staff:

@@ -1,0 +1,240 @@
+"""The janitor: asks the provider about what webhooks missed and about outcomes nobody knows."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import select
+
+from core import clock, ids
+from core.errors import AppError, LostRace, ProviderRefused, ProviderUnavailable
+from core.money import Money, asset
+from core.states import OPEN_PAYMENT, Payment as Status
+from domain import asking, cases, crash, database, operations, outcomes, queue
+from domain.actors import system
+from domain.cases import Finding
+from domain.transitions import Why, move
+from models.operations import Operation
+from models.payments import Payment
+from providers import registry
+from providers.seam import Reading
+
+JANITOR = system("janitor")
+LEASE_SECONDS = 60
+# When an open payment is asked about again, by how often it was asked.
+CHECK_SECONDS = (120, 600, 1800, 7200, 6 * 3600, 24 * 3600)
+ABSENCE_SECONDS = 600
+UNKNOWN_CASE_ATTEMPTS = 5
+STUCK_AFTER = timedelta(days=3)
+log = structlog.get_logger()
+
+
+def finish_operation() -> bool:
+    """Ask again about one operation whose outcome is not known. Gives False when none is due.
+
+    Within the life of the provider's key the same call is made again; after that the provider's
+    own list is read, and only absence found twice, ten minutes apart, ends it.
+    Calls: the provider. Transaction: opens its own.
+    """
+    with database.transaction() as session:
+        leased = operations.lease_due(session)
+        if not leased:
+            return False
+        operation, fence = leased[0]
+        payment = session.get_one(Payment, operation.payment_id)
+    crash.point("janitor.after_lease")
+    try:
+        _solve(operation, payment, fence)
+    except (LostRace, AppError) as error:
+        log.warning("operation.unsolved", operation=operation.id, error=error.code)
+    return True
+
+
+def _solve(operation: Operation, payment: Payment, fence: int) -> None:
+    rail = registry.configured(operation.provider, livemode=payment.livemode)
+    age = (clock.now() - operation.created_at).total_seconds()
+    if age < rail.key_lifetime_seconds or operation.kind in ("cancel", "expire"):
+        operations.finish_now(operation, payment, fence)
+    else:
+        _look_for(operation, payment, fence)
+    if operation.attempts + 1 >= UNKNOWN_CASE_ATTEMPTS:
+        _tell_people(operation.id)
+
+
+def _look_for(operation: Operation, payment: Payment, fence: int) -> None:
+    rail = registry.configured(operation.provider, livemode=payment.livemode)
+    try:
+        found = rail.find(payment.id, since=operation.created_at, method=payment.method)
+    except (ProviderUnavailable, ProviderRefused) as error:
+        with database.transaction() as session:
+            due_at = operations.next_check(operation.attempts + 1)
+            attempts = operation.attempts + 1
+            queue.release(
+                session, operation, fence, due_at=due_at, attempts=attempts, last_error=error.code
+            )
+        return
+    if found is not None:
+        outcome = operations.Outcome(operation.id, payment.id, fence, found, JANITOR)
+        with database.transaction() as session:
+            operations.settle(session, outcome)
+        return
+    _note_absence(operation, payment, fence)
+
+
+def _note_absence(operation: Operation, payment: Payment, fence: int) -> None:
+    """Believe absence only when it is seen twice, ten minutes apart."""
+    first = operation.request.get("absentSince")
+    with database.transaction() as session:
+        if not isinstance(first, str):
+            request = operation.request | {"absentSince": clock.rfc3339(clock.now())}
+            due_at = clock.after(ABSENCE_SECONDS)
+            queue.release(session, operation, fence, request=request, due_at=due_at)
+            return
+        locked = session.scalars(
+            select(Payment).where(Payment.id == payment.id).with_for_update()
+        ).one()
+        queue.release(session, operation, fence, due_at=None, error_code="never_created")
+        again = session.get_one(Operation, operation.id)
+        session.refresh(again)
+        why = Why(JANITOR, f"operation:{operation.id}", "absent at the provider, read twice")
+        move(session, "operation", again, to="failed", why=why)
+        outcomes.absent(session, again, locked, why=why)
+
+
+def _tell_people(operation_id: str) -> None:
+    with database.transaction() as session:
+        operation = session.get_one(Operation, operation_id)
+        if operation.state not in operations.UNFINISHED:
+            return
+        payment = session.get_one(Payment, operation.payment_id)
+        amount = Money(payment.amount_minor, asset(payment.asset))
+        sentence = (
+            f"Whether {operation.provider} carried out {operation.kind} for {amount.major()}"
+            f" {amount.asset.code} is not known after {operation.attempts} tries."
+        )
+        finding = Finding(
+            "UNKNOWN_OUTCOME",
+            operation.id,
+            sentence,
+            at_risk=amount,
+            payment=payment,
+            operation_id=operation.id,
+        )
+        cases.open_case(session, finding, why=Why(JANITOR, f"operation:{operation.id}"))
+
+
+def check_payment() -> bool:
+    """Ask about one payment that is due for it. Gives False when none is.
+
+    An open payment whose time is over is ended at the provider first, then here.
+    Calls: the provider. Transaction: opens its own.
+    """
+    with database.transaction() as session:
+        leased = queue.lease(session, Payment, due=Payment.check_due_at, seconds=LEASE_SECONDS)
+        if not leased:
+            return False
+        payment, fence = leased[0]
+    crash.point("janitor.after_lease")
+    due_at: datetime | None = None
+    try:
+        due_at = _check(payment)
+        crash.point("janitor.after_read")
+    except AppError as error:
+        log.warning("payment.unchecked", payment=payment.id, error=error.code)
+        due_at = _next_check(payment)
+    with database.transaction() as session:
+        count = payment.check_count + 1
+        current = session.get_one(Payment, payment.id)
+        keeps = current.status in OPEN_PAYMENT or due_at is None
+        queue.release(
+            session, payment, fence, check_due_at=due_at if keeps else None, check_count=count
+        )
+        crash.point("janitor.before_commit")
+    return True
+
+
+def _next_check(payment: Payment) -> datetime:
+    step = min(payment.check_count, len(CHECK_SECONDS) - 1)
+    return clock.after(ids.jittered(CHECK_SECONDS[step]))
+
+
+def _check(payment: Payment) -> datetime | None:
+    """Ask, apply, and say when to ask again, or None."""
+    if payment.provider_reference is None:
+        return None
+    source = "janitor:check"
+    if payment.status == Status.COMPLETED:
+        _confirm(payment)
+        return None
+    if payment.status not in OPEN_PAYMENT:
+        return None
+    asked = asking.ask(payment.id, actor=JANITOR, source=source)
+    now = asked.payment
+    if now.status not in OPEN_PAYMENT:
+        return now.check_due_at
+    if now.status == Status.PENDING and now.expires_at and now.expires_at <= clock.now():
+        expire(now)
+        return None
+    _tell_stuck(now)
+    return _next_check(payment)
+
+
+def _confirm(payment: Payment) -> None:
+    """Compare a completed payment with the provider once more; a difference is a case."""
+    rail = registry.configured(payment.provider, livemode=payment.livemode)
+    reading = rail.fetch(str(payment.provider_reference))
+    if _says_received(reading) == payment.received_minor:
+        return
+    of = asset(payment.asset)
+    ours = Money(payment.received_minor, of)
+    theirs = _says_received(reading)
+    said = Money(theirs, of).major() if theirs is not None else "nothing"
+    sentence = f"Booked {ours.major()} {of.code} as received; {rail.label} now says {said}."
+    finding = Finding(
+        "RECON_DIFFERENCE",
+        f"confirm:{payment.id}",
+        sentence,
+        expected=ours.major(),
+        found=said,
+        at_risk=ours,
+        payment=payment,
+    )
+    with database.transaction() as session:
+        cases.open_case(session, finding, why=Why(JANITOR, "janitor:confirm"))
+
+
+def _says_received(reading: Reading) -> int | None:
+    amounts = [keyed.fact.amount_minor for keyed in reading.facts if keyed.fact.kind == "succeeded"]
+    return amounts[0] if amounts else None
+
+
+def expire(payment: Payment) -> None:
+    """End an attempt whose time is over: at the provider, then here as expired.
+
+    Calls: the provider. Writes: operations and what settlement does. Transaction: opens its own.
+    """
+    with database.transaction() as session:
+        known = operations.find_by_key(session, f"expire:{payment.id}")
+        if known is None:
+            wanted = operations.Wanted("expire", f"expire:{payment.id}", payment, {})
+            known = operations.prepare(session, wanted, actor=JANITOR)
+            fence = known.fence
+        elif known.state in operations.UNFINISHED:
+            fence = operations.take(session, known)
+        else:
+            return
+    operations.finish_now(known, payment, fence)
+
+
+def _tell_stuck(payment: Payment) -> None:
+    if payment.status != Status.PROCESSING or clock.now() - payment.updated_at < STUCK_AFTER:
+        return
+    amount = Money(payment.amount_minor, asset(payment.asset))
+    sentence = (
+        f"{amount.major()} {amount.asset.code} has been paid but not final since"
+        f" {clock.rfc3339(payment.updated_at)}."
+    )
+    finding = Finding("STUCK_PAID", payment.id, sentence, at_risk=amount, payment=payment)
+    with database.transaction() as session:
+        cases.open_case(session, finding, why=Why(JANITOR, "janitor:check"))

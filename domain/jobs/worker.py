@@ -1,0 +1,99 @@
+"""The worker process: a few threads over the due rows, woken by commits, with a tick behind them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from core import ids
+from domain import chains, database
+from domain.jobs import inbound, janitor
+from domain.listening import waker
+
+TICK_SECONDS = 1.0
+CHAIN_SECONDS = 0.5
+JANITOR_SECONDS = 1.0
+DEFAULT_THREADS = 4
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Loop:
+    """One thread's work: called until it finds nothing, then again after a wake-up or a pause."""
+
+    name: str
+    work: Callable[[], bool]
+    pause_seconds: float
+    is_woken: bool
+
+
+def _janitor() -> bool:
+    solved = janitor.finish_operation()
+    return janitor.check_payment() or solved
+
+
+def _link() -> bool:
+    chains.link_all()
+    return False
+
+
+def loops(threads: int) -> list[Loop]:
+    """List the threads of a worker; SQLite has one writer, so one thread applies events."""
+    count = 1 if database.is_sqlite() else threads
+    applying = [
+        Loop(f"inbound-{no}", inbound.apply_next, TICK_SECONDS, is_woken=True)
+        for no in range(1, count + 1)
+    ]
+    return [
+        *applying,
+        Loop("janitor", _janitor, JANITOR_SECONDS, is_woken=False),
+        Loop("chains", _link, CHAIN_SECONDS, is_woken=False),
+    ]
+
+
+def _run(loop: Loop, stop: threading.Event) -> None:
+    """Run one loop until told to stop; a failure is logged and waited out, never fatal."""
+    while not stop.is_set():
+        seen = waker.count()
+        try:
+            if loop.work():
+                continue
+        except SQLAlchemyError as error:
+            log.warning("worker.database_failed", loop=loop.name, error=type(error).__name__)
+            stop.wait(ids.jittered(TICK_SECONDS))
+        except Exception:
+            log.exception("worker.loop_failed", loop=loop.name)
+            stop.wait(ids.jittered(TICK_SECONDS))
+        if loop.is_woken:
+            waker.wait(loop.pause_seconds, since=seen)
+        else:
+            stop.wait(loop.pause_seconds)
+
+
+def run_worker(*, threads: int, stop: threading.Event) -> None:
+    """Work until `stop` is set, then finish what is in hand.
+
+    threads: how many apply inbound events on PostgreSQL.
+    """
+    running = [
+        threading.Thread(target=_run, args=(loop, stop), name=loop.name, daemon=True)
+        for loop in loops(threads)
+    ]
+    for thread in running:
+        thread.start()
+    stop.wait()
+    waker.wake()
+    for thread in running:
+        thread.join(timeout=30)
+
+
+def work_until_idle() -> int:
+    """Apply everything that is due now, in this thread. Gives how many events were applied."""
+    count = 0
+    while inbound.apply_next():
+        count += 1
+    return count
