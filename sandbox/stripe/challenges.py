@@ -51,6 +51,13 @@ def open_intent(call: Call, token: str) -> tuple[Obj, Obj] | None:
     return challenge, intent
 
 
+def redirect_target(intent: Obj) -> str | None:
+    """Return where the payer must go for the challenge, when it is a page of its own."""
+    action = intent["next_action"] or {}
+    target = action.get("redirect_to_url", {}).get("url")
+    return None if target is None else str(target)
+
+
 def return_address(return_url: str, intent: Obj, *, failed: bool) -> str:
     """Return the merchant's return URL with what Stripe appends to it."""
     name = intent["object"]

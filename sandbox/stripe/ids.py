@@ -24,8 +24,9 @@ def random_digits(length: int) -> str:
 
 
 def new_id(prefix: str, length: int = 24) -> str:
-    """Return a fresh id such as `pi_3…`."""
-    return f"{prefix}_{random_text(length)}"
+    """Return a fresh id: `cus` gives `cus_…`, `pi_3` gives `pi_3…`."""
+    joint = "" if prefix[-2:-1] == "_" else "_"
+    return f"{prefix}{joint}{random_text(length)}"
 
 
 def client_secret(object_id: str) -> str:

@@ -30,7 +30,7 @@ _PRIVATE = ("metadata", "customer", "application", "on_behalf_of", "latest_attem
 def create(call: Call, sent: Obj) -> Obj:
     """Answer `POST /v1/setup_intents`. Emits: setup_intent.created and what confirming brings."""
     params.only(sent, _CREATE)
-    intent = _blank(call)
+    intent = blank(call)
     types = params.texts(sent, "payment_method_types")
     if types:
         intent |= {"payment_method_types": types, "automatic_payment_methods": None}
@@ -40,7 +40,7 @@ def create(call: Call, sent: Obj) -> Obj:
     call.store.put(KIND, intent)
     events.emit(call, "setup_intent.created", intent)
     if params.flag(sent, "confirm"):
-        return visible(_confirm(call, intent, confirm.terms_of(call, sent)))
+        return visible(run(call, intent, confirm.terms_of(call, sent)))
     return visible(intent)
 
 
@@ -64,7 +64,7 @@ def confirm_intent(call: Call, sent: Obj, intent_id: str) -> Obj:
     intent = _of_caller(call, sent, intent_id)
     _assert_open(intent, "confirm")
     _apply(call, intent, {name: sent[name] for name in sent if name in _SETTINGS})
-    return _shown(call, _confirm(call, intent, confirm.terms_of(call, sent)))
+    return _shown(call, run(call, intent, confirm.terms_of(call, sent)))
 
 
 def cancel(call: Call, sent: Obj, intent_id: str) -> Obj:
@@ -107,7 +107,11 @@ def authenticate(call: Call, intent: Obj, *, passed: bool) -> Obj | None:
     return _fail(call, intent, error)
 
 
-def _confirm(call: Call, intent: Obj, terms: confirm.Terms) -> Obj:
+def run(call: Call, intent: Obj, terms: confirm.Terms) -> Obj:
+    """Confirm: ask for 3DS, or check and save the card; returns the intent as it then stands.
+
+    Writes: intent, payment method. Emits: as the outcome. Raises: ApiError 402 when refused.
+    """
     if intent["payment_method"] is None:
         message = "You cannot confirm this SetupIntent because it's missing a payment method. "
         message += "Update the SetupIntent with a payment method and then confirm it again."
@@ -201,7 +205,8 @@ def _unexpected(message: str, intent: Obj) -> Exception:
     return wrong_state(message, "setup_intent_unexpected_state", kind=KIND, subject=visible(intent))
 
 
-def _blank(call: Call) -> Obj:
+def blank(call: Call) -> Obj:
+    """Return a setup intent with every field at its start value."""
     intent_id = new_id("seti_1")
     return {
         "id": intent_id,

@@ -5,16 +5,39 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from sandbox.stripe import challenge_page, pages
+from sandbox.stripe import challenge_page, hosted, money, pages
 from sandbox.stripe.wire import Reply, Request
-from sandbox.stripe.world import World
+from sandbox.stripe.world import World, unit
 
 Show = Callable[..., Reply]
 
 _PAGES: list[tuple[str, re.Pattern[str], Show]] = [
     ("GET", re.compile(r"/3ds/([A-Za-z0-9]+)"), challenge_page.show),
     ("POST", re.compile(r"/3ds/([A-Za-z0-9]+)"), challenge_page.decide),
+    ("GET", re.compile(r"/c/pay/(cs_test_[A-Za-z0-9]+)"), hosted.show),
+    ("POST", re.compile(r"/c/pay/(cs_test_[A-Za-z0-9]+)"), hosted.submit),
+    ("GET", re.compile(r"/c/pay/(cs_test_[A-Za-z0-9]+)/return"), hosted.returned),
 ]
+
+
+def _receipt(world: World, _request: Request, charge_id: str) -> Reply:
+    """Answer `GET /receipts/{charge}`."""
+    with unit(world) as call:
+        charge = call.store.find("charge", charge_id)
+    if charge is None:
+        return pages.page("not_found.html", status=404)
+    kind = charge["payment_method_details"]["type"]
+    details = charge["payment_method_details"][kind]
+    return pages.page(
+        "receipt.html",
+        amount=money.shown(charge["amount_captured"] or charge["amount"], charge["currency"]),
+        method=f"{details.get('brand') or 'Bank account'} ending in {details['last4']}",
+        state=charge["status"] if charge["captured"] else "authorised, not captured",
+        charge=charge_id,
+    )
+
+
+_PAGES.append(("GET", re.compile(r"/receipts/((?:ch|py)_[A-Za-z0-9]+)"), _receipt))
 
 
 def answer(world: World, request: Request) -> Reply:

@@ -62,7 +62,7 @@ class Receiver:
             while not until(self):
                 left = deadline - time.monotonic()
                 assert left > 0, f"only {self.types()} arrived; {self.problems}"
-                self._changed.wait(left)
+                self._changed.wait(min(left, 0.05))
         assert self.problems == []
 
     def wait_for(self, event_type: str, *, times: int = 1) -> dict[str, Any]:

@@ -119,12 +119,15 @@ def test_unsent_event_is_found_by_listing_undelivered_ones(
     intent = client.v1.payment_intents.create(VISA)
     receiver.wait_for("charge.updated")
     assert receiver.types(intent.id) == ["payment_intent.created", "charge.updated"]
-    missed = client.v1.events.list({"delivery_success": False}).data
-    assert [event.type for event in missed] == ["payment_intent.succeeded"]
+
+    def missed() -> Any:
+        return client.v1.events.list({"delivery_success": False}).data
+
+    receiver.wait(lambda _: [event.type for event in missed()] == ["payment_intent.succeeded"])
     assert client.v1.events.list({"types": ["charge.succeeded"]}).data == []
-    standin.control("POST", "resend", {"event": missed[0].id})
+    standin.control("POST", "resend", {"event": missed()[0].id})
     receiver.wait_for("payment_intent.succeeded")
-    receiver.wait(lambda _: not client.v1.events.list({"delivery_success": False}).data)
+    receiver.wait(lambda _: not missed())
 
 
 def test_event_can_arrive_before_the_answer(
