@@ -89,7 +89,7 @@ install() { # install KIND: everything is pinned, so there is nothing to resolve
 	say "Installing up to $total pinned packages from $list (only when it changed)"
 	set +e
 	{ .venv/bin/python -m pip install --disable-pip-version-check --no-input --no-deps \
-		--require-hashes --progress-bar off -r "$list" 2>&1; echo "exit $?"; } | tee "$log" |
+		--require-hashes --no-compile --progress-bar off -r "$list" 2>&1; echo "exit $?"; } | tee "$log" |
 		awk -v total="$total" '
 			/^(Collecting|Requirement already satisfied)/ { n++; if (n % 20 == 0) { printf "  %d of %d\n", n, total > "/dev/stderr" } }
 			/^Installing collected packages/ { print "  unpacking" > "/dev/stderr" }
