@@ -137,8 +137,8 @@ class Waker:
 @contextmanager
 def _own_connection() -> Iterator[DBAPIConnection]:
     borrowed = database.engine().raw_connection()
-    borrowed.detach()
     connection = borrowed.driver_connection
+    borrowed.detach()
     if connection is None:
         raise OSError("the pool gave no connection")
     with closing(connection):
@@ -150,10 +150,16 @@ def _follow_postgresql(connection: DBAPIConnection) -> Iterator[bool]:
     listening = cast("psycopg.Connection[tuple[object, ...]]", connection)
     listening.autocommit = True
     listening.execute(f"listen {CHANNEL}")
+    told_at, heard = 0.0, True
     while True:
-        yield True
-        # Several notifications that came together wake once.
-        list(listening.notifies(timeout=BACKSTOP_SECONDS, stop_after=1))
+        now = clock.monotonic()
+        if heard or now - told_at >= BACKSTOP_SECONDS:
+            told_at = now
+            yield True
+        else:
+            yield False
+        # Several notifications that came together wake once. Short, so that `stop` is not kept waiting.
+        heard = bool(list(listening.notifies(timeout=BACKSTOP_SECONDS / 5, stop_after=1)))
 
 
 def _follow_sqlite(connection: DBAPIConnection) -> Iterator[bool]:

@@ -1,0 +1,207 @@
+"""The answer that does not end: an SSE response fed by the hub, resumed without gap or duplicate."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import cast
+
+import structlog
+from flask import Flask, Response, current_app, request
+
+from config import Settings
+from core.errors import Gone, Unavailable
+from domain import feed
+from domain.actors import Actor
+from domain.topics import Topic
+from web.hub import Ending, Frame, Parcel, Subscriber, frame, hub
+from web.keeper import Kept, keeper
+from web.slots import Limits, Slot, Slots
+
+RETRY = b"retry: 3000\n\n"
+BYE = b'event: bye\ndata: {"reason": "restart"}\n\n'
+# So far behind, reading the present state anew is cheaper for both sides than the way here.
+LONGEST_BACKLOG = 100_000
+SEND_BUFFER_BYTES = 65_536
+UNREAD_MILLISECONDS = 30_000
+HEADERS = {
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "Cache-Control": "no-cache, no-transform",
+    "X-Accel-Buffering": "no",
+}
+Tell = Callable[[Sequence[Frame]], bytes]
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a client asks of a stream. after: the id of the event it saw last.
+
+    look_again: gives the principal as it is now; tell: writes frames another way than one by one;
+    pace_seconds: shortest time between two writes, so that changes come together.
+    """
+
+    actor: Actor
+    topics: tuple[Topic, ...] = ()
+    after: str | None = None
+    look_again: Callable[[], Actor | None] | None = None
+    tell: Tell | None = None
+    pace_seconds: float = 0.0
+
+
+def slots_of(app: Flask) -> Slots:
+    """Give the slots of this application, made at the first stream."""
+    found = app.extensions.get("paydesk_slots")
+    if found is None:
+        settings: Settings = app.config["PAYDESK"]
+        limits = Limits(settings.sse_per_principal, settings.sse_per_address, settings.sse_total)
+        found = app.extensions.setdefault(
+            "paydesk_slots", Slots(settings.instance / "streams.lock", limits)
+        )
+    return cast("Slots", found)
+
+
+def asked_after() -> str | None:
+    """Read where the client wants to go on: a reconnecting browser's header is newer than its URL."""
+    return request.headers.get("Last-Event-ID") or request.args.get("after") or None
+
+
+def open_stream(wish: Wish) -> Response:
+    """Answer the present request with a stream.
+
+    1. take a slot; 2. join the fan-out; 3. only then find the backlog, so that nothing falls between.
+    Raises: Unavailable with code STREAM_LIMIT, or when the database does not answer
+    """
+    slot = slots_of(current_app).take(wish.actor.id, request.remote_addr or "")
+    subscriber = None
+    try:
+        subscriber = hub.subscribe(wish.actor, wish.topics)
+        start = _find_start(wish.after, subscriber.since)
+    except BaseException:
+        if subscriber is not None:
+            hub.unsubscribe(subscriber)
+        slot.give()
+        raise
+    peer = _prepare_peer()
+    subscriber.on_end = lambda why: _cut(peer, why)
+    response = Response(_told(wish, subscriber, start), headers=HEADERS)
+    response.call_on_close(lambda: _close(subscriber, slot, peer))
+    keeper.keep(Kept(subscriber, wish.look_again, peer))
+    return response
+
+
+@dataclass(frozen=True)
+class _Start:
+    """Where a stream begins; reset: what tells the client that its place is lost."""
+
+    place: int
+    reset: bytes = b""
+
+
+def _find_start(after: str | None, newest: int) -> _Start:
+    if after is None:
+        return _Start(newest)
+    try:
+        place = feed.place_of(after)
+    except Gone:
+        place = -1
+    if place < 0 or newest - place > LONGEST_BACKLOG:
+        return _Start(newest, _reset(feed.id_at(newest)))
+    return _Start(place)
+
+
+def _reset(newest: str | None) -> bytes:
+    # The id makes a browser that reconnects ask from here, not from the lost place again.
+    named = f"id: {newest}\n" if newest else ""
+    return f"{named}event: reset\ndata: {json.dumps({'after': newest})}\n\n".encode()
+
+
+def _prepare_peer() -> socket.socket | None:
+    """Take the connection from gunicorn; other servers do not show it, and are for development."""
+    peer = request.environ.get("gunicorn.socket")
+    if not isinstance(peer, socket.socket):
+        return None
+    with suppress(OSError):  # a UNIX socket has none of these
+        # A client that does not read must show soon, and not in megabytes of the kernel's memory.
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MILLISECONDS)
+    return peer
+
+
+def _told(wish: Wish, subscriber: Subscriber, start: _Start) -> Iterator[bytes]:
+    yield RETRY + start.reset
+    try:
+        yield from _backlog(wish, subscriber, start.place)
+    except Unavailable:
+        log.warning("stream.backlog_unavailable")
+        return
+    while subscriber.ending is None:
+        taken = subscriber.take()
+        if wish.pace_seconds and subscriber.ending is None:
+            threading.Event().wait(wish.pace_seconds)
+            taken += subscriber.take(timeout=0)
+        if subscriber.ending in (None, Ending.RESTART):
+            told = _write(wish, taken, start.place)
+            if told:
+                yield told
+    if subscriber.ending is Ending.RESTART:
+        yield BYE
+
+
+def _backlog(wish: Wish, subscriber: Subscriber, place: int) -> Iterator[bytes]:
+    while place < subscriber.since and subscriber.ending is None:
+        found = feed.read_backlog(place, subscriber.since, actor=wish.actor, asked=wish.topics)
+        frames = [frame(event) for event in found]
+        if frames:
+            yield _render(wish, frames)
+            place = frames[-1].seq
+        if len(frames) < feed.PAGE:
+            return
+
+
+def _write(wish: Wish, taken: Sequence[Parcel | bytes], place: int) -> bytes:
+    """Join what was taken into one write, without what the client had seen before it came."""
+    parts: list[bytes] = []
+    frames: list[Frame] = []
+    for part in taken:
+        if isinstance(part, bytes):
+            parts.append(part)
+        elif wish.tell is not None or part.frames[0].seq <= place:
+            frames += [each for each in part.frames if each.seq > place]
+        else:
+            parts.append(part.payload)
+    if frames:
+        # What was seen elsewhere is older than everything else taken.
+        parts.insert(0, _render(wish, frames))
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _render(wish: Wish, frames: Sequence[Frame]) -> bytes:
+    if wish.tell is not None:
+        return wish.tell(frames)
+    return b"".join(each.payload for each in frames)
+
+
+def _cut(peer: socket.socket | None, why: Ending) -> None:
+    if peer is not None and why is Ending.SLOW:
+        with suppress(OSError):
+            # Its stream hangs in a write that the client does not read.
+            peer.shutdown(socket.SHUT_RDWR)
+
+
+def _close(subscriber: Subscriber, slot: Slot, peer: socket.socket | None) -> None:
+    keeper.release(subscriber)
+    hub.unsubscribe(subscriber)
+    slot.give()
+    if peer is not None:
+        with suppress(OSError):
+            # Nothing more is read from it, so the server closes it now and not after its keep-alive.
+            peer.shutdown(socket.SHUT_RD)
+
+
+hub.watch(keeper.suspect)
