@@ -294,7 +294,7 @@ def conclude(
         "actor": why.actor.id,
         "reason": why.reason,
         "is_replay": why.is_replay,
-        "replay_key": None,
+        "replay_key": why.once_key,
     }
     database.later(session, InboundAttempt, attempt)
     body: dict[str, Json] = {

@@ -21,12 +21,16 @@ from models.payments import Payment, StateChange
 
 @dataclass(frozen=True)
 class Why:
-    """Who moves a state, from which source (`inbound:…`, `operation:…`, `user:…`) and for what reason."""
+    """Who moves a state, from which source (`inbound:…`, `operation:…`, `user:…`) and for what reason.
+
+    once_key: what makes a second press of the same button the same act, or None.
+    """
 
     actor: Actor
     source: str
     reason: str | None = None
     is_replay: bool = False
+    once_key: str | None = None
 
 
 _COLUMN = {

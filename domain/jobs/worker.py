@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from core import ids
-from domain import chains, database
+from domain import chains, database, queue
 from domain.jobs import inbound, janitor
 from domain.listening import waker
 
@@ -69,9 +69,19 @@ def _run(loop: Loop, stop: threading.Event) -> None:
             log.exception("worker.loop_failed", loop=loop.name)
             stop.wait(ids.jittered(TICK_SECONDS))
         if loop.is_woken:
-            waker.wait(loop.pause_seconds, since=seen)
+            waker.wait(_until_due(loop.pause_seconds), since=seen)
         else:
             stop.wait(loop.pause_seconds)
+
+
+def _until_due(longest: float) -> float:
+    """An event that waits for its payment's lock is due sooner than the tick."""
+    try:
+        with database.reading() as session:
+            due = queue.due_in_seconds(session)
+    except SQLAlchemyError:
+        return longest
+    return longest if due is None else min(longest, max(due, 0.01))
 
 
 def run_worker(*, threads: int, stop: threading.Event) -> None:

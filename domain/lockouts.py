@@ -1,0 +1,83 @@
+"""Lockouts: refused sign-ins as rows, counted per account and per address across all processes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import delete, func, select, text
+from sqlalchemy.orm import Session
+
+from core import clock, hashing, ids
+from core.errors import RateLimited
+from domain import database, keyring
+from models.people import SignInAttempt
+
+WINDOW_SECONDS = 60
+PER_ACCOUNT = 5
+PER_ADDRESS = 20
+
+
+def account(email: str) -> str:
+    """Name an account in the attempts, whether it exists or not."""
+    return keyring.vault().blind_index(email, purpose="sign-in account")
+
+
+def address(ip: str) -> str:
+    """Name an address in the attempts."""
+    return keyring.vault().blind_index(ip, purpose="sign-in address")
+
+
+def begin(session: Session, email: str, *, ip: str) -> list[str]:
+    """Count a sign-in that begins as refused; `forgive` takes it back. Gives the attempts' ids.
+
+    Counting first keeps many guesses at the same moment from slipping past the limit together.
+    Writes: sign_in_attempts. Raises: RateLimited. Transaction: caller's, before the password is tried.
+    """
+    now = clock.now()
+    made = []
+    for subject, most in ((account(email), PER_ACCOUNT), (address(ip), PER_ADDRESS)):
+        _alone(session, subject)
+        _assert_below(session, subject, most)
+        attempt = SignInAttempt(id=ids.new("sia"), subject=subject, at=now)
+        session.add(attempt)
+        made.append(attempt.id)
+    session.flush()
+    return made
+
+
+def _alone(session: Session, subject: str) -> None:
+    # On SQLite there is one writer anyway.
+    if not database.is_sqlite():
+        number = int(hashing.sha256(subject.encode())[:15], 16)
+        session.execute(text("select pg_advisory_xact_lock(:number)"), {"number": number})
+
+
+def _assert_below(session: Session, subject: str, most: int) -> None:
+    since = clock.after(-WINDOW_SECONDS)
+    counted, oldest = session.execute(
+        select(func.count(), func.min(SignInAttempt.at)).where(
+            SignInAttempt.subject == subject, SignInAttempt.at > since
+        )
+    ).one()
+    if counted >= most:
+        wait = WINDOW_SECONDS - (clock.now() - oldest).total_seconds() if oldest else 0
+        raise RateLimited(
+            "Too many sign-ins were refused. Wait a minute, then try again.",
+            retry_after=max(1, int(wait) + 1),
+        )
+
+
+def forgive(session: Session, attempts: list[str]) -> None:
+    """Take back the attempts of a sign-in that succeeded.
+
+    Writes: sign_in_attempts. Transaction: caller's.
+    """
+    session.execute(delete(SignInAttempt).where(SignInAttempt.id.in_(attempts)))
+
+
+def forget_old(session: Session, *, before: datetime) -> None:
+    """Delete attempts that no limit counts any more.
+
+    Writes: sign_in_attempts. Transaction: caller's.
+    """
+    session.execute(delete(SignInAttempt).where(SignInAttempt.at < before))

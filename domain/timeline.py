@@ -1,0 +1,275 @@
+"""The three-lane timeline: what the provider says, what we say, what the books say, on one axis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from core.money import Money, asset
+from core.states import ON_DESK, PaymentSub
+from domain.actors import Actor
+from domain.naming import actor_names
+from models.cases import ExceptionCase
+from models.inbound import InboundAttempt, InboundEvent
+from models.ledger import JournalEntry, Posting
+from models.operations import Operation
+from models.orders import Order
+from models.payments import Payment, PaymentFact, PaymentNote, StateChange
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing that happened. lane: provider, us or books; references: name → value to copy."""
+
+    at: datetime
+    lane: str
+    kind: str
+    text: str
+    actor: str | None = None
+    reason: str | None = None
+    references: dict[str, str] = field(default_factory=dict)
+    payment_id: str | None = None
+    level: str = "plain"
+
+
+@dataclass(frozen=True)
+class Lags:
+    """Seconds between the lanes for the payment's money, or None where a lane has not spoken."""
+
+    provider_to_us_seconds: float | None
+    us_to_books_seconds: float | None
+
+
+def payment_timeline(session: Session, payment: Payment, *, actor: Actor) -> list[Item]:
+    """Join everything known of one payment, oldest first; who is not staff sees a redacted view."""
+    items = _changes(session, StateChange.payment_id == payment.id)
+    items += _postings(session, JournalEntry.payment_id == payment.id)
+    items += _facts(session, [payment.id])
+    items += _created(payment)
+    if actor.is_staff:
+        items += _inbound(session, payment) + _operations(session, payment)
+        items += _notes(session, payment) + _cases(session, payment)
+    return _named(session, items, actor)
+
+
+def order_timeline(session: Session, order: Order, *, actor: Actor) -> list[Item]:
+    """Join everything known of one order and its payments, oldest first."""
+    payments = list(session.scalars(select(Payment).where(Payment.order_id == order.id)))
+    items = [Item(order.created_at, "us", "created", "Order placed")]
+    items += _changes(session, StateChange.order_id == order.id)
+    items += _postings(session, JournalEntry.order_id == order.id)
+    items += _facts(session, [payment.id for payment in payments])
+    for payment in payments:
+        items += _created(payment)
+    return _named(session, items, actor)
+
+
+def lags(session: Session, payment: Payment) -> Lags:
+    """Measure how long the money's fact took to us, and from us to the books."""
+    fact = session.scalars(
+        select(PaymentFact)
+        .where(PaymentFact.payment_id == payment.id, PaymentFact.kind == "succeeded")
+        .order_by(PaymentFact.seen_at)
+        .limit(1)
+    ).first()
+    if fact is None:
+        return Lags(None, None)
+    posted = session.scalar(
+        select(JournalEntry.posted_at).where(JournalEntry.source_key == fact.fact_key)
+    )
+    # The provider tells whole seconds, so the difference can come out just below zero.
+    to_us = max(0.0, (fact.seen_at - fact.said_at).total_seconds())
+    to_books = None if posted is None else max(0.0, (posted - fact.seen_at).total_seconds())
+    return Lags(round(to_us, 1), None if to_books is None else round(to_books, 3))
+
+
+def _named(session: Session, items: list[Item], actor: Actor) -> list[Item]:
+    ids = {item.actor for item in items if item.actor}
+    names = actor_names(session, ids, for_staff=actor.is_staff)
+    shown = [
+        Item(**{**item.__dict__, "actor": names.get(item.actor) if item.actor else None})
+        for item in items
+    ]
+    if not actor.is_staff:
+        shown = [Item(**{**item.__dict__, "reason": None}) for item in shown]
+    return sorted(shown, key=lambda item: (item.at, _LANES[item.lane], item.kind))
+
+
+_LANES = {"provider": 0, "us": 1, "books": 2}
+
+
+def _created(payment: Payment) -> list[Item]:
+    amount = Money(payment.amount_minor, asset(payment.asset))
+    text = f"Payment started: {amount.major()} {amount.asset.code} for the {payment.purpose}"
+    references = {"payment": payment.id}
+    return [
+        Item(payment.created_at, "us", "created", text, None, None, references, payment.id)
+    ]
+
+
+_SUB_WORDS = {
+    PaymentSub.NONE: "nothing more is needed",
+    PaymentSub.REQUIRES_PAYMENT_METHOD: "waiting for a card",
+    PaymentSub.REQUIRES_ACTION: "waiting for 3D Secure",
+    PaymentSub.REQUIRES_CAPTURE: "held, waiting for capture",
+    PaymentSub.AWAITING_BANK: "waiting for the bank",
+    PaymentSub.AWAITING_CONFIRMATIONS: "waiting for confirmations",
+    PaymentSub.UNKNOWN_OUTCOME: "the provider's answer is not known",
+}
+
+
+def _change_text(change: StateChange) -> tuple[str, str]:
+    if change.object_kind == "payment_sub":
+        return "progress", _SUB_WORDS[PaymentSub(change.new)].capitalize()
+    if change.object_kind == "escrow":
+        return "escrow", f"Escrow {change.old} → {change.new}"
+    if change.object_kind == "operation":
+        return "operation", f"Request to the provider: {change.new}"
+    words = ON_DESK[change.object_kind]
+    kind = change.object_kind.capitalize()
+    return "state", f"{kind} {words[change.old].lower()} → {words[change.new].lower()}"
+
+
+def _changes(session: Session, condition: object) -> list[Item]:
+    kinds = ("payment", "payment_sub", "escrow", "order")
+    statement = select(StateChange).where(condition, StateChange.object_kind.in_(kinds))  # type: ignore[arg-type]
+    items = []
+    for change in session.scalars(statement):
+        if change.object_kind == "payment_sub" and change.new == PaymentSub.NONE:
+            continue
+        kind, text = _change_text(change)
+        references = {"mapping": str(change.mapping_version), "source": change.source}
+        level = "strong" if kind == "state" else "plain"
+        items.append(
+            Item(change.at, "us", kind, text, change.actor, change.reason, references, change.payment_id, level)
+        )
+    return items
+
+
+_FACT_WORDS = {
+    "created": "Created",
+    "requires_payment_method": "Waiting for a card",
+    "attempt_failed": "Card declined",
+    "requires_action": "3D Secure needed",
+    "processing": "Processing",
+    "authorized": "Authorised, not captured",
+    "failed": "Failed",
+    "expired": "Expired",
+    "cancelled": "Cancelled",
+    "succeeded": "Succeeded",
+}
+
+
+def _facts(session: Session, payment_ids: list[str]) -> list[Item]:
+    statement = select(PaymentFact).where(PaymentFact.payment_id.in_(payment_ids))
+    items = []
+    for fact in session.scalars(statement):
+        text = _FACT_WORDS[fact.kind]
+        if fact.code:
+            text += f" ({fact.code})"
+        references = {"heard": fact.source, "fact": fact.fact_key}
+        level = "strong" if fact.kind == "succeeded" else "plain"
+        level = "bad" if fact.kind in ("attempt_failed", "failed") else level
+        items.append(
+            Item(fact.said_at, "provider", "fact", text, None, fact.message, references, fact.payment_id, level)
+        )
+    return items
+
+
+def _inbound(session: Session, payment: Payment) -> list[Item]:
+    items = []
+    rows = session.scalars(select(InboundEvent).where(InboundEvent.payment_id == payment.id))
+    for row in rows:
+        text = f"Webhook {row.type} received"
+        if row.duplicates:
+            text += f", {row.duplicates} more times"
+        references = {"event": row.provider_event_id or "", "inbound": row.id}
+        items.append(
+            Item(row.received_at, "provider", "webhook", text, None, None, references, payment.id)
+        )
+    statement = (
+        select(InboundAttempt, InboundEvent.type)
+        .join(InboundEvent, InboundEvent.id == InboundAttempt.inbound_id)
+        .where(
+            InboundEvent.payment_id == payment.id,
+            or_(InboundAttempt.is_replay, InboundAttempt.outcome.in_(("failed", "dead"))),
+        )
+    )
+    for attempt, kind in session.execute(statement):
+        act = "Replayed" if attempt.is_replay else "Applied"
+        text = f"{act} {kind}: {attempt.outcome.replace('_', ' ')}"
+        level = "bad" if attempt.outcome in ("failed", "dead") else "plain"
+        references = {"inbound": attempt.inbound_id}
+        reason = attempt.reason or attempt.error
+        items.append(
+            Item(attempt.at, "us", "attempt", text, attempt.actor, reason, references, payment.id, level)
+        )
+    return items
+
+
+_OPERATION_WORDS = {
+    "create_intent": "Asked the provider for a payment intent",
+    "create_checkout": "Asked the provider for a checkout page",
+    "cancel": "Asked the provider to cancel",
+    "expire": "Asked the provider to end the expired attempt",
+}
+
+
+def _operations(session: Session, payment: Payment) -> list[Item]:
+    items = []
+    for row in session.scalars(select(Operation).where(Operation.payment_id == payment.id)):
+        text = f"{_OPERATION_WORDS[row.kind]}: {row.state}"
+        references = {"operation": row.id, "reference": row.provider_reference or ""}
+        level = "bad" if row.state in ("failed", "unknown") else "plain"
+        reason = row.error_message or row.last_error
+        items.append(
+            Item(row.created_at, "us", "operation", text, row.actor, reason, references, payment.id, level)
+        )
+    return items
+
+
+def _postings(session: Session, condition: object) -> list[Item]:
+    statement = (
+        select(JournalEntry, Posting)
+        .join(Posting, Posting.entry_id == JournalEntry.id)
+        .where(condition, Posting.amount_minor < 0)  # type: ignore[arg-type]
+        .order_by(JournalEntry.posted_at, Posting.line)
+    )
+    items = []
+    for entry, line in session.execute(statement):
+        amount = Money(-line.amount_minor, asset(line.asset))
+        text = f"{amount.major()} {amount.asset.code} credited to {line.address}"
+        references = {"entry": entry.id}
+        items.append(
+            Item(entry.posted_at, "books", entry.kind, text, None, entry.note, references, entry.payment_id, "strong")
+        )
+    return items
+
+
+def _notes(session: Session, payment: Payment) -> list[Item]:
+    rows = session.scalars(select(PaymentNote).where(PaymentNote.payment_id == payment.id))
+    return [
+        Item(row.at, "us", "note", row.note, row.actor, None, {"note": row.id}, payment.id)
+        for row in rows
+    ]
+
+
+def _cases(session: Session, payment: Payment) -> list[Item]:
+    rows = session.scalars(select(ExceptionCase).where(ExceptionCase.payment_id == payment.id))
+    return [
+        Item(
+            row.opened_at,
+            "us",
+            "case",
+            f"Case opened: {row.kind}",
+            None,
+            row.sentence,
+            {"case": row.id},
+            payment.id,
+            "bad",
+        )
+        for row in rows
+    ]
