@@ -105,7 +105,7 @@ def _generated(instance: Path, name: str, fresh: str) -> str:
     """Read a value kept in the instance folder, or make it exactly once, whoever comes first."""
     instance.mkdir(parents=True, exist_ok=True)
     path = instance / name
-    with open(instance / ".lock", "w", encoding="utf-8") as lock:
+    with (instance / ".lock").open("w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not path.exists():
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -184,7 +184,9 @@ def _environment(environ: Mapping[str, str]) -> str:
         raise BadSettings(f"PAYDESK_ENV must be one of {', '.join(ENVIRONMENTS)}, not {env!r}.")
     for name in environ:
         if name.startswith("PAYDESK_") and name.removesuffix("_FILE") not in OURS:
-            raise BadSettings(f"{name} is not a setting of Paydesk. Known: {', '.join(sorted(OURS))}.")
+            raise BadSettings(
+                f"{name} is not a setting of Paydesk. Known: {', '.join(sorted(OURS))}."
+            )
     if env == "production" and environ.get("FLASK_DEBUG", "0") not in ("", "0"):
         raise BadSettings("FLASK_DEBUG must be off in production.")
     if env == "production" and environ.get("PAYDESK_CRASHPOINT"):

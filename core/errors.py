@@ -207,7 +207,9 @@ class RailNotConfigured(Unavailable):
     retryable = False
 
     def __init__(self, rail: str) -> None:
-        super().__init__(f"The {rail} rail is not configured on this installation.", retry_after=300)
+        super().__init__(
+            f"The {rail} rail is not configured on this installation.", retry_after=300
+        )
 
 
 class ProviderRefused(AppError):

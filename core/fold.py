@@ -106,6 +106,4 @@ def standing(facts: Iterable[Fact]) -> Standing:
             sub = PaymentSub.REQUIRES_PAYMENT_METHOD
             return Standing(Payment.PENDING, sub, 0, 0, None, end.code, end.message)
         return Standing(Payment.PROCESSING, PaymentSub.NONE, 0, 0, None, None, None)
-    return Standing(
-        Payment.PENDING, _PENDING_SUB[top.kind], 0, 0, None, top.code, top.message
-    )
+    return Standing(Payment.PENDING, _PENDING_SUB[top.kind], 0, 0, None, top.code, top.message)

@@ -21,7 +21,7 @@ def canonical(value: Plain) -> bytes:
 
     Source: RFC 8785 (JSON Canonicalization Scheme)
     """
-    return rfc8785.dumps(value)  # type: ignore[arg-type]  # its types do not know Mapping
+    return rfc8785.dumps(value)
 
 
 def digest(value: Plain) -> str:

@@ -83,5 +83,7 @@ def kept_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
         name: value[:1000]
         for name, value in headers
         if name.lower() not in _SECRET_HEADERS
-        and name.lower().startswith(("content-", "user-agent", "stripe-", "x-", "tl-", "webhook-", "host", "origin"))
+        and name.lower().startswith(
+            ("content-", "user-agent", "stripe-", "x-", "tl-", "webhook-", "host", "origin")
+        )
     }

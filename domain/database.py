@@ -87,7 +87,7 @@ def _alone() -> Iterator[None]:
 
 
 def _on_connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # type: ignore[attr-defined]  # we say BEGIN ourselves
+    connection.isolation_level = None  # we say BEGIN ourselves
     cursor = connection.cursor()
     for name, value in SQLITE_PRAGMAS.items():
         cursor.execute(f"pragma {name}={value}")

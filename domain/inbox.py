@@ -36,7 +36,11 @@ class Received:
 
 
 def receive(
-    provider: str, body: bytes, *, header: Callable[[str], str | None], headers: Iterable[tuple[str, str]]
+    provider: str,
+    body: bytes,
+    *,
+    header: Callable[[str], str | None],
+    headers: Iterable[tuple[str, str]],
 ) -> Received:
     """Verify a delivery over its raw bytes, store it, and return once it is durable.
 
@@ -102,7 +106,9 @@ def stored_body(row: InboundEvent) -> bytes:
     Raises: NotFound when it was purged.
     """
     if row.body_sealed is None:
-        raise NotFound("The body of this event is kept no longer. Backfill from the provider instead.")
+        raise NotFound(
+            "The body of this event is kept no longer. Backfill from the provider instead."
+        )
     return keyring.vault().open(row.body_sealed, purpose="inbound", place=body_place(row.id))
 
 
@@ -139,13 +145,12 @@ def find_payment(
     of_rail = (Payment.provider == row.provider) & Payment.livemode.is_(row.mode == "live")
     condition = of_rail & or_(named, ours)
     if waits:
-        locked = session.scalars(
+        return session.scalars(
             select(Payment)
             .where(condition)
             .with_for_update(of=Payment)
             .execution_options(populate_existing=True)
         ).first()
-        return locked
     payment = queue.lock_payment(session, condition)
     if payment is None and session.scalar(select(Payment.id).where(condition)) is not None:
         raise PaymentTaken
@@ -205,16 +210,16 @@ def _flag_second_event(
         f"{row.provider} told the same {row.type} twice, as {first.provider_event_id} and as"
         f" {row.provider_event_id}. It had one effect."
     )
-    finding = Finding(
-        "DUPLICATE_CONFLICT", keyed.key, sentence, payment=payment, inbound_id=row.id
-    )
+    finding = Finding("DUPLICATE_CONFLICT", keyed.key, sentence, payment=payment, inbound_id=row.id)
     cases.open_case(session, finding, why=why)
 
 
 def _park(session: Session, row: InboundEvent, reading: Reading, why: Why) -> str:
     """Keep an event whose object we do not know, and try again later; then a person looks."""
     tries = row.attempts
-    verdict = "no payment of ours has this reference yet; it is matched again as soon as one appears"
+    verdict = (
+        "no payment of ours has this reference yet; it is matched again as soon as one appears"
+    )
     if tries < len(UNMATCHED_SECONDS):
         due_at = clock.after(ids.jittered(UNMATCHED_SECONDS[tries]))
     else:
@@ -228,7 +233,7 @@ def _park(session: Session, row: InboundEvent, reading: Reading, why: Why) -> st
     return verdict
 
 
-def rematch(session: Session, references: Iterable[str], *, payment_id: str) -> None:
+def rematch(session: Session, references: Iterable[str]) -> None:
     """Make parked events of these references due now; a new operation has just named them.
 
     Writes: inbound_events.due_at. Transaction: caller's.
@@ -303,7 +308,9 @@ def conclude(
         "providerType": row.type,
         "attempts": row.attempts,
     }
-    about = events.about_staff(row.id, payment_id=row.payment_id, demo=bool(payment and payment.demo))
+    about = events.about_staff(
+        row.id, payment_id=row.payment_id, demo=bool(payment and payment.demo)
+    )
     told = events.row(
         _EVENT[state], about, source=why.source, status=to, body=body, is_replay=why.is_replay
     )

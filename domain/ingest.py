@@ -14,6 +14,7 @@ from sqlalchemy import tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from core.strictjson import Json
 from domain import crash, database, events, inbox_conflicts
 from models.events import EventLog
 from models.inbound import InboundEvent
@@ -139,7 +140,7 @@ def _count(session: Session, repeated: Sequence[Arrival]) -> None:
 def _tell(session: Session, arrivals: Sequence[Arrival]) -> None:
     for arrival in arrivals:
         row = arrival.row
-        body = {
+        body: dict[str, Json] = {
             "inboundId": str(row["id"]),
             "provider": str(row["provider"]),
             "providerType": str(row["type"]),
@@ -147,7 +148,9 @@ def _tell(session: Session, arrivals: Sequence[Arrival]) -> None:
         }
         kind = "inbound.quarantined" if row["state"] == "quarantined" else "inbound.received"
         about = events.about_staff(str(row["id"]))
-        told = events.row(kind, about, source=f"inbound:{row['id']}", status=str(row["state"]), body=body)
+        told = events.row(
+            kind, about, source=f"inbound:{row['id']}", status=str(row["state"]), body=body
+        )
         database.later(session, EventLog, told)
     if arrivals:
         database.mark(session, "events")

@@ -11,7 +11,9 @@ from sqlalchemy.orm import Session
 from core import clock, ids
 from core.errors import Conflict, IllegalTransition
 from core.money import Money, asset
-from core.states import MAPPING_VERSION, Escrow, Order as OrderStatus, Payment as Status, PaymentSub
+from core.states import MAPPING_VERSION, Escrow, PaymentSub
+from core.states import Order as OrderStatus
+from core.states import Payment as Status
 from core.strictjson import Json
 from domain import audit, events, operations
 from domain.actors import Actor
@@ -111,7 +113,7 @@ def begin(session: Session, wanted: PaymentWanted, *, actor: Actor, source: str)
         direction="in",
         public_id=ids.new("pp"),
         open_key=f"{order.id}:{wanted.purpose}",
-        expires_at=_expiry(now, order),
+        expires_at=_expiry(order),
         buyer_id=order.buyer_id,
         seller_id=order.seller_id,
         merchant_id=order.merchant_id,
@@ -133,7 +135,7 @@ def begin(session: Session, wanted: PaymentWanted, *, actor: Actor, source: str)
     return Begun(payment, operation, operation.fence, is_new=True)
 
 
-def _expiry(now: datetime, order: Order) -> datetime:
+def _expiry(order: Order) -> datetime:
     expiry = clock.after(OPEN_SECONDS)
     # Stripe's checkout sessions live at least 30 minutes, whatever the order's deadline says.
     if order.deposit_due_at and clock.after(1860) < order.deposit_due_at < expiry:
@@ -195,5 +197,9 @@ def _announce(session: Session, payment: Payment, *, actor: Actor, source: str) 
         object_kind="payment",
         object_id=payment.id,
         source=source,
-        after={"amountMinor": payment.amount_minor, "asset": payment.asset, "purpose": payment.purpose},
+        after={
+            "amountMinor": payment.amount_minor,
+            "asset": payment.asset,
+            "purpose": payment.purpose,
+        },
     )

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from core import clock, ids
 from core.errors import Conflict, IllegalTransition, NotFound, invalid
 from core.money import Money, asset
-from core.states import OPEN_PAYMENT, ORDER_ON_API, Order as Status, PurchaseRequest, Role
+from core.states import OPEN_PAYMENT, ORDER_ON_API, PurchaseRequest, Role
+from core.states import Order as Status
 from core.strictjson import Json
 from domain import audit, events, keyring
 from domain.actors import Actor
@@ -82,12 +83,14 @@ def _person(session: Session, user_id: str | None, *, field_name: str, role: Rol
     return user.id
 
 
-def _parties(session: Session, wanted: OrderWanted, actor: Actor) -> tuple[str | None, str | None, str]:
+def _parties(
+    session: Session, wanted: OrderWanted, actor: Actor
+) -> tuple[str | None, str | None, str]:
     """Say who buys, who sells and whose order it is; a buyer orders for themself only."""
     if actor.role == Role.BUYER:
         if wanted.buyer_id not in (None, actor.id):
             raise invalid("buyerId", "You can only order for yourself.")
-        buyer = actor.id
+        buyer: str | None = actor.id
     else:
         buyer = _person(session, wanted.buyer_id, field_name="buyerId", role=Role.BUYER)
     seller = _person(session, wanted.seller_id, field_name="sellerId", role=Role.SELLER)
@@ -201,7 +204,7 @@ def _money(order: Order, minor: int | None) -> str | None:
     return None if minor is None else Money(minor, asset(order.asset)).major()
 
 
-def visible(actor: Actor, model: type[Order] | type[Payment]) -> list[ColumnElement[bool]]:
+def visible(actor: Actor, model: type[Order | Payment]) -> list[ColumnElement[bool]]:
     """Give the conditions that keep a principal to their own rows; staff see all."""
     if actor.is_staff:
         return []
@@ -242,7 +245,8 @@ def payment_ids_of(session: Session, order_ids: Sequence[str]) -> dict[str, list
     found: dict[str, list[str]] = {order_id: [] for order_id in order_ids}
     statement = select(Payment.order_id, Payment.id).where(Payment.order_id.in_(order_ids))
     for order_id, payment_id in session.execute(statement.order_by(Payment.created_at, Payment.id)):
-        found[order_id].append(payment_id)
+        if order_id is not None:
+            found[order_id].append(payment_id)
     return found
 
 

@@ -64,14 +64,14 @@ def _take_over(
         )
     if created.expires_at:
         values["expires_at"] = created.expires_at
+    waits = payment.sub_state in (PaymentSub.UNKNOWN_OUTCOME, PaymentSub.NONE)
     moves = {}
-    if payment.sub_state in (PaymentSub.UNKNOWN_OUTCOME, PaymentSub.NONE):
-        if payment.status in OPEN_PAYMENT:
-            moves = {"payment_sub": PaymentSub.REQUIRES_PAYMENT_METHOD.value}
+    if waits and payment.status in OPEN_PAYMENT:
+        moves = {"payment_sub": PaymentSub.REQUIRES_PAYMENT_METHOD.value}
     move_together(session, payment, moves=moves, values=values, why=why)
     kind = "intent" if payment.method == "intent" else "session"
     settlement.link_reference(session, payment, payment.provider, created.reference, kind)
-    inbox.rematch(session, [created.reference], payment_id=payment.id)
+    inbox.rematch(session, [created.reference])
 
 
 def refused(
@@ -94,6 +94,8 @@ def absent(session: Session, operation: Operation, payment: Payment, *, why: Why
 
     Writes: payments and what settlement does. Transaction: caller's.
     """
-    fact = Fact("failed", clock.now(), code="never_created", message="It never reached the provider.")
+    fact = Fact(
+        "failed", clock.now(), code="never_created", message="It never reached the provider."
+    )
     keyed = KeyedFact(f"paydesk:{payment.id}:absent:{operation.id}", fact)
     settlement.apply(session, payment, Reading(facts=(keyed,)), why=why)

@@ -13,7 +13,8 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from core import clock, hashing, ids
 from core.errors import IllegalTransition, NotFound
-from core.states import OPEN_PAYMENT, Case, Lifecycle, Payment as Status
+from core.states import OPEN_PAYMENT, Case, Lifecycle
+from core.states import Payment as Status
 from domain import audit, database, events, keyring, operations
 from domain.actors import Actor
 from domain.orders import visible
@@ -72,7 +73,11 @@ def _in_lifecycle(words: Sequence[str]) -> ColumnElement[bool]:
     for word in words:
         if word in (Lifecycle.EXPIRED, Lifecycle.FAILED):
             expired = Payment.failure_reason == "expired"
-            which = expired if word == Lifecycle.EXPIRED else or_(~expired, Payment.failure_reason.is_(None))
+            which = (
+                expired
+                if word == Lifecycle.EXPIRED
+                else or_(~expired, Payment.failure_reason.is_(None))
+            )
             parts.append(and_(Payment.status == Status.FAILED, which))
         elif word in statuses:
             parts.append(Payment.status == statuses[Lifecycle(word)])
@@ -85,7 +90,7 @@ def _open_case_payments(kinds: Sequence[str]) -> ColumnElement[bool]:
     return Payment.id.in_(cases.where(ExceptionCase.kind.in_(kinds)))
 
 
-def matching(session: Session, text: str, *, actor: Actor) -> ColumnElement[bool]:
+def matching(text: str, *, actor: Actor) -> ColumnElement[bool]:
     """Turn the search box's text into a condition: ids, references, e-mail (staff), amount.
 
     Each kind is recognised by its form, so that every search uses an index.
@@ -115,7 +120,7 @@ def matching(session: Session, text: str, *, actor: Actor) -> ColumnElement[bool
 
 def _amounts(text: str) -> list[int] | None:
     """Read `125`, `125.00` or `125.00 EUR` as minor units under each scale it may have."""
-    number = text.split()[0].replace(",", "") if text else ""
+    number = text.split(maxsplit=1)[0].replace(",", "") if text else ""
     if not number.replace(".", "", 1).isdigit() or not number.isascii() or len(number) > 15:
         return None
     value = Decimal(number)
@@ -123,15 +128,15 @@ def _amounts(text: str) -> list[int] | None:
     return sorted(int(minor) for minor in scaled if minor == minor.to_integral_value())
 
 
-def conditions_of(
-    session: Session, wanted: PaymentFilter, *, actor: Actor
-) -> list[ColumnElement[bool]]:
+def conditions_of(wanted: PaymentFilter, *, actor: Actor) -> list[ColumnElement[bool]]:
     """Give every condition of a list: tenancy first, then the filters."""
     found = visible(actor, Payment)
     found += _in(Payment.status, wanted.status) + _in(Payment.rail, wanted.rail)
     found += _in(Payment.provider, wanted.provider) + _in(Payment.escrow_state, wanted.escrow_state)
     found += [Payment.order_id.in_(wanted.order_id)] if wanted.order_id else []
-    found += [Payment.subscription_ref.in_(wanted.subscription_ref)] if wanted.subscription_ref else []
+    found += (
+        [Payment.subscription_ref.in_(wanted.subscription_ref)] if wanted.subscription_ref else []
+    )
     found += [Payment.id.in_(wanted.ids)] if wanted.ids else []
     if wanted.lifecycle:
         found.append(_in_lifecycle(wanted.lifecycle))
@@ -144,7 +149,7 @@ def conditions_of(
     if wanted.created_to:
         found.append(Payment.created_at < wanted.created_to)
     if wanted.q and wanted.q.strip():
-        found.append(matching(session, wanted.q, actor=actor))
+        found.append(matching(wanted.q, actor=actor))
     return found
 
 
@@ -152,7 +157,7 @@ def list_payments(
     session: Session, wanted: PaymentFilter, *, actor: Actor, page: Page
 ) -> tuple[list[Payment], tuple[datetime, str] | None]:
     """List payments, newest first, with where the next page begins."""
-    statement = select(Payment).where(*conditions_of(session, wanted, actor=actor))
+    statement = select(Payment).where(*conditions_of(wanted, actor=actor))
     if page.before:
         at, last = page.before
         statement = statement.where(
@@ -196,7 +201,7 @@ def open_cases_of(session: Session, payment_ids: Sequence[str]) -> Mapping[str, 
         ExceptionCase.payment_id.in_(payment_ids), ExceptionCase.state.in_(states)
     )
     for payment_id, kind in session.execute(statement.order_by(ExceptionCase.opened_at)):
-        if kind not in found[payment_id]:
+        if payment_id is not None and kind not in found[payment_id]:
             found[payment_id].append(kind)
     return found
 

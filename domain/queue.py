@@ -94,17 +94,19 @@ def lease(
     return taken
 
 
-def release(session: Session, row: Leased, fence: int, **values: object) -> None:
+def release(
+    session: Session, row: Operation | Payment | Schedule, fence: int, **values: object
+) -> None:
     """Give a leased row back with what the work found; a zombie's token is refused.
 
     Raises: LostRace when another worker has taken the row since. Transaction: caller's.
     """
-    model = type(row)
-    key = model.name if isinstance(row, Schedule) else model.id  # type: ignore[union-attr]
+    table = type(row).__table__
+    key = table.c.name if isinstance(row, Schedule) else table.c.id
     identity = row.name if isinstance(row, Schedule) else row.id
     changed = session.execute(
-        update(model)
-        .where(key == identity, model.fence == fence)
+        update(type(row))
+        .where(key == identity, table.c.fence == fence)
         .values(lease_until=None, **values)
         .returning(key)
         .execution_options(synchronize_session=False)

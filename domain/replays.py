@@ -161,9 +161,7 @@ def _run(session: Session, inbound_id: str, reading: Reading, why: Why) -> Inbou
 def _collect(session: Session) -> Preview:
     """Say what the running transaction has changed so far."""
     moved = [
-        row
-        for row in database.kept_rows(session, StateChange)
-        if row["object_kind"] not in ("inbound",)
+        row for row in database.kept_rows(session, StateChange) if row["object_kind"] != "inbound"
     ]
     postings = _postings(session)
     told = [
@@ -176,7 +174,12 @@ def _collect(session: Session) -> Preview:
     diff = [_change(change) for change in moved] + _numbers(session, row)
     effects = _effects(session, diff, postings)
     return Preview(
-        _verdict(str(attempt["outcome"]), diff, effects), str(row.verdict), diff, effects, postings, told
+        _verdict(str(attempt["outcome"]), diff, effects),
+        str(row.verdict),
+        diff,
+        effects,
+        postings,
+        told,
     )
 
 
@@ -240,7 +243,9 @@ def _postings(session: Session) -> list[dict[str, Json]]:
 def _effects(
     session: Session, diff: list[dict[str, Json]], postings: list[dict[str, Json]]
 ) -> list[str]:
-    effects = [f"{row['field']} of {row['object']}: {row['before']} → {row['after']}" for row in diff]
+    effects = [
+        f"{row['field']} of {row['object']}: {row['before']} → {row['after']}" for row in diff
+    ]
     if postings:
         effects.append(f"posts {len(postings)} movements")
     opened = [

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 from core import clock, ids
 from core.fold import Fact, Standing, standing
 from core.money import Money, asset
-from core.states import OPEN_PAYMENT, Escrow, Payment as Status, PaymentSub, lifecycle
+from core.states import OPEN_PAYMENT, Escrow, PaymentSub, lifecycle
+from core.states import Payment as Status
 from core.strictjson import Json
 from domain import audit, cases, database, events, ledger, order_progress
 from domain.cases import Finding
@@ -48,7 +49,7 @@ def apply(session: Session, payment: Payment, reading: Reading, *, why: Why) -> 
     applied = Applied(verdict="")
     for keyed in reading.facts:
         _remember(session, payment, keyed, applied, why)
-    touched = _note_names(session, payment, reading)
+    touched = _note_names(session, payment, reading, why)
     for oddity in reading.oddities:
         finding = Finding(
             oddity.kind, oddity.subject, oddity.sentence, at_risk=oddity.at_risk, payment=payment
@@ -114,7 +115,7 @@ def link_reference(
     return session.execute(statement.returning(ProviderReference.reference)).first() is not None
 
 
-def _note_names(session: Session, payment: Payment, reading: Reading) -> bool:
+def _note_names(session: Session, payment: Payment, reading: Reading, why: Why) -> bool:
     touched = False
     for reference, kind in reading.links.items():
         touched |= link_reference(session, payment, payment.provider, reference, kind)
@@ -297,7 +298,9 @@ def _compare_amount(session: Session, payment: Payment, why: Why) -> None:
     asked, got = Money(payment.amount_minor, of), Money(payment.received_minor, of)
     kind = "OVERPAID" if asked < got else "UNDERPAID"
     difference = got - asked if asked < got else asked - got
-    sentence = f"Paid {got.major()} of {asked.major()} {of.code}, a difference of {difference.major()}."
+    sentence = (
+        f"Paid {got.major()} of {asked.major()} {of.code}, a difference of {difference.major()}."
+    )
     finding = Finding(
         kind,
         f"{payment.id}:{got.minor}",
@@ -330,9 +333,11 @@ def _payment_events(
         kinds.append(
             ("payment.authorized", {"amountCapturable": held.major(), "currency": of.code})
         )
-    for keyed in applied.new_facts:
-        if keyed.fact.kind == "attempt_failed" and payment.status in OPEN_PAYMENT:
-            kinds.append(("payment.failed", life | _declined(keyed.fact.code, retryable=True)))
+    kinds += [
+        ("payment.failed", life | _declined(keyed.fact.code, retryable=True))
+        for keyed in applied.new_facts
+        if keyed.fact.kind == "attempt_failed" and payment.status in OPEN_PAYMENT
+    ]
     return [
         events.row(
             kind,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.states import Payment as Status, PaymentSub
+from core.states import Payment as Status
+from core.states import PaymentSub
 from models.events import EventLog
 from models.payments import Payment, ProviderReference
 
@@ -33,7 +34,7 @@ class SupportBlock:
     advice: Advice
 
 
-# Source: requirements S55–S60 (common errors and fixes)
+# Source: requirements S55 to S60 (common errors and fixes)
 _BY_SITUATION = {
     "unknown": Advice(
         "We asked the provider and its answer was lost. It may or may not have acted.",

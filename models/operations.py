@@ -13,7 +13,8 @@ from models.base import Base, Link, PublicId, Short, Word
 
 class Operation(Base):
     """business_key: what may happen only once; provider_key: the provider's idempotency key,
-    derived from id and epoch; fence: rises with each lease, so that a zombie's write is refused."""
+    derived from id and epoch; fence: rises with each lease, so that a zombie's write is refused.
+    """
 
     __tablename__ = "operations"
     id: Mapped[PublicId]

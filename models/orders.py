@@ -38,7 +38,9 @@ class Order(Base):
     updated_at: Mapped[datetime]
     __table_args__ = (
         CheckConstraint("total_minor > 0", name="total"),
-        CheckConstraint("deposit_minor is null or deposit_minor between 1 and total_minor", name="deposit"),
+        CheckConstraint(
+            "deposit_minor is null or deposit_minor between 1 and total_minor", name="deposit"
+        ),
         CheckConstraint("paid_minor >= 0", name="paid"),
         UniqueConstraint("merchant_id", "livemode", "reference"),
         Index("ix_orders_created_at_id", "created_at", "id"),
@@ -77,5 +79,3 @@ class InvoiceDraft(Base):
     order_id: Mapped[Link] = mapped_column(ForeignKey("orders.id"), primary_key=True)
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
     updated_at: Mapped[datetime]
-
-

@@ -113,21 +113,64 @@ class Created:
 
 
 class Rail(Protocol):
-    """One provider. Raises, from every call: ProviderRefused (final), ProviderUnavailable (it did
-    nothing), ProviderUnknown (we do not know)."""
+    """One provider.
 
-    name: str
-    rail: str
-    label: str
-    mode: str
-    is_configured: bool
-    publishable_key: str
-    js_url: str
-    body_limit: int
-    key_lifetime_seconds: int
+    Raises, from every call: ProviderRefused (final), ProviderUnavailable (it did nothing),
+    ProviderUnknown (we do not know).
+    """
+
+    @property
+    def name(self) -> str:
+        """Its name in rows, routes and the registry."""
+        ...
+
+    @property
+    def rail(self) -> str:
+        """The kind of rail it serves, such as `card`."""
+        ...
+
+    @property
+    def label(self) -> str:
+        """Its name for people."""
+        ...
+
+    @property
+    def mode(self) -> str:
+        """`test` or `live`."""
+        ...
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether calls can be made at all."""
+        ...
+
+    @property
+    def publishable_key(self) -> str:
+        """The key that the payer's browser may hold."""
+        ...
+
+    @property
+    def js_url(self) -> str:
+        """The script that the payer's browser loads."""
+        ...
+
+    @property
+    def body_limit(self) -> int:
+        """The largest webhook body it sends, in bytes."""
+        ...
+
+    @property
+    def key_lifetime_seconds(self) -> int:
+        """How long it remembers an idempotency key, with a margin."""
+        ...
 
     def verify(
-        self, body: bytes, headers: Callable[[str], str | None], *, secrets: Sequence[LiveSecret], now: int
+        self,
+        body: bytes,
+        headers: Callable[[str], str | None],
+        *,
+        secrets: Sequence[LiveSecret],
+        now: int,
     ) -> Verified:
         """Check a delivery's signature. Raises: BadSignature."""
         ...
@@ -159,5 +202,3 @@ class Rail(Protocol):
     def cancel(self, reference: str, *, key: str) -> Reading:
         """End an open payment at the provider. Calls: the provider."""
         ...
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeVar, cast
@@ -22,6 +23,7 @@ from providers.stripe.reading import Thing, thing, word
 API_VERSION = "2026-10-28.endive"
 CONNECT_SECONDS = 3
 _T = TypeVar("_T")
+_Listed = TypeVar("_Listed", bound=stripe.StripeObject)
 
 
 def client(secret_key: str, api_base: str, timeout_seconds: int) -> stripe.StripeClient:
@@ -58,10 +60,8 @@ def _done(call: Callable[[], _T]) -> _T:
     try:
         return call()
     except stripe.StripeError as error:
-        try:
+        with contextlib.suppress(ProviderUnknown):
             translate(error, changes=True)
-        except ProviderUnknown:
-            pass
     try:
         return call()
     except stripe.StripeError as error:
@@ -119,7 +119,7 @@ def create_checkout(api: stripe.StripeClient, new: NewPayment, *, key: str) -> C
 
     Source: https://docs.stripe.com/api/checkout/sessions/create
     """
-    params = {
+    params: dict[str, object] = {
         "mode": "payment",
         "client_reference_id": new.payment_id,
         "success_url": new.success_url,
@@ -193,18 +193,19 @@ def find(
         "created": {"gte": int(since.timestamp()) - 60},
     }
     if method == "checkout":
-        sessions = _asked(lambda: api.v1.checkout.sessions.list(window))  # type: ignore[arg-type]
-        for session in _asked(lambda: list(sessions.auto_paging_iter())):
-            found = _plain(session)
+        for found in _every(lambda: api.v1.checkout.sessions.list(window)):  # type: ignore[arg-type]
             if found.get("client_reference_id") == payment_id:
                 return created_session(found)
         return None
-    intents = _asked(lambda: api.v1.payment_intents.list(window))  # type: ignore[arg-type]
-    for intent in _asked(lambda: list(intents.auto_paging_iter())):
-        found = _plain(intent)
+    for found in _every(lambda: api.v1.payment_intents.list(window)):  # type: ignore[arg-type]
         if thing(found.get("metadata")).get("payment_id") == payment_id:
             return created_intent(found)
     return None
+
+
+def _every(call: Callable[[], stripe.ListObject[_Listed]]) -> list[Thing]:
+    """Read all pages of a list."""
+    return _asked(lambda: [_plain(found) for found in call().auto_paging_iter()])
 
 
 def cancel(api: stripe.StripeClient, reference: str, *, key: str) -> Reading:
@@ -214,7 +215,5 @@ def cancel(api: stripe.StripeClient, reference: str, *, key: str) -> Reading:
             lambda: api.v1.checkout.sessions.expire(reference, None, {"idempotency_key": key})
         )
         return reading.read_session(_plain(session), said_at=clock.now())
-    intent = _done(
-        lambda: api.v1.payment_intents.cancel(reference, None, {"idempotency_key": key})
-    )
+    intent = _done(lambda: api.v1.payment_intents.cancel(reference, None, {"idempotency_key": key}))
     return reading.read_intent(_plain(intent), said_at=clock.now())

@@ -79,7 +79,9 @@ def translate(error: stripe.StripeError, *, changes: bool) -> NoReturn:
     if isinstance(error, stripe.CardError):
         raise _declined(error) from None
     if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
-        raise ProviderUnavailable("Stripe does not accept our key. An administrator must look.") from None
+        raise ProviderUnavailable(
+            "Stripe does not accept our key. An administrator must look."
+        ) from None
     if isinstance(error, stripe.RateLimitError):
         raise ProviderUnavailable(
             "Stripe asks us to slow down. Try again shortly.", retry_after=_retry_after(error)

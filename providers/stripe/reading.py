@@ -47,7 +47,7 @@ def _minor(subject: Thing, field: str) -> int:
         raise UnmappedProviderValue("stripe", "currency", currency) from error
 
 
-def _base(subject: Thing, kind: str, said_at: datetime, suffix: str = "") -> str:
+def _base(subject: Thing, kind: str, suffix: str = "") -> str:
     return f"stripe:{word(subject.get('id'))}:{kind}{suffix}"
 
 
@@ -55,7 +55,7 @@ def _error_fact(subject: Thing, said_at: datetime, kind: str = "attempt_failed")
     error = thing(subject.get("last_payment_error"))
     code, decline = word(error.get("code")), word(error.get("decline_code"))
     attempt = reference_of(error.get("charge")) or reference_of(subject.get("latest_charge"))
-    key = _base(subject, kind, said_at, f":{attempt or int(said_at.timestamp())}")
+    key = _base(subject, kind, f":{attempt or int(said_at.timestamp())}")
     fact = Fact(kind, said_at, code=decline or code, message=decline_words(code, decline))
     return KeyedFact(key, fact)
 
@@ -65,26 +65,26 @@ def _intent_fact(subject: Thing, status: str, said_at: datetime) -> KeyedFact | 
     if status == "succeeded":
         received = _minor(subject, "amount_received")
         fact = Fact("succeeded", said_at, amount_minor=received)
-        return KeyedFact(_base(subject, "succeeded", said_at, f":{received}"), fact)
+        return KeyedFact(_base(subject, "succeeded", f":{received}"), fact)
     if status == "requires_capture":
         held = _minor(subject, "amount_capturable")
         fact = Fact("authorized", said_at, amount_minor=held)
-        return KeyedFact(_base(subject, "authorized", said_at, f":{held}"), fact)
+        return KeyedFact(_base(subject, "authorized", f":{held}"), fact)
     if status == "canceled":
         reason = word(subject.get("cancellation_reason")) or "canceled"
-        return KeyedFact(_base(subject, "cancelled", said_at), Fact("cancelled", said_at, code=reason))
+        return KeyedFact(_base(subject, "cancelled"), Fact("cancelled", said_at, code=reason))
     if status == "processing":
-        key = _base(subject, "processing", said_at, f":{reference_of(subject.get('latest_charge'))}")
+        key = _base(subject, "processing", f":{reference_of(subject.get('latest_charge'))}")
         return KeyedFact(key, Fact("processing", said_at))
     if status == "requires_action":
-        key = _base(subject, "requires_action", said_at, f":{int(said_at.timestamp())}")
+        key = _base(subject, "requires_action", f":{int(said_at.timestamp())}")
         return KeyedFact(key, Fact("requires_action", said_at))
     if status == "requires_payment_method":
         if thing(subject.get("last_payment_error")):
             return _error_fact(subject, said_at)
-        return KeyedFact(_base(subject, "created", said_at), Fact("created", said_at))
+        return KeyedFact(_base(subject, "created"), Fact("created", said_at))
     if status == "requires_confirmation":
-        return KeyedFact(_base(subject, "created", said_at), Fact("created", said_at))
+        return KeyedFact(_base(subject, "created"), Fact("created", said_at))
     raise UnmappedProviderValue("stripe", "payment_intent.status", status)
 
 
@@ -134,11 +134,11 @@ def read_session(subject: Thing, *, said_at: datetime, kind: str | None = None) 
     paid_by: Thing = {"id": intent or reference, "currency": subject.get("currency")}
     if stated == "succeeded":
         total = _minor(subject, "amount_total")
-        key = _base(paid_by, "succeeded", said_at, f":{total}")
+        key = _base(paid_by, "succeeded", f":{total}")
         facts = (KeyedFact(key, Fact("succeeded", said_at, amount_minor=total)),)
     elif stated is not None:
         code = "expired" if stated == "expired" else None
-        key = _base({"id": reference}, stated, said_at)
+        key = _base({"id": reference}, stated)
         facts = (KeyedFact(key, Fact(stated, said_at, code=code)),)
     currency = word(subject.get("currency"))
     return Reading(
@@ -187,7 +187,9 @@ def _moved_elsewhere(subject: Thing, what: str, field: str) -> Reading:
     charge = reference_of(subject.get("charge")) or word(subject.get("id"))
     amount = from_stripe(_whole(subject.get(field), field), str(subject.get("currency")))
     kind = "DISPUTE" if what == "disputed" else "RECON_DIFFERENCE"
-    sentence = f"Stripe {what} {amount.major()} {amount.asset.code} of this payment outside Paydesk."
+    sentence = (
+        f"Stripe {what} {amount.major()} {amount.asset.code} of this payment outside Paydesk."
+    )
     return Reading(
         references=tuple(name for name in (reference, charge) if name),
         oddities=(Oddity(kind, f"{word(subject.get('id'))}:{amount.minor}", sentence, amount),),
@@ -279,7 +281,9 @@ def read_event(event: Thing, *, api_version: str) -> Reading:
         reading = _reference_only(subject)
         if not reading.references:
             raise
-        return Reading(references=reading.references, payment_id=reading.payment_id, fetch=str(error))
+        return Reading(
+            references=reading.references, payment_id=reading.payment_id, fetch=str(error)
+        )
 
 
 def _reference_only(subject: Thing) -> Reading:
