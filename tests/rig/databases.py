@@ -90,7 +90,8 @@ def postgres_clone(run: Run, *, profile: str = "fast") -> Iterator[str]:
     running = postgres_template(run, profile=profile)
     name = f"t{os.getpid()}_{next(_numbers)}"
     with psycopg.connect(running.dsn(), autocommit=True) as connection:
-        connection.execute(f"create database {name} template {TEMPLATE}")
+        # Copying files instead of pages takes half the time when nothing is synced.
+        connection.execute(f"create database {name} template {TEMPLATE} strategy file_copy")
     try:
         yield running.url(name)
     finally:
