@@ -1,0 +1,61 @@
+"""What runs beside the work in every web and worker process: the numbering of events, and the beat."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from core import ids
+from core.errors import AppError
+from domain import presence
+from domain.database import transaction
+from domain.listening import waker
+from domain.presence import Identity
+from domain.sequencer import bell
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Companions:
+    """The companions of one running process."""
+
+    who: Identity
+    ended: threading.Event
+    thread: threading.Thread
+
+    def stop(self) -> None:
+        """Number what is left and take this process off the list of the living."""
+        self.ended.set()
+        bell.stop()
+        waker.stop()
+        self.thread.join(timeout=5)
+
+
+def start(kind: str) -> Companions:
+    """Start the companions of this process; after a fork, never before it."""
+    who, ended = presence.identify(kind), threading.Event()
+    bell.wake_locally(waker.wake)
+    bell.start()
+    thread = threading.Thread(target=_beat, args=(who, ended), name="beat", daemon=True)
+    thread.start()
+    return Companions(who, ended, thread)
+
+
+def _beat(who: Identity, ended: threading.Event) -> None:
+    while not ended.is_set():
+        _write(who)
+        ended.wait(ids.jittered(presence.BEAT_SECONDS))
+    _write(who, leaving=True)
+
+
+def _write(who: Identity, *, leaving: bool = False) -> None:
+    try:
+        with transaction() as session:
+            (presence.leave if leaving else presence.beat)(session, who)
+    except (SQLAlchemyError, AppError) as error:
+        # The next beat tells it; an outage shows elsewhere, and louder.
+        log.warning("presence.not_written", error=type(error).__name__)
