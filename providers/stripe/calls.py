@@ -162,8 +162,8 @@ def fetch(api: stripe.StripeClient, reference: str) -> Reading:
     """Ask for the present truth of a payment intent, a checkout session or the intent of a charge."""
     if reference.startswith("cs_"):
         options: Mapping[str, Json] = {"expand": ["payment_intent"]}
-        answer = _asked(lambda: api.v1.checkout.sessions.retrieve(reference, options))  # type: ignore[arg-type]
-        return _session_truth(_plain(answer))
+        session = _asked(lambda: api.v1.checkout.sessions.retrieve(reference, options))  # type: ignore[arg-type]
+        return _session_truth(_plain(session))
     if reference.startswith(("ch_", "py_")):
         charge = _plain(_asked(lambda: api.v1.charges.retrieve(reference)))
         reference = reading.reference_of(charge.get("payment_intent")) or reference
@@ -197,9 +197,9 @@ def find(
             if found.get("client_reference_id") == payment_id:
                 return created_session(found)
         return None
-    for found in _every(lambda: api.v1.payment_intents.list(window)):  # type: ignore[arg-type]
-        if thing(found.get("metadata")).get("payment_id") == payment_id:
-            return created_intent(found)
+    for listed in _every(lambda: api.v1.payment_intents.list(window)):  # type: ignore[arg-type]
+        if thing(listed.get("metadata")).get("payment_id") == payment_id:
+            return created_intent(listed)
     return None
 
 
