@@ -37,7 +37,28 @@ def _receipt(world: World, _request: Request, charge_id: str) -> Reply:
     )
 
 
-_PAGES.append(("GET", re.compile(r"/receipts/((?:ch|py)_[A-Za-z0-9]+)"), _receipt))
+def _fields(_world: World, request: Request) -> Reply:
+    """Answer `GET /v3/fields`: the card fields that stripe.js frames."""
+    kind = request.params().get("kind")
+    scheme = request.params().get("scheme")
+    return pages.page(
+        "fields.html",
+        kind="payment" if kind == "payment" else "card",
+        scheme=scheme if scheme in ("light", "dark") else "auto",
+    )
+
+
+def _script(_world: World, _request: Request) -> Reply:
+    """Answer `GET /v3/`: stripe.js."""
+    return pages.static("stripe.js") or pages.page("not_found.html", status=404)
+
+
+_PAGES += [
+    ("GET", re.compile(r"/receipts/((?:ch|py)_[A-Za-z0-9]+)"), _receipt),
+    ("GET", re.compile(r"/v3/fields"), _fields),
+    # Newer releases of stripe.js are addressed by their name, such as /basil/stripe.js.
+    ("GET", re.compile(r"/v3/?|/[a-z]+/stripe\.js"), _script),
+]
 
 
 def answer(world: World, request: Request) -> Reply:

@@ -14,7 +14,7 @@ window.cardRules = (() => {
     return "unknown";
   };
 
-  const lengths = { amex: [15], diners: [14, 16], unionpay: [16, 17, 18, 19], visa: [13, 16, 19] };
+  const lengths = { amex: [15], diners: [14, 16], unionpay: [16, 17, 18, 19] };
   const lengthsOf = (brand) => lengths[brand] || [16];
 
   const luhn = (number) =>
@@ -42,6 +42,9 @@ window.cardRules = (() => {
       ? `${month.slice(0, 2)} / ${month.slice(2)}`
       : month;
   };
+
+  // Nothing more can be typed, so the caret may move on; some networks have several lengths.
+  const isFull = (number) => number.length === Math.max(...lengthsOf(brandOf(number)));
 
   // Each check answers {complete, code?, message?}; a code only when what is there cannot be right.
   const checkNumber = (text) => {
@@ -78,5 +81,5 @@ window.cardRules = (() => {
     return { complete: false, short: ["incomplete_cvc", "Your card's security code is incomplete."] };
   };
 
-  return { digits, brandOf, grouped, asExpiry, checkNumber, checkExpiry, checkCvc };
+  return { digits, brandOf, grouped, asExpiry, checkNumber, checkExpiry, checkCvc, isFull };
 })();
