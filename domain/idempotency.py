@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -24,6 +24,7 @@ LOCK_SECONDS = 30
 KEEP_SECONDS = 30 * 24 * 3600
 PATTERN = re.compile(r"[A-Za-z0-9_-]{8,255}", re.ASCII)
 _PURPOSE = "idempotency"
+__all__ = ["Claim", "Session", "StoredAnswer", "assert_key", "is_stored", "request_hash"]
 # Answers of executed work. 400, 401, 403, 429 and 5xx say that nothing was executed.
 STORED_REFUSALS = frozenset({402, 404, 409, 423})
 
@@ -46,8 +47,18 @@ class Claim:
     route: str
     request_hash: str
     lock_token: str = field(default_factory=lambda: ids.new("lck"))
+    was_tried: bool = False
     is_taken: bool = False
     is_finished: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether work under this claim began and has no stored answer yet."""
+        return self.was_tried and not self.is_finished
+
+    def was_rolled_back(self) -> None:
+        """Note that the transaction which took or finished the claim did not commit."""
+        self.is_taken = self.is_finished = False
 
     def look(self, session: Session) -> StoredAnswer | None:
         """Look whether the key was used, before any work; None when the work may begin.
@@ -66,6 +77,7 @@ class Claim:
         Writes: idempotency_keys. Raises: IdempotencyMismatch, IdempotencyInProgress.
         Transaction: caller's.
         """
+        self.was_tried = True
         if self._insert(session):
             self.is_taken = True
             return None
@@ -104,7 +116,7 @@ class Claim:
         self.is_finished = True
         crash.point("idempotency.before_answer_commit")
 
-    def _mine(self) -> tuple[object, ...]:
+    def _mine(self) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
         return (IdempotencyKey.principal == self.principal, IdempotencyKey.key == self.key)
 
     def _place(self) -> str:

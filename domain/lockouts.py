@@ -60,7 +60,7 @@ def _assert_below(session: Session, subject: str, most: int) -> None:
         )
     ).one()
     if counted >= most:
-        wait = WINDOW_SECONDS - (clock.now() - oldest).total_seconds() if oldest else 0
+        wait = WINDOW_SECONDS - (clock.now() - oldest).total_seconds()
         raise RateLimited(
             "Too many sign-ins were refused. Wait a minute, then try again.",
             retry_after=max(1, int(wait) + 1),

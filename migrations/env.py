@@ -15,6 +15,7 @@ from models.base import UtcInstant
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
     from alembic.operations import MigrationScript
+
     from config import Settings
 
 # A migration that waits for a lock stops everybody who queues behind it: give up early, try again.

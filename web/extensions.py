@@ -10,7 +10,7 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from flask_wtf.csrf import CSRFProtect
+from flask_wtf.csrf import CSRFProtect  # type: ignore[import-untyped]
 from sqlalchemy import URL, Engine, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -67,7 +67,8 @@ def engine_options(url: URL) -> dict[str, Any]:
 
 
 def _waits() -> dict[str, Any]:
-    return {"pool_timeout": POOL_WAIT_SECONDS}
+    # Errors must not carry parameters: they hold what people sent.
+    return {"pool_timeout": POOL_WAIT_SECONDS, "hide_parameters": True}
 
 
 def start(app: Flask, settings: Settings) -> Engine:

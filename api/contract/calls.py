@@ -1,0 +1,81 @@
+"""What a view receives: who calls, what they sent, and the claim on their idempotency key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Generic
+
+from pydantic import BaseModel, ConfigDict
+from typing_extensions import TypeVar
+
+from core import clock
+from core.errors import Forbidden
+from domain.actors import Actor
+from domain.idempotency import Claim
+from web.identity import Principal
+
+# As recent as a second factor must be for the guarded acts (surface §1, two people).
+STEP_UP_SECONDS = 300
+
+
+class NoBody(BaseModel):
+    """Nothing is sent."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class NoQuery(BaseModel):
+    """Nothing can be asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+Body = TypeVar("Body", bound=BaseModel, default=NoBody)
+Asked = TypeVar("Asked", bound=BaseModel, default=NoQuery)
+
+
+@dataclass
+class Call(Generic[Body, Asked]):
+    """One checked call. path: the ids in the address; claim: None when no key was sent or heeded."""
+
+    caller: Principal | None
+    body: Body
+    query: Asked
+    path: dict[str, str]
+    request_id: str
+    claim: Claim | None = None
+    address: str = ""
+    _given: frozenset[str] = field(default=frozenset(), repr=False)
+
+    @property
+    def actor(self) -> Actor:
+        """Who calls.
+
+        Raises: RuntimeError on a route that anybody may call
+        """
+        if self.caller is None:
+            raise RuntimeError("nobody is signed in on an open route")
+        return self.caller.actor
+
+    @property
+    def source(self) -> str:
+        """The caller as the source of a change: `user:…` or `key:…`."""
+        return f"{self.actor.kind}:{self.actor.id}"
+
+    @property
+    def livemode(self) -> bool:
+        """The mode of what this call makes: a key's own mode, test for everybody else."""
+        return bool(self.actor.livemode)
+
+    def assert_stepped_up(self) -> None:
+        """Check that a second factor was shown within the last minutes.
+
+        Raises: Forbidden STEP_UP_REQUIRED
+        """
+        at: datetime | None = self.caller.stepped_up_at if self.caller else None
+        if at is None or (clock.now() - at).total_seconds() > STEP_UP_SECONDS:
+            raise Forbidden(
+                "Sign in with the code of your second factor first; it counts for five minutes.",
+                code="STEP_UP_REQUIRED",
+            )
