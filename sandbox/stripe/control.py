@@ -20,6 +20,8 @@ class BadControl(ValueError):
 
 def answer(world: World, request: Request) -> Reply:
     """Answer one control request; JSON in, JSON out."""
+    if "origin" in request.headers:
+        return json_reply(403, {"error": "the control door is not for web pages"})
     act = _ACTS.get((request.method, request.path.removeprefix("/_sandbox").strip("/")))
     if act is None:
         return json_reply(404, {"error": f"no such control: {request.method} {request.path}"})

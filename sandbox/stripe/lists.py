@@ -66,11 +66,16 @@ def page(
         param = "starting_after" if after else "ending_before"
         raise no_such(kind, after or before or "", param=param, status=400)
     objects, has_more = found
+    return as_page(objects) | {"has_more": has_more, "url": url}
+
+
+def as_page(objects: list[Obj]) -> Obj:
+    """Return a list object of these, as callers may see them."""
     return {
         "object": "list",
         "data": [visible(obj) for obj in objects],
-        "has_more": has_more,
-        "url": url,
+        "has_more": False,
+        "url": "",
     }
 
 

@@ -16,6 +16,7 @@ from sandbox.stripe import (
     events,
     intents,
     methods,
+    search,
     setups,
 )
 from sandbox.stripe.errors import Obj
@@ -48,6 +49,7 @@ def _route(line: str, op: str, act: Act, *, browser: bool = False) -> Route:
 ROUTES = [
     _route("POST payment_intents", "payment_intents.create", intents.create),
     _route("GET payment_intents", "payment_intents.list", intents.listing),
+    _route("GET payment_intents/search", "payment_intents.search", search.payment_intents),
     _route("GET payment_intents/{id}", "payment_intents.retrieve", intents.retrieve, browser=True),
     _route("POST payment_intents/{id}", "payment_intents.update", intents.update),
     _route(

@@ -62,7 +62,7 @@ window.Stripe = (() => {
       frame.title = this.kind === "card" ? "Secure card payment input frame" : "Secure payment input frame";
       frame.allow = "payment *";
       Object.assign(frame.style, {
-        border: "0", display: "block", width: "100%", margin: "-4px", minWidth: "calc(100% + 8px)",
+        border: "0", display: "block", width: "100%", margin: "-4px -4px 0", minWidth: "calc(100% + 8px)",
         height: this.kind === "card" ? "52px" : "170px", colorScheme: scheme, background: "transparent",
       });
       this.frame = frame;
