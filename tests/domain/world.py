@@ -1,0 +1,242 @@
+"""A small world for tests of the domain: people, orders, a fake rail at the provider seam, signed events."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import itertools
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from config import Settings
+from core import clock, ids
+from core.money import Money, asset
+from core.states import Kyc, Role
+from domain import database, inbox, intents, keyring, operations, orders, secrets
+from domain.actors import Actor
+from domain.jobs import worker
+from models.inbound import InboundEvent
+from models.operations import Operation
+from models.orders import Order
+from models.payments import Payment
+from models.people import Merchant, User
+from providers import registry
+from providers.seam import Created, Delivery, LiveSecret, NewPayment, Reading, Verified
+from providers.stripe import calls, reading, wire
+
+WEBHOOK_SECRET = "whsec_world"
+_numbers = itertools.count(1)
+
+
+@dataclass
+class FakeRail:
+    """Stripe's own verifying and reading; calls answered from memory, or by the scripted error."""
+
+    name: str = "stripe"
+    rail: str = "card"
+    label: str = "Stripe"
+    mode: str = "test"
+    is_configured: bool = True
+    publishable_key: str = "pk_test_world"
+    js_url: str = "https://js.stripe.com/v3/"
+    body_limit: int = 256 * 1024
+    key_lifetime_seconds: int = 23 * 3600
+    intents: dict[str, dict[str, object]] = field(default_factory=dict)
+    by_key: dict[str, Created] = field(default_factory=dict)
+    script: list[Exception | None] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    def _scripted(self, call: str) -> Exception | None:
+        assert not database.is_open(), f"{call} was called inside a transaction"
+        self.asked.append(call)
+        return self.script.pop(0) if self.script else None
+
+    def verify(self, body: bytes, headers: object, *, secrets: Sequence[LiveSecret], now: int) -> Verified:
+        return wire.verify(body, headers("Stripe-Signature"), secrets=secrets, now=now)  # type: ignore[operator]
+
+    def read_delivery(self, body: bytes) -> Delivery:
+        return wire.read_delivery(body)
+
+    def read_event(self, body: bytes) -> Reading:
+        return reading.read_event(wire.parse(body), api_version=calls.API_VERSION)
+
+    def fetch(self, reference: str) -> Reading:
+        if error := self._scripted("fetch"):
+            raise error
+        return reading.read_intent(self.intents[reference], said_at=clock.now())  # type: ignore[arg-type]
+
+    def create_intent(self, new: NewPayment, *, key: str) -> Created:
+        error = self._scripted("create_intent")
+        if error is not None and not getattr(error, "after_effect", False):
+            raise error
+        if key not in self.by_key:
+            reference = f"pi_{next(_numbers)}"
+            self.intents[reference] = intent(reference, new.payment_id, new.amount.minor)
+            self.by_key[key] = calls.created_intent(self.intents[reference])  # type: ignore[arg-type]
+        if error is not None:
+            raise error
+        return self.by_key[key]
+
+    create_checkout = create_intent
+
+    def find(self, payment_id: str, *, since: datetime, method: str) -> Created | None:
+        if error := self._scripted("find"):
+            raise error
+        for found in self.intents.values():
+            if found["metadata"] == {"payment_id": payment_id}:
+                return calls.created_intent(found)  # type: ignore[arg-type]
+        return None
+
+    def cancel(self, reference: str, *, key: str) -> Reading:
+        if error := self._scripted("cancel"):
+            raise error
+        self.intents[reference]["status"] = "canceled"
+        return reading.read_intent(self.intents[reference], said_at=clock.now())  # type: ignore[arg-type]
+
+    def list_payments(self, *, since: datetime) -> Iterator[Reading]:
+        if error := self._scripted("list_payments"):
+            raise error
+        for found in self.intents.values():
+            yield reading.read_intent(found, said_at=clock.now())  # type: ignore[arg-type]
+
+
+def intent(reference: str, payment_id: str, amount: int, **more: object) -> dict[str, object]:
+    """Make a payment intent as Stripe writes it."""
+    return {
+        "id": reference,
+        "object": "payment_intent",
+        "status": "requires_payment_method",
+        "amount": amount,
+        "amount_received": 0,
+        "amount_capturable": 0,
+        "currency": "eur",
+        "client_secret": f"{reference}_secret_x",
+        "metadata": {"payment_id": payment_id},
+        "latest_charge": None,
+        "last_payment_error": None,
+    } | more
+
+
+@dataclass
+class World:
+    """What a test works with."""
+
+    settings: Settings
+    rail: FakeRail
+    bo: Actor
+    eve: Actor
+    fin: Actor
+
+    def order(self, total: int = 12_500, deposit: int | None = 2_500, **more: object) -> Order:
+        eur = asset("EUR")
+        wanted = orders.OrderWanted(
+            "Oak table",
+            Money(total, eur),
+            deposit=Money(deposit, eur) if deposit else None,
+            **more,  # type: ignore[arg-type]
+        )
+        with database.transaction() as session:
+            return orders.create_order(session, wanted, actor=self.bo, source="test")
+
+    def begin(self, order: Order, purpose: str = "deposit") -> tuple[Operation, Payment]:
+        wanted = intents.PaymentWanted(order.id, purpose=purpose)
+        with database.transaction() as session:
+            begun = intents.begin(session, wanted, actor=self.bo, source="test")
+        if begun.fence is None:
+            return begun.operation, begun.payment
+        outcome = operations.run(begun.operation, begun.payment, begun.fence, actor=self.bo)
+        with database.transaction() as session:
+            return operations.settle(session, outcome)
+
+    def payment(self, **order: int) -> Payment:
+        return self.begin(self.order(**order))[1]
+
+    def read(self, payment: Payment) -> Payment:
+        with database.reading() as session:
+            return session.get_one(Payment, payment.id)
+
+    def event(self, kind: str, payment: Payment, *, at: int | None = None, **changes: object) -> bytes:
+        """Write a Stripe event about a payment's intent; its snapshot follows the rail's record."""
+        record = self.rail.intents[str(payment.provider_reference)]
+        record.update(changes)
+        event = {
+            "id": ids.new("evt"),
+            "object": "event",
+            "type": kind,
+            "created": at or clock.unix(),
+            "livemode": False,
+            "api_version": calls.API_VERSION,
+            "pending_webhooks": 1,
+            "data": {"object": dict(record)},
+        }
+        return json.dumps(event).encode()
+
+    def paid(self, payment: Payment, amount: int | None = None, *, at: int | None = None) -> bytes:
+        received = amount or payment.amount_minor
+        return self.event(
+            "payment_intent.succeeded", payment, at=at, status="succeeded", amount_received=received
+        )
+
+    def deliver(self, body: bytes, *, secret: str = WEBHOOK_SECRET) -> inbox.Received:
+        stamp = clock.unix()
+        mac = hmac.new(secret.encode(), f"{stamp}.".encode() + body, hashlib.sha256).hexdigest()
+        header = {"Stripe-Signature": f"t={stamp},v1={mac}"}
+        return inbox.receive("stripe", body, header=header.get, headers=header.items())
+
+    def deliver_and_apply(self, body: bytes) -> InboundEvent:
+        received = self.deliver(body)
+        worker.work_until_idle()
+        with database.reading() as session:
+            return session.get_one(InboundEvent, received.inbound_id)
+
+
+def actor(user_id: str, role: Role, **more: object) -> Actor:
+    return Actor(user_id, "user", role, role.value, kyc=Kyc.APPROVED, **more)  # type: ignore[arg-type]
+
+
+def build(settings: Settings) -> World:
+    """Put the people in, and the fake rail in Stripe's place."""
+    keyring.configure(settings)
+    registry.configure(settings)
+    rail = FakeRail()
+    registry._built["stripe"] = rail  # type: ignore[assignment]
+    secrets.configure(settings)
+    people = {"usr_bo": Role.BUYER, "usr_eve": Role.BUYER, "usr_fin": Role.FINANCE}
+    with database.transaction() as session:
+        for user_id, role in people.items():
+            sealed = keyring.seal_text(f"{user_id}@example.com", purpose="person", place=user_id)
+            index = keyring.vault().blind_index(f"{user_id}@example.com", purpose="email")
+            session.add(
+                User(
+                    id=user_id,
+                    email_sealed=sealed,
+                    email_index=index,
+                    name=user_id.removeprefix("usr_").capitalize(),
+                    role=role.value,
+                    kyc="approved",
+                    state="active",
+                    demo=False,
+                    created_at=clock.now(),
+                )
+            )
+        if session.query(Merchant).filter_by(is_house=True).first() is None:
+            session.add(
+                Merchant(
+                    id="mer_house",
+                    name="House",
+                    slug="house",
+                    state="live",
+                    kyc="approved",
+                    is_house=True,
+                    created_at=clock.now(),
+                )
+            )
+    return World(
+        settings,
+        rail,
+        bo=actor("usr_bo", Role.BUYER),
+        eve=actor("usr_eve", Role.BUYER),
+        fin=actor("usr_fin", Role.FINANCE),
+    )
