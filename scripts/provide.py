@@ -79,6 +79,13 @@ def provide_browser() -> bool:
     return succeeds(*command) and locate.find_browser() is not None
 
 
+def provide_driver() -> bool:
+    """See that playwright's driver starts; its node needs a library that bare systems lack."""
+    if not locate.wanted("BROWSER") or locate.driver_runs():
+        return True
+    return apt_install("libatomic1") and locate.driver_runs()
+
+
 def provide_postgres() -> bool:
     """Find or install the PostgreSQL binaries; no server of the machine's own is used."""
     if not locate.wanted("POSTGRES") or locate.find_postgres():
@@ -95,7 +102,9 @@ def provide_postgres() -> bool:
 
 
 def main() -> int:
-    """Provide both; what is missing is named, and its tests will fail rather than vanish."""
+    """Provide all; what is missing is named, and its tests will fail rather than vanish."""
+    if not provide_driver():
+        say(locate.NO_DRIVER)
     if not provide_browser():
         say(locate.NO_BROWSER)
     if not provide_postgres():

@@ -45,6 +45,7 @@ def sqlite_template(run: Run) -> Path:
     """Give the migrated SQLite file that tests copy."""
 
     def make() -> dict[str, str]:
+        run.watch()
         path = run.folder("sqlite") / "template.db"
         upgrade(f"sqlite:///{path}", run.path / "template-instance")
         with closing(sqlite3.connect(path)) as connection:

@@ -42,6 +42,11 @@ No Chromium or Chrome was found, and the browser tests need one.
 Another place: PAYDESK_TEST_BROWSER=/path/to/chrome
 To leave these tests out on purpose: PAYDESK_TEST_BROWSER=none"""
 
+NO_DRIVER = """\
+Playwright's own driver does not start; a small system may lack a library that it needs:
+  Debian, Ubuntu: sudo apt-get install libatomic1
+To leave the browser tests out on purpose: PAYDESK_TEST_BROWSER=none"""
+
 NO_POSTGRES = f"""\
 No PostgreSQL {OLDEST_POSTGRES} or newer was found (initdb and postgres), and the suite runs on it.
   Debian, Ubuntu: sudo apt-get install postgresql
@@ -79,6 +84,13 @@ def find_browser() -> str | None:
         if os.access(path, os.X_OK)
     ]
     return next((program for program in [*named, *placed] if _runs(program)), None)
+
+
+def driver_runs() -> bool:
+    """Say whether the program with which playwright drives the browser starts here at all."""
+    from playwright._impl._driver import compute_driver_executable
+
+    return _runs(str(compute_driver_executable()[0]))
 
 
 def _version(directory: Path) -> int:

@@ -64,7 +64,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     (run_dir / "reaper").write_text(str(os.getpid()), encoding="ascii")
     while not _asked and _alive(watched):
-        time.sleep(0.2)
+        time.sleep(0.1)
     end_groups(run_dir)
     shutil.rmtree(run_dir, ignore_errors=True)
 

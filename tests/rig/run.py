@@ -63,14 +63,16 @@ class Run:
 
     def register(self, pid: int, *, how: signal.Signals = signal.SIGKILL) -> None:
         """Have the group of `pid` ended with the run, whatever happens to pytest."""
-        self._watch()
+        self.watch()
         (self.folder("groups") / str(pid)).write_text(how.name)
 
     def unregister(self, pid: int) -> None:
         """Forget a group that has ended."""
         (self.path / "groups" / str(pid)).unlink(missing_ok=True)
 
-    def _watch(self) -> None:
+    def watch(self) -> None:
+        """Have the run's folder removed even when pytest is killed."""
+
         def start() -> dict[str, str]:
             controller = (self.path / "controller").read_text()
             subprocess.run(
