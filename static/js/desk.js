@@ -9,16 +9,15 @@
   // Toasts and copying
 
   function toast(text) {
-    const stack = byId("toasts");
-    if (!stack) return;
     const note = document.createElement("p");
     note.className = "toast";
     note.textContent = text;
-    stack.append(note);
+    byId("toasts")?.append(note);
     setTimeout(() => note.remove(), 4000);
   }
 
-  function copyFallback(text) {
+  // The clipboard exists on https and localhost only; a desk on a plain address still has to copy.
+  async function copyFallback(text) {
     const area = document.createElement("textarea");
     area.value = text;
     area.className = "unseen";
@@ -26,14 +25,12 @@
     area.select();
     const done = document.execCommand("copy");
     area.remove();
-    return done ? Promise.resolve() : Promise.reject(new Error("copy refused"));
+    if (!done) throw new Error("copy refused");
   }
 
   function copy(button) {
     const text = button.dataset.copy;
-    // The clipboard exists on https and localhost only; a desk on a plain address still has to copy.
-    const done = navigator.clipboard ? navigator.clipboard.writeText(text) : copyFallback(text);
-    done.then(
+    (navigator.clipboard ? navigator.clipboard.writeText(text) : copyFallback(text)).then(
       () => {
         button.dataset.state = "copied";
         setTimeout(() => delete button.dataset.state, 1600);
@@ -86,12 +83,11 @@
 
   // Live stream: one connection a tab, closed while the tab is hidden, at most one refresh per name in 400 ms
 
-  const quiet = 400;
-  const hiddenFor = 30000;
+  const [quiet, hiddenFor] = [400, 30000];
 
   function showConnection(state) {
     const mark = byId("connection");
-    if (mark && mark.dataset.state !== state) mark.dataset.state = state;
+    if (mark) mark.dataset.state = state;
   }
 
   class LiveSource extends EventTarget {
@@ -107,7 +103,7 @@
       this.connect();
     }
     get readyState() {
-      return this.closed ? 2 : this.inner.readyState;
+      return this.inner.readyState;
     }
     connect() {
       if (this.closed) return;
@@ -118,7 +114,7 @@
         // What was sent while we were away is not sent again, so everything is read afresh.
         if (this.wasOpen) for (const name of this.names.keys()) this.pass(name);
         this.wasOpen = true;
-        if (this.onopen) this.onopen(event);
+        this.onopen?.(event);
       };
       this.inner.onerror = () => {
         showConnection("reconnecting");
@@ -163,19 +159,15 @@
 
   // Rows that are new or changed since the last swap are marked for a moment
 
-  function versions(region) {
-    return new Map(Array.from(region.querySelectorAll("[data-version]"), (row) => [row.id, row.dataset.version]));
-  }
-
   let before = null;
-  document.addEventListener("htmx:beforeSwap", (event) => {
-    if (event.target.matches("[data-live]")) before = { id: event.target.id, rows: versions(event.target) };
+  document.addEventListener("htmx:beforeSwap", ({ target }) => {
+    if (!target.matches("[data-live]")) return;
+    const rows = Array.from(target.querySelectorAll("[data-version]"), (row) => [row.id, row.dataset.version]);
+    before = { id: target.id, rows: new Map(rows) };
   });
   document.addEventListener("htmx:afterSettle", () => {
     refreshTimes();
-    const region = before && byId(before.id);
-    if (!region) return;
-    for (const row of region.querySelectorAll("[data-version]")) {
+    for (const row of (before && byId(before.id)?.querySelectorAll("[data-version]")) || []) {
       if (before.rows.get(row.id) !== row.dataset.version) row.dataset.fresh = "";
     }
     before = null;
@@ -185,22 +177,15 @@
     else toast("Could not refresh this part of the page. Reload to see the latest.");
   });
 
-  // Keys
-
   const pages = { h: "/", p: "/payments", o: "/orders", w: "/webhooks", e: "/exceptions", a: "/account" };
   let chord = 0;
 
-  function rowsOnPage() {
-    return Array.from(document.querySelectorAll(".row-link"));
-  }
-
   function moveRow(step) {
-    const links = rowsOnPage();
-    if (!links.length) return;
+    const links = Array.from(document.querySelectorAll(".row-link"));
     const at = links.indexOf(document.activeElement);
-    const next = at < 0 ? (step > 0 ? 0 : links.length - 1) : Math.min(links.length - 1, Math.max(0, at + step));
-    links[next].focus();
-    links[next].closest(".row").scrollIntoView({ block: "nearest" });
+    const next = at < 0 && step < 0 ? links.at(-1) : links[Math.min(links.length - 1, Math.max(0, at + step))];
+    next?.focus();
+    next?.closest(".row").scrollIntoView({ block: "nearest" });
   }
 
   const keys = {
@@ -211,7 +196,7 @@
     t: nextTheme,
     c: () => {
       const row = document.activeElement.closest(".row") || byId("main");
-      const button = row && row.querySelector("[data-copy]");
+      const button = row?.querySelector("[data-copy]");
       if (button) copy(button);
     },
   };
@@ -231,9 +216,8 @@
       return;
     }
     chord = event.key === "g" ? Date.now() : 0;
-    if (!keys[event.key]) return;
-    event.preventDefault();
-    keys[event.key]();
+    if (keys[event.key]) event.preventDefault();
+    keys[event.key]?.();
   });
 
   // Clicks and forms
@@ -255,8 +239,9 @@
   // Empty filters stay out of the address, so that a saved link is short.
   document.addEventListener("submit", (event) => {
     if (!event.target.matches(".filters")) return;
-    for (const field of event.target.elements) field.disabled = field.disabled || (field.name !== "" && field.value === "");
-    setTimeout(() => { for (const field of event.target.elements) field.disabled = false; });
+    const empty = Array.from(event.target.elements).filter((field) => field.name && !field.value);
+    for (const field of empty) field.disabled = true;
+    setTimeout(() => empty.forEach((field) => (field.disabled = false)));
   });
 
   refreshTimes();
