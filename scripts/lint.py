@@ -15,8 +15,8 @@ ROOMS = (
     *("web", "api", "dashboard", "sandbox", "bench", "scripts"),
 )
 CHECKS = {
-    "style": ("ruff", "check", "."),
-    "format": ("ruff", "format", "--check", "."),
+    "style": ("ruff", "check", "--output-format", "concise", "."),
+    "format": ("ruff", "format", "--check", "--output-format", "concise", "."),
     "import contracts": ("lint-imports", "--no-logo"),
     "templates": ("djlint", "templates", "--lint", "--quiet"),
     "known-bad patterns": ("bandit", "-q", "-lll", "-c", "pyproject.toml", "-r"),

@@ -39,17 +39,20 @@ class Processes:
         )
 
     def web(self, database_url: str, *, port: int = 0, **env: str) -> Running:
-        """Start the web process under gunicorn on a free port and wait for its /healthz."""
+        """Start gunicorn with one web process on a free port and wait for its /healthz.
+
+        WEB_CONCURRENCY="2" in env asks for more processes.
+        """
         port = port or ports.free_port()
         url = f"http://127.0.0.1:{port}"
-        more = {"HOST": "127.0.0.1", "PORT": str(port), "PUBLIC_URL": url} | env
+        more = {"HOST": "127.0.0.1", "PORT": str(port), "PUBLIC_URL": url, "WEB_CONCURRENCY": "1"}
         argv = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"]
         argv += ["--bind", f"127.0.0.1:{port}", "wsgi:create_app()"]
         running = process.command(
             self.run,
             "web",
             argv,
-            env=self._env(database_url, more),
+            env=self._env(database_url, more | env),
             ready=process.answers("/healthz"),
             url=url,
         )
