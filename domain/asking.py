@@ -45,7 +45,9 @@ def ask(payment_id: str, *, actor: Actor, source: str, reason: str | None = None
         with database.reading() as session:
             payment = get_payment(session, payment_id, actor=actor)
     if payment.provider_reference is None:
-        raise Conflict("The provider has no record of this payment yet; there is nothing to ask about.")
+        raise Conflict(
+            "The provider has no record of this payment yet; there is nothing to ask about."
+        )
     rail = registry.configured(payment.provider, livemode=payment.livemode)
     reading = rail.fetch(payment.provider_reference)
     return apply_answer(payment_id, reading, why=Why(actor, source, reason))

@@ -191,7 +191,9 @@ def list_after(
     found = [EventLog.seq > seq, *conditions, *(_visible(actor) if actor else [])]
     if types:
         found.append(EventLog.type.in_(types))
-    return list(session.scalars(select(EventLog).where(and_(*found)).order_by(EventLog.seq).limit(limit)))
+    return list(
+        session.scalars(select(EventLog).where(and_(*found)).order_by(EventLog.seq).limit(limit))
+    )
 
 
 def wire(event: EventLog) -> dict[str, Json]:

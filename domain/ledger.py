@@ -56,7 +56,9 @@ def clearing(provider: str) -> Account:
 
 def buyer_funds(buyer_id: str | None, payment_id: str) -> Account:
     """Name what a buyer has paid in; without a known buyer it hangs on the payment."""
-    return Account(f"buyer:{buyer_id}:funds" if buyer_id else f"payer:{payment_id}:funds", "liability")
+    return Account(
+        f"buyer:{buyer_id}:funds" if buyer_id else f"payer:{payment_id}:funds", "liability"
+    )
 
 
 def escrow_hold(order_id: str, merchant_id: str) -> Account:
@@ -101,14 +103,17 @@ def _lines(movements: Sequence[Movement]) -> list[tuple[int, str, str, int]]:
 def entry_hash(head: Mapping[str, Plain], lines: Sequence[tuple[int, str, str, int]]) -> str:
     """Hash what an entry says: its head and its lines (pair, address, asset, signed minor units)."""
     return hashing.digest(
-        {"head": dict(head), "lines": [[pair, address, unit, str(minor)] for pair, address, unit, minor in lines]}
+        {
+            "head": dict(head),
+            "lines": [[pair, address, unit, str(minor)] for pair, address, unit, minor in lines],
+        }
     )
 
 
 def head_of(entry: Mapping[str, object]) -> dict[str, Plain]:
     """Choose what of an entry's head its hash covers."""
     effective = entry["effective_at"]
-    assert isinstance(effective, datetime)  # noqa: S101  # for the type checker; the column is not null
+    assert isinstance(effective, datetime)  # for the type checker; the column is not null
     names = ("id", "kind", "source_key", "source", "order_id", "payment_id", "invoice_id")
     more = ("provider", "provider_reference", "note", "reverses_id")
     said: dict[str, Plain] = {name: entry[name] for name in names + more}  # type: ignore[misc]

@@ -24,7 +24,8 @@ from core.errors import (
     ProviderUnknown,
 )
 from core.money import Money, asset
-from core.states import Operation as State, PaymentSub
+from core.states import Operation as State
+from core.states import PaymentSub
 from core.strictjson import Json
 from domain import crash, database, keyring, outcomes, queue
 from domain.actors import Actor, system
@@ -199,7 +200,9 @@ def settle(session: Session, outcome: Outcome) -> tuple[Operation, Payment]:
         outcomes.refused(session, operation, payment, answer, why=why)
     else:
         operation.due_at = None
-        move(session, "operation", operation, to=State.SUCCEEDED, why=_sent(session, operation, why))
+        move(
+            session, "operation", operation, to=State.SUCCEEDED, why=_sent(session, operation, why)
+        )
         outcomes.succeeded(session, operation, payment, answer, why=why)
     session.flush()
     crash.point("operation.before_settle_commit")

@@ -7,7 +7,8 @@ from sqlalchemy.orm import Session
 
 from core import clock
 from core.money import Money, asset
-from core.states import ORDER_ON_API, Order as Status, PurchaseRequest
+from core.states import ORDER_ON_API, PurchaseRequest
+from core.states import Order as Status
 from core.strictjson import Json
 from domain import events
 from domain.transitions import Why, move_together

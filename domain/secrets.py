@@ -134,7 +134,9 @@ def _read(provider: str, kind: str) -> tuple[LiveSecret, ...]:
     return tuple(
         LiveSecret(
             version_id=version.id,
-            value=keyring.open_text(version.value_sealed, purpose=_PURPOSE, place=_place(version.id)),
+            value=keyring.open_text(
+                version.value_sealed, purpose=_PURPOSE, place=_place(version.id)
+            ),
             mode=mode,
         )
         for version, mode in rows

@@ -105,9 +105,7 @@ def _created(payment: Payment) -> list[Item]:
     amount = Money(payment.amount_minor, asset(payment.asset))
     text = f"Payment started: {amount.major()} {amount.asset.code} for the {payment.purpose}"
     references = {"payment": payment.id}
-    return [
-        Item(payment.created_at, "us", "created", text, None, None, references, payment.id)
-    ]
+    return [Item(payment.created_at, "us", "created", text, None, None, references, payment.id)]
 
 
 _SUB_WORDS = {
@@ -144,7 +142,17 @@ def _changes(session: Session, condition: object) -> list[Item]:
         references = {"mapping": str(change.mapping_version), "source": change.source}
         level = "strong" if kind == "state" else "plain"
         items.append(
-            Item(change.at, "us", kind, text, change.actor, change.reason, references, change.payment_id, level)
+            Item(
+                change.at,
+                "us",
+                kind,
+                text,
+                change.actor,
+                change.reason,
+                references,
+                change.payment_id,
+                level,
+            )
         )
     return items
 
@@ -174,7 +182,17 @@ def _facts(session: Session, payment_ids: list[str]) -> list[Item]:
         level = "strong" if fact.kind == "succeeded" else "plain"
         level = "bad" if fact.kind in ("attempt_failed", "failed") else level
         items.append(
-            Item(fact.said_at, "provider", "fact", text, None, fact.message, references, fact.payment_id, level)
+            Item(
+                fact.said_at,
+                "provider",
+                "fact",
+                text,
+                None,
+                fact.message,
+                references,
+                fact.payment_id,
+                level,
+            )
         )
     return items
 
@@ -205,7 +223,17 @@ def _inbound(session: Session, payment: Payment) -> list[Item]:
         references = {"inbound": attempt.inbound_id}
         reason = attempt.reason or attempt.error
         items.append(
-            Item(attempt.at, "us", "attempt", text, attempt.actor, reason, references, payment.id, level)
+            Item(
+                attempt.at,
+                "us",
+                "attempt",
+                text,
+                attempt.actor,
+                reason,
+                references,
+                payment.id,
+                level,
+            )
         )
     return items
 
@@ -226,7 +254,17 @@ def _operations(session: Session, payment: Payment) -> list[Item]:
         level = "bad" if row.state in ("failed", "unknown") else "plain"
         reason = row.error_message or row.last_error
         items.append(
-            Item(row.created_at, "us", "operation", text, row.actor, reason, references, payment.id, level)
+            Item(
+                row.created_at,
+                "us",
+                "operation",
+                text,
+                row.actor,
+                reason,
+                references,
+                payment.id,
+                level,
+            )
         )
     return items
 
@@ -244,7 +282,17 @@ def _postings(session: Session, condition: object) -> list[Item]:
         text = f"{amount.major()} {amount.asset.code} credited to {line.address}"
         references = {"entry": entry.id}
         items.append(
-            Item(entry.posted_at, "books", entry.kind, text, None, entry.note, references, entry.payment_id, "strong")
+            Item(
+                entry.posted_at,
+                "books",
+                entry.kind,
+                text,
+                None,
+                entry.note,
+                references,
+                entry.payment_id,
+                "strong",
+            )
         )
     return items
 

@@ -32,7 +32,7 @@ def apply_next() -> bool:
             to_fetch = _try(session, claimed[0])
             inbox.before_commit()
         crash.point("inbox.after_commit")
-    except Exception as error:  # noqa: BLE001  # the worker loop: whatever failed becomes an attempt
+    except Exception as error:  # the worker loop: whatever failed becomes an attempt
         if not claimed:
             raise
         _note_failure(claimed[0], error)

@@ -10,7 +10,8 @@ from sqlalchemy import select
 from core import clock, ids
 from core.errors import AppError, LostRace, ProviderRefused, ProviderUnavailable
 from core.money import Money, asset
-from core.states import OPEN_PAYMENT, Payment as Status
+from core.states import OPEN_PAYMENT
+from core.states import Payment as Status
 from domain import asking, cases, crash, database, operations, outcomes, queue
 from domain.actors import system
 from domain.cases import Finding
