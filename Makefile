@@ -8,7 +8,7 @@ FLASK := $(BIN)/flask --app wsgi
 
 ROOMS := $(wildcard wsgi.py config.py commands core models domain providers web api \
 	dashboard sandbox bench)
-CHECKED := $(ROOMS) $(wildcard scripts/*.py) tests/conftest.py tests/rig tests/architecture
+CHECKED := $(ROOMS) $(wildcard scripts/*.py gunicorn.conf.py) tests
 
 # pytest-xdist: one worker a core, four at most, so that the databases and browsers keep up
 JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ "$$n" -gt 4 ] && n=4; echo "$$n")

@@ -89,7 +89,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Have an xdist worker tell the controlling process what it left out."""
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
-        output["left_out"] = dict(session.config.stash.get(left_out.LEFT_OUT, {}))
+        output["left_out"] = session.config.stash.get(left_out.LEFT_OUT, {})
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -29,6 +29,7 @@ OPENERS_ALLOWED = {
     "domain/chains.py": "a duty of the worker: links committed rows, a batch at a time",
     "domain/database.py": "defines it, and a rehearsal is one that is always rolled back",
     "domain/ingest.py": "one commit gathers the deliveries of many requests; none of them owns it",
+    "domain/reconciling.py": "reads a provider's list, then keeps what differs: a job by another name",
     "domain/replays.py": "fetches facts first, then applies or rehearses them: a job that a person starts",
     "domain/secrets.py": "adopts a secret of the environment at its first use, before any request's own",
     "domain/sequencer.py": "a duty of the worker: numbers what others have committed",
