@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -197,6 +197,14 @@ class Rail(Protocol):
 
     def find(self, payment_id: str, *, since: datetime, method: str) -> Created | None:
         """Look for what an earlier call with a lost answer may have made. Calls: the provider."""
+        ...
+
+    def list_payments(self, *, since: datetime) -> Iterator[Reading]:
+        """List what the provider holds since then. Calls: the provider, whenever a page is used up.
+
+        No transaction may be open while the next one is asked for. What cannot be read comes as an
+        oddity.
+        """
         ...
 
     def cancel(self, reference: str, *, key: str) -> Reading:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +11,7 @@ import stripe
 from config import Settings
 from core.errors import RailNotConfigured
 from providers.seam import Created, Delivery, LiveSecret, NewPayment, Rail, Reading, Verified
-from providers.stripe import calls, reading, wire
+from providers.stripe import calls, listing, reading, wire
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,10 @@ class StripeRail:
     def find(self, payment_id: str, *, since: datetime, method: str) -> Created | None:
         """Look for what a call with a lost answer may have made."""
         return calls.find(self._api(), payment_id, since=since, method=method)
+
+    def list_payments(self, *, since: datetime) -> Iterator[Reading]:
+        """List payment intents, then checkout sessions."""
+        return listing.list_payments(self._api(), since=since)
 
     def cancel(self, reference: str, *, key: str) -> Reading:
         """Cancel an intent or expire a session."""
