@@ -16,7 +16,7 @@ import config
 from config import Settings
 from domain import crash, keyring, passwords, secrets, tokens
 from providers import registry
-from web import access, cookies, errors, extensions, gate, headers, logging
+from web import access, cookies, counters, errors, extensions, gate, headers, logging
 
 ROOT = Path(__file__).parent
 BODY_BYTES = 256 * 1024
@@ -83,6 +83,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     errors.register(app)
     gate.register(app)
     headers.register(app, settings)
+    counters.register(app)
     api.register(app)
     if find_spec("dashboard") is not None and hasattr(import_module("dashboard"), "register"):
         import_module("dashboard").register(app)

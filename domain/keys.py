@@ -78,6 +78,18 @@ def get_merchant(session: Session, merchant_id: str, *, actor: Actor) -> Merchan
     return merchant
 
 
+def assert_may_have(merchant: Merchant, *, livemode: bool) -> None:
+    """Check that a merchant may have keys of a mode.
+
+    Raises: Forbidden MERCHANT_NOT_APPROVED
+    """
+    if livemode and merchant.state != "approved":
+        raise Forbidden(
+            "Live keys need an approved merchant. Use a test key until then.",
+            code="MERCHANT_NOT_APPROVED",
+        )
+
+
 def create_key(
     session: Session, merchant: Merchant, wanted: NewKey, *, actor: Actor, source: str
 ) -> MadeKey:
@@ -87,11 +99,7 @@ def create_key(
     Raises: InvalidInput, Conflict, Forbidden MERCHANT_NOT_APPROVED. Transaction: caller's.
     """
     _assert_scopes(wanted.scopes)
-    if wanted.livemode and merchant.state != "approved":
-        raise Forbidden(
-            "Live keys need an approved merchant. Use a test key until then.",
-            code="MERCHANT_NOT_APPROVED",
-        )
+    assert_may_have(merchant, livemode=wanted.livemode)
     if wanted.expires_at is not None and wanted.expires_at <= clock.now():
         raise invalid("expiresAt", "This time has passed.")
     taken = select(ApiKey.id).where(

@@ -199,6 +199,18 @@ def end_session(session: Session, session_id: str, *, user_id: str, actor: Actor
     _end(session, [row], user_id=user_id, actor=actor)
 
 
+def end_token(session: Session, jti: str, *, actor: Actor) -> None:
+    """End the very token that was shown, whether its issue was written down or not.
+
+    Writes, emits: as `end_session`. Transaction: caller's.
+    """
+    row = session.get(DeskSession, jti)
+    if row is not None and row.user_id == actor.id:
+        _end(session, [row], user_id=actor.id, actor=actor)
+    else:
+        revoke_token(session, jti, user_id=actor.id)
+
+
 def end_all(session: Session, user_id: str, *, actor: Actor, keep: str | None = None) -> list[str]:
     """End all sessions and tokens of a user, but for `keep`. Gives their ids.
 

@@ -1,0 +1,149 @@
+"""Every error code of the API: its status, what it means, what to do, whether asking again can help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """One code. retryable: the same request may succeed later, unchanged."""
+
+    status: int
+    meaning: str
+    what_to_do: str
+    retryable: bool = False
+
+
+MEANINGS: dict[str, Meaning] = {
+    "VALIDATION_FAILED": Meaning(
+        400, "Some fields cannot be accepted.", "Read details.fields and correct each one."
+    ),
+    "MALFORMED_JSON": Meaning(
+        400, "The body is not strict JSON.", "Send one UTF-8 JSON object, each key once, no NaN."
+    ),
+    "IDEMPOTENCY_KEY_REQUIRED": Meaning(
+        400,
+        "This route needs an Idempotency-Key.",
+        "Send the header, a new value for each new act.",
+    ),
+    "IDEMPOTENCY_KEY_INVALID": Meaning(
+        400, "The Idempotency-Key has the wrong form.", "Use 8 to 255 of A-Z, a-z, 0-9, _ and -."
+    ),
+    "CARD_NUMBER_REFUSED": Meaning(
+        400, "A field holds a card number.", "Never send us card data. Use the payment page."
+    ),
+    "UNKNOWN_VERSION": Meaning(
+        400, "There is no such Paydesk-Version.", "Leave the header out, or send a version we name."
+    ),
+    "UNAUTHENTICATED": Meaning(
+        401, "No valid credential came.", "Send `Authorization: Bearer` with a token or an API key."
+    ),
+    "TOKEN_EXPIRED": Meaning(
+        401, "The token has expired.", "Get a new one at POST /api/auth/token."
+    ),
+    "SECOND_FACTOR_REQUIRED": Meaning(
+        401,
+        "The account has a second factor.",
+        "Send its code as `code` with address and password.",
+    ),
+    "WEBHOOK_INVALID_SIGNATURE": Meaning(
+        401, "No live secret signed this delivery.", "Check the endpoint's secret and the clock."
+    ),
+    "PAYMENT_FAILED": Meaning(
+        402,
+        "The provider declined the payment.",
+        "Show the payer details.stripeCode in plain words and offer another card.",
+    ),
+    "FORBIDDEN": Meaning(403, "Your role does not allow this.", "Ask somebody whose role does."),
+    "KYC_REQUIRED": Meaning(
+        403, "The identity is not verified.", "Finish the verification; then repeat the request."
+    ),
+    "STEP_UP_REQUIRED": Meaning(
+        403,
+        "The second factor is not fresh.",
+        "Get a token with `code` and use it within 5 minutes.",
+    ),
+    "MERCHANT_NOT_APPROVED": Meaning(
+        403, "The merchant is not approved for live.", "Use test keys until the review is done."
+    ),
+    "RAIL_NOT_ENABLED": Meaning(
+        403, "The rail is not chosen for this merchant.", "Ask for it in the merchant's settings."
+    ),
+    "SCOPE_MISSING": Meaning(
+        403, "The key lacks the scope in details.scope.", "Use a key with that scope."
+    ),
+    "KEY_IN_BROWSER": Meaning(
+        403,
+        "An API key came from a browser.",
+        "Call from your server. Revoke the key if it leaked.",
+    ),
+    "NOT_FOUND": Meaning(
+        404, "There is no such object, or it is not yours.", "Check the id and whose it is."
+    ),
+    "METHOD_NOT_ALLOWED": Meaning(405, "The address lacks this method.", "See the Allow header."),
+    "NOT_ACCEPTABLE": Meaning(
+        406, "We cannot answer in a form you accept.", "Accept application/json."
+    ),
+    "CONFLICT": Meaning(409, "This does not fit the present state.", "Read the object and decide."),
+    "INVALID_TRANSITION": Meaning(
+        409, "The state machine has no such move.", "Read the object; details say from and to."
+    ),
+    "LOST_RACE": Meaning(
+        409, "Somebody else changed it first.", "Read the object, then repeat.", retryable=True
+    ),
+    "IDEMPOTENCY_IN_PROGRESS": Meaning(
+        409,
+        "The first request with this key still runs.",
+        "Wait for Retry-After, then repeat it unchanged.",
+        retryable=True,
+    ),
+    "ORDER_ALREADY_PAID": Meaning(
+        409, "The order's payment has arrived.", "Read the order; details.link names it."
+    ),
+    "AMOUNT_EXCEEDED": Meaning(409, "That is more than there is.", "Ask for less; see details."),
+    "USER_EXISTS": Meaning(409, "There is a user with this address.", "Use that user."),
+    "PROVIDER_REFUSED": Meaning(
+        409, "The provider's final answer is no.", "Read error.provider; a repeat gives the same."
+    ),
+    "GONE": Meaning(410, "It is older than what we keep.", "Read the present state instead."),
+    "SUPERSEDED": Meaning(410, "Another route took its place.", "Use the one in details.use."),
+    "LENGTH_REQUIRED": Meaning(
+        411, "The body came in chunks.", "Send it whole, with a Content-Length."
+    ),
+    "BODY_TOO_LARGE": Meaning(413, "The body is too large.", "Send at most 256 KiB."),
+    "UNSUPPORTED_MEDIA": Meaning(
+        415, "The body is not plain JSON.", "Send Content-Type application/json, not compressed."
+    ),
+    "IDEMPOTENCY_KEY_REUSED": Meaning(
+        422, "The key was used with another request.", "Use a new key for a new request."
+    ),
+    "FROZEN": Meaning(423, "A freeze holds this act.", "Wait until it is lifted; see details."),
+    "RATE_LIMITED": Meaning(
+        429, "Too many requests.", "Wait for Retry-After, then go on slower.", retryable=True
+    ),
+    "INTERNAL": Meaning(
+        500,
+        "Something failed on our side.",
+        "Repeat with the same key; tell us the requestId.",
+        True,
+    ),
+    "PROVIDER_UNAVAILABLE": Meaning(
+        503, "The provider does not answer; nothing was done.", "Repeat with the same key.", True
+    ),
+    "RAIL_NOT_CONFIGURED": Meaning(
+        503, "The rail's keys are missing here.", "Ask the operator to configure it."
+    ),
+    "STREAM_LIMIT": Meaning(
+        503, "Too many streams are open.", "Close one, or wait for Retry-After.", True
+    ),
+    "WAITERS_LIMIT": Meaning(503, "Too many calls are waiting.", "Wait for Retry-After.", True),
+    "DATABASE_UNAVAILABLE": Meaning(
+        503, "The database does not answer; nothing was done.", "Repeat with the same key.", True
+    ),
+}
+
+
+def everywhere(status_of: int) -> list[str]:
+    """List the codes of a status."""
+    return [code for code, meaning in MEANINGS.items() if meaning.status == status_of]
