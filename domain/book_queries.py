@@ -17,6 +17,8 @@ from models.ledger import JournalEntry, LedgerAccount, Posting
 
 DEBIT_KINDS = frozenset({"asset", "expense"})
 SLACK = timedelta(seconds=1)
+# More entries than this are walked, not named.
+MOST_NAMED = 1000
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,18 @@ class Line:
     at: datetime
 
 
-def _conditions(wanted: EntryFilter) -> list[ColumnElement[bool]]:
+def _touching(session: Session, address: str) -> ColumnElement[bool]:
+    """Choose how to find an account's entries: few by their ids, many by walking the list."""
+    touched = select(Posting.entry_id).where(Posting.address == address).distinct()
+    found = list(session.scalars(touched.limit(MOST_NAMED + 1)))
+    if len(found) <= MOST_NAMED:
+        return JournalEntry.id.in_(found)
+    # Left to the account's index, SQLite would read all of its postings once per entry.
+    own_lines = Posting.entry_id == JournalEntry.id
+    return exists().where(own_lines, Posting.address.concat("") == address)
+
+
+def _conditions(session: Session, wanted: EntryFilter) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     for column, words in (
         (JournalEntry.order_id, wanted.order_id),
@@ -63,9 +76,7 @@ def _conditions(wanted: EntryFilter) -> list[ColumnElement[bool]]:
         if words:
             found.append(column.in_(words))
     if wanted.account:
-        found.append(
-            exists().where(Posting.entry_id == JournalEntry.id, Posting.address == wanted.account)
-        )
+        found.append(_touching(session, wanted.account))
     if wanted.source:
         found.append(JournalEntry.source == wanted.source)
     if wanted.manual is not None:
@@ -85,7 +96,7 @@ def list_entries(
 
     Transaction: caller's, reads only.
     """
-    statement = select(JournalEntry).where(*_conditions(wanted))
+    statement = select(JournalEntry).where(*_conditions(session, wanted))
     if page.before:
         place = tuple_(JournalEntry.posted_at, JournalEntry.id)
         statement = statement.where(place < page.before)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, or_, select, tuple_
+from sqlalchemy import ColumnElement, exists, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from core import clock
@@ -51,13 +51,11 @@ def visible(actor: Actor) -> list[ColumnElement[bool]]:
     """Give the conditions that keep a merchant to the cases of their own payments; staff see all."""
     if actor.is_staff:
         return []
-    own = select(Payment.id).where(Payment.merchant_id == (actor.merchant_id or ""))
+    own: list[ColumnElement[bool]] = [ExceptionCase.merchant_id == (actor.merchant_id or "")]
     if actor.livemode is not None:
-        own = own.where(Payment.livemode.is_(actor.livemode))
-    return [
-        ExceptionCase.merchant_id == (actor.merchant_id or ""),
-        ExceptionCase.payment_id.in_(own),
-    ]
+        payment = Payment.id == ExceptionCase.payment_id
+        own.append(exists().where(payment, Payment.livemode.is_(actor.livemode)))
+    return own
 
 
 def _overdue(is_overdue: bool) -> ColumnElement[bool]:

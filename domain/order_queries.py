@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, Select, false, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, false, or_, select, tuple_, union_all
 from sqlalchemy.orm import Session
 
 from core.money import ASSETS
@@ -18,7 +18,10 @@ from domain.payments import LONGEST_PAGE, Page
 from models.orders import Order
 from models.payments import Payment, ProviderReference
 from models.people import Merchant, User
+from providers import registry
 
+# A name borne by more orders than this is no name.
+MOST_NAMED = 1000
 _SCALES = sorted({known.scale for known in ASSETS.values()})
 
 
@@ -48,29 +51,36 @@ def minors_of(text: str) -> list[int]:
     return sorted(int(minor) for minor in fits)
 
 
-def _sources(text: str, actor: Actor) -> list[Select[str] | Select[str | None]]:
+def orders_with_reference(text: str) -> Select[str]:
+    """Find orders by their merchant's reference.
+
+    The unique key begins with merchant and mode; naming them all lets the database use it.
+    """
+    return select(Order.id).where(
+        Order.merchant_id.in_(select(Merchant.id)),
+        Order.livemode.in_((True, False)),
+        Order.reference == text,
+    )
+
+
+def _sources(text: str, actor: Actor) -> Iterable[Select[str] | Select[str | None]]:
     """Give one indexed query per kind of name that an order may be known by."""
-    named = select(ProviderReference.payment_id).where(ProviderReference.reference == text)
-    every_merchant = select(Merchant.id)
-    found: list[Select[str] | Select[str | None]] = [
-        select(Order.id).where(Order.id == text),
-        select(Order.id).where(Order.subscription_ref == text),
-        # The unique key begins with merchant and mode; naming them all lets the database use it.
-        select(Order.id).where(
-            Order.merchant_id.in_(every_merchant),
-            Order.livemode.in_((True, False)),
-            Order.reference == text,
-        ),
-        select(Payment.order_id).where(Payment.id == text),
-        select(Payment.order_id).where(Payment.provider_reference == text),
-        select(Payment.order_id).where(Payment.reference == text),
-        select(Payment.order_id).where(Payment.id.in_(named)),
-    ]
+    orders, of_payment = select(Order.id), select(Payment.order_id)
+    named = select(ProviderReference.payment_id).where(
+        ProviderReference.provider.in_(sorted(registry.PROVIDERS)),
+        ProviderReference.reference == text,
+    )
+    yield orders.where(Order.id == text)
+    yield orders.where(Order.subscription_ref == text)
+    yield orders_with_reference(text)
+    yield of_payment.where(Payment.id == text)
+    yield of_payment.where(Payment.provider_reference == text)
+    yield of_payment.where(Payment.reference == text)
+    yield of_payment.where(Payment.id.in_(named))
     if "@" in text and actor.is_staff:
         index = keyring.vault().blind_index(text, purpose="email")
         people = select(User.id).where(User.email_index == index)
-        found.append(select(Order.id).where(Order.buyer_id.in_(people)))
-    return found
+        yield orders.where(Order.buyer_id.in_(people))
 
 
 def matching(session: Session, text: str, *, actor: Actor) -> ColumnElement[bool]:
@@ -79,13 +89,22 @@ def matching(session: Session, text: str, *, actor: Actor) -> ColumnElement[bool
     Each kind of name is looked up by its own index first. Transaction: caller's, reads only.
     """
     text = text.strip()
-    ids: set[str] = set()
-    for source in _sources(text, actor):
-        ids |= {str(row[0]) for row in session.execute(source.limit(LONGEST_PAGE)) if row[0]}
-    parts: list[ColumnElement[bool]] = [Order.id.in_(sorted(ids))] if ids else []
+    every = union_all(*_sources(text, actor)).limit(MOST_NAMED)
+    found = sorted({str(row[0]) for row in session.execute(every) if row[0]})
+    parts: list[ColumnElement[bool]] = [Order.id.in_(found)] if found else []
     if minors := minors_of(text):
-        parts.append(Order.total_minor.in_(minors))
+        parts.append(_amount(session, minors))
     return or_(*parts) if parts else false()
+
+
+def _amount(session: Session, minors: Sequence[int]) -> ColumnElement[bool]:
+    """Choose how to find a total: a rare one by its ids, a common one by walking the list."""
+    few = select(Order.id).where(Order.total_minor.in_(minors)).limit(MOST_NAMED + 1)
+    found = list(session.scalars(few))
+    if len(found) <= MOST_NAMED:
+        return Order.id.in_(found)
+    # Left to an index, SQLite would sort every order of this total for one page of them.
+    return (Order.total_minor + 0).in_(minors)
 
 
 def _conditions(session: Session, wanted: OrderFilter, actor: Actor) -> list[ColumnElement[bool]]:
