@@ -24,6 +24,7 @@ MODULES = (
     "api.events",
     "api.meta",
     "api.openapi",
+    "api.reference",
     "api.touch",
 )
 

@@ -144,6 +144,7 @@ MEANINGS: dict[str, Meaning] = {
 }
 
 
-def everywhere(status_of: int) -> list[str]:
-    """List the codes of a status."""
-    return [code for code, meaning in MEANINGS.items() if meaning.status == status_of]
+def status_of(code: str) -> int:
+    """Give a code's HTTP status; a code that only one row knows is a conflict."""
+    found = MEANINGS.get(code)
+    return found.status if found is not None else 409
