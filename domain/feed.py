@@ -9,7 +9,7 @@ from sqlalchemy import desc, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from core.errors import Unavailable
+from core.errors import NotFound, Unavailable
 from domain import database, events, topics
 from domain.actors import Actor
 from domain.topics import Topic
@@ -19,17 +19,26 @@ PAGE = 500
 
 
 @contextmanager
+def outages_told() -> Iterator[None]:
+    """Turn a failing database into the error that says so, where no request would translate it.
+
+    Raises: Unavailable
+    """
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise Unavailable from error
+
+
+@contextmanager
 def _reading() -> Iterator[Session]:
     """Read with rows that stay readable afterwards.
 
-    Raises: Unavailable when the database does not answer
+    Raises: Unavailable
     """
-    try:
-        with database.reading() as session:
-            yield session
-            session.expunge_all()
-    except SQLAlchemyError as error:
-        raise Unavailable from error
+    with outages_told(), database.reading() as session:
+        yield session
+        session.expunge_all()
 
 
 def head() -> int:
@@ -106,3 +115,14 @@ def id_at(seq: int) -> str | None:
     """
     with _reading() as session:
         return session.scalar(select(EventLog.id).where(EventLog.seq == seq))
+
+
+def get_event(session: Session, event_id: str, *, actor: Actor) -> EventLog:
+    """Fetch one numbered event that the actor may see and receive.
+
+    Raises: NotFound. Transaction: caller's.
+    """
+    event = events.get_event(session, event_id, actor=actor)
+    if not topics.may_receive(actor, event):
+        raise NotFound
+    return event

@@ -117,13 +117,14 @@ class Subscriber:
         taken: list[Parcel | bytes] = []
         try:
             found = self._parcels.get(timeout=timeout)
-            while found is not None:
-                taken.append(found)
-                if isinstance(found, Parcel):
-                    self._taken += len(found.payload)
-                found = self._parcels.get_nowait()
         except queue.Empty:
-            pass
+            return taken
+        while found is not None:
+            taken.append(found)
+            if isinstance(found, Parcel):
+                self._taken += len(found.payload)
+            # This stream is the only one that takes, so what is there stays there.
+            found = None if self._parcels.empty() else self._parcels.get_nowait()
         self.last_told_at = clock.monotonic()
         return taken
 

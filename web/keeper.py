@@ -16,6 +16,7 @@ import structlog
 
 from core import clock, ids
 from core.errors import AppError, Unavailable
+from domain import feed
 from domain.actors import Actor
 from models.events import EventLog
 from web.hub import Ending, Subscriber, reach
@@ -142,7 +143,8 @@ class Keeper:
             return
         subscriber = kept.subscriber
         try:
-            actor = kept.look_again()
+            with feed.outages_told():
+                actor = kept.look_again()
         except Unavailable:
             return
         except AppError:
