@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from core import clock, hashing, ids
 from core.hashing import Plain
 from core.strictjson import Json
-from domain import database
+from domain import database, pending
 from domain.actors import Actor
 from models.audit import AuditRow
 
@@ -61,5 +61,5 @@ def write(
         "address": actor.address,
         "refused": refused,
     }
-    database.later(session, AuditRow, row | {"content_hash": content_hash(row)})
+    pending.later(session, AuditRow, row | {"content_hash": content_hash(row)})
     database.mark(session, "audit")

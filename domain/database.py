@@ -14,13 +14,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, event, insert, text
+from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from core.errors import Unavailable
-from models.base import Base
+from domain import pending
 
 BUSY_SECONDS = 15
 SQLITE_PRAGMAS = {
@@ -140,35 +140,6 @@ def mark(session: Session, name: str) -> None:
     session.info.setdefault("marks", set()).add(name)
 
 
-def later(session: Session, table: type[Base], row: dict[str, object]) -> None:
-    """Keep a row to be inserted just before the commit, all rows of a table in one statement.
-
-    Rows that nothing in the transaction reads back cost one round trip per table, not per row.
-    Writes: the table, at commit. Transaction: caller's.
-    """
-    kept: dict[type[Base], list[dict[str, object]]] = session.info.setdefault("rows", {})
-    kept.setdefault(table, []).append(row)
-
-
-def kept_rows(session: Session, table: type[Base]) -> list[dict[str, object]]:
-    """List the rows that `later` keeps for a table, and those it wrote already."""
-    kept: dict[type[Base], list[dict[str, object]]] = session.info.get("rows", {})
-    written: dict[type[Base], list[dict[str, object]]] = session.info.get("written", {})
-    return written.get(table, []) + kept.get(table, [])
-
-
-def write_rows(session: Session) -> None:
-    """Insert the kept rows now, parents before children; the database checks them."""
-    kept: dict[type[Base], list[dict[str, object]]] = session.info.pop("rows", {})
-    place = {table.name: no for no, table in enumerate(Base.metadata.sorted_tables)}
-    # The seal closes its entry, so it comes after the postings although they do not refer to it.
-    last = place["journal_seals"] = len(place)
-    written = session.info.setdefault("written", {})
-    for table in sorted(kept, key=lambda model: place.get(model.__tablename__, last)):
-        session.execute(insert(table), kept[table])
-        written.setdefault(table, []).extend(kept[table])
-
-
 @contextmanager
 def writing_turn() -> Iterator[None]:
     """Hold the write turn of a SQLite file; nothing to wait for elsewhere."""
@@ -195,7 +166,7 @@ def transaction() -> Iterator[Session]:
         with Session(bound, expire_on_commit=False, autoflush=False) as session:
             session.connection()
             yield session
-            write_rows(session)
+            pending.write_rows(session)
             session.commit()
             marks = frozenset(session.info.get("marks", ()))
     if marks:

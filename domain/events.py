@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from core import clock, ids
 from core.errors import Gone, NotFound
 from core.strictjson import Json
-from domain import database
+from domain import database, pending
 from domain.actors import Actor
 from models.events import EventLog
 from models.orders import Order
@@ -116,7 +116,7 @@ def append(session: Session, rows: Sequence[dict[str, object]]) -> None:
     Writes: event_log. Transaction: caller's.
     """
     for each in rows:
-        database.later(session, EventLog, each)
+        pending.later(session, EventLog, each)
     if rows:
         database.mark(session, "events")
 

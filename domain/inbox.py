@@ -5,21 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import exists, or_, select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from core import clock, hashing, ids, redaction
 from core.errors import NotFound, UnmappedProviderValue
 from core.states import Inbound
 from core.strictjson import Json
-from domain import audit, cases, crash, database, events, keyring, queue, secrets, settlement
+from domain import (
+    audit,
+    cases,
+    crash,
+    database,
+    events,
+    keyring,
+    pending,
+    queue,
+    secrets,
+    settlement,
+    workset,
+)
 from domain.actors import system
 from domain.cases import Finding
 from domain.inbox_conflicts import body_place
 from domain.ingest import Arrival, ingest
 from domain.transitions import Why, move_together
 from models.inbound import InboundAttempt, InboundEvent
-from models.payments import Payment, ProviderReference
+from models.payments import Payment
 from providers import registry
 from providers.seam import Delivery, Reading, UnreadableDelivery, Verified
 
@@ -132,18 +144,14 @@ def find_payment(
     Our id in the provider's metadata counts only while the payment has no other name of that kind.
     waits: wait for the lock instead of raising. Raises: PaymentTaken. Transaction: caller's.
     """
-    named = exists().where(
-        ProviderReference.payment_id == Payment.id,
-        ProviderReference.provider == row.provider,
-        ProviderReference.reference.in_(reading.references),
-    )
-    ours = (Payment.id == (reading.payment_id or "")) & or_(
-        Payment.provider_reference.is_(None),
-        Payment.provider_reference.in_(reading.references),
-        Payment.method == "checkout",
-    )
-    of_rail = (Payment.provider == row.provider) & Payment.livemode.is_(row.mode == "live")
-    condition = of_rail & or_(named, ours)
+    livemode = row.mode == "live"
+    if workset.is_batch(session):
+        found = workset.find(
+            session, row.provider, reading.references, reading.payment_id, livemode=livemode
+        )
+        if found is not None:
+            return found
+    condition = match(row, reading)
     if waits:
         return session.scalars(
             select(Payment)
@@ -151,10 +159,18 @@ def find_payment(
             .with_for_update(of=Payment)
             .execution_options(populate_existing=True)
         ).first()
-    payment = queue.lock_payment(session, condition)
+    # In a batch everything free was locked already, so what is still there is in other hands.
+    payment = None if workset.is_batch(session) else queue.lock_payment(session, condition)
     if payment is None and session.scalar(select(Payment.id).where(condition)) is not None:
         raise PaymentTaken
     return payment
+
+
+def match(row: InboundEvent, reading: Reading) -> ColumnElement[bool]:
+    """Say which payment an event may speak of."""
+    return workset.condition(
+        row.provider, reading.references, reading.payment_id, livemode=row.mode == "live"
+    )
 
 
 def apply(session: Session, row: InboundEvent, reading: Reading, *, why: Why, waits: bool) -> str:
@@ -301,7 +317,7 @@ def conclude(
         "is_replay": why.is_replay,
         "replay_key": why.once_key,
     }
-    database.later(session, InboundAttempt, attempt)
+    pending.later(session, InboundAttempt, attempt)
     body: dict[str, Json] = {
         "inboundId": row.id,
         "provider": row.provider,

@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core.strictjson import Json
-from domain import crash, database, events, inbox_conflicts
+from domain import crash, database, events, inbox_conflicts, pending
 from models.events import EventLog
 from models.inbound import InboundEvent
 
@@ -151,7 +151,7 @@ def _tell(session: Session, arrivals: Sequence[Arrival]) -> None:
         told = events.row(
             kind, about, source=f"inbound:{row['id']}", status=str(row["state"]), body=body
         )
-        database.later(session, EventLog, told)
+        pending.later(session, EventLog, told)
     if arrivals:
         database.mark(session, "events")
         database.mark(session, "work")

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core import clock, hashing, ids
 from core.errors import Conflict, NotFound
 from core.hashing import Plain
 from core.money import Money, asset
-from domain import database
+from domain import database, pending
 from models.ledger import JournalEntry, JournalSeal, LedgerAccount, Posting
 
 
@@ -72,21 +71,16 @@ def unapplied(payment_id: str) -> Account:
 
 
 def _open_accounts(session: Session, movements: Sequence[Movement]) -> None:
-    rows = {
-        (account.address, str(movement.amount.asset)): {
-            "address": account.address,
-            "asset": str(movement.amount.asset),
-            "kind": account.kind,
-            "merchant_id": account.merchant_id,
-            "created_at": clock.now(),
-        }
-        for movement in movements
-        for account in (movement.debit, movement.credit)
-    }
-    # One order for all writers, or two entries that open the same accounts could deadlock.
-    ordered = [rows[key] for key in sorted(rows)]
-    dialect = sqlite if database.is_sqlite() else postgresql
-    session.execute(dialect.insert(LedgerAccount).on_conflict_do_nothing(), ordered)
+    for movement in movements:
+        for account in (movement.debit, movement.credit):
+            row: dict[str, object] = {
+                "address": account.address,
+                "asset": str(movement.amount.asset),
+                "kind": account.kind,
+                "merchant_id": account.merchant_id,
+                "created_at": clock.now(),
+            }
+            pending.later(session, LedgerAccount, row)
 
 
 def _lines(movements: Sequence[Movement]) -> list[tuple[int, str, str, int]]:
@@ -163,13 +157,13 @@ def post(
         "demo": ties.demo,
         "posted_at": at,
     }
-    database.later(session, JournalEntry, stored)
+    pending.later(session, JournalEntry, stored)
     for place, (pair, address, unit, minor) in enumerate(lines, start=1):
         line: dict[str, object] = {"entry_id": entry_id, "line": place, "pair": pair}
         line |= {"address": address, "asset": unit, "amount_minor": minor}
-        database.later(session, Posting, line)
+        pending.later(session, Posting, line)
     seal: dict[str, object] = {"entry_id": entry_id, "postings": len(lines), "sealed_at": at}
-    database.later(session, JournalSeal, seal)
+    pending.later(session, JournalSeal, seal)
     database.mark(session, "audit")
     return entry_id
 

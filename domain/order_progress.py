@@ -10,7 +10,7 @@ from core.money import Money, asset
 from core.states import ORDER_ON_API, PurchaseRequest
 from core.states import Order as Status
 from core.strictjson import Json
-from domain import events
+from domain import events, workset
 from domain.transitions import Why, move_together
 from models.orders import Order
 from models.payments import Payment
@@ -21,6 +21,9 @@ def lock_order(session: Session, order_id: str) -> Order:
 
     Raises: sqlalchemy NoResultFound. Transaction: caller's.
     """
+    loaded = workset.of(session).orders.get(order_id)
+    if loaded is not None:
+        return loaded
     statement = select(Order).where(Order.id == order_id).with_for_update()
     return session.scalars(statement.execution_options(populate_existing=True)).one()
 

@@ -13,7 +13,7 @@ from core import hashing
 from core.errors import AppError, Conflict, Gone, NotFound, UnmappedProviderValue
 from core.states import Inbound
 from core.strictjson import Json
-from domain import database, inbox
+from domain import database, inbox, pending
 from domain.actors import Actor
 from domain.transitions import Why
 from models.events import EventLog
@@ -154,22 +154,22 @@ def _run(session: Session, inbound_id: str, reading: Reading, why: Why) -> Inbou
     statement = select(InboundEvent).where(InboundEvent.id == inbound_id).with_for_update()
     row = session.scalars(statement.execution_options(populate_existing=True)).one()
     inbox.apply(session, row, reading, why=why, waits=True)
-    database.write_rows(session)
+    pending.write_rows(session)
     return row
 
 
 def _collect(session: Session) -> Preview:
     """Say what the running transaction has changed so far."""
     moved = [
-        row for row in database.kept_rows(session, StateChange) if row["object_kind"] != "inbound"
+        row for row in pending.kept_rows(session, StateChange) if row["object_kind"] != "inbound"
     ]
     postings = _postings(session)
     told = [
         str(row["type"])
-        for row in database.kept_rows(session, EventLog)
+        for row in pending.kept_rows(session, EventLog)
         if not str(row["type"]).startswith("inbound.")
     ]
-    attempt = database.kept_rows(session, InboundAttempt)[-1]
+    attempt = pending.kept_rows(session, InboundAttempt)[-1]
     row = session.get_one(InboundEvent, str(attempt["inbound_id"]))
     diff = [_change(change) for change in moved] + _numbers(session, row)
     effects = _effects(session, diff, postings)
@@ -226,8 +226,8 @@ def _compare(
 
 
 def _postings(session: Session) -> list[dict[str, Json]]:
-    lines = database.kept_rows(session, Posting)
-    entries = {row["id"]: row for row in database.kept_rows(session, JournalEntry)}
+    lines = pending.kept_rows(session, Posting)
+    entries = {row["id"]: row for row in pending.kept_rows(session, JournalEntry)}
     return [
         {
             "entry": str(entries[debit["entry_id"]]["kind"]),
@@ -250,7 +250,7 @@ def _effects(
         effects.append(f"posts {len(postings)} movements")
     opened = [
         str(row["body"].get("kind"))
-        for row in database.kept_rows(session, EventLog)
+        for row in pending.kept_rows(session, EventLog)
         if row["type"] == "exception.opened" and isinstance(row["body"], dict)
     ]
     return effects + [f"opens a case: {kind}" for kind in opened]

@@ -5,20 +5,16 @@ Webhook, replay, the janitor and "ask the provider now" all come through `apply`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core import clock, ids
-from core.fold import Fact, Standing, standing
+from core.fold import Standing, standing
 from core.money import Money, asset
-from core.states import OPEN_PAYMENT, Escrow, PaymentSub, lifecycle
+from core.states import OPEN_PAYMENT, Escrow
 from core.states import Payment as Status
-from core.strictjson import Json
-from domain import audit, cases, database, events, ledger, order_progress
+from domain import audit, cases, events, ledger, order_progress, payment_events, pending, workset
 from domain.cases import Finding
 from domain.transitions import Why, move_together
 from models.payments import Payment, PaymentFact, ProviderReference
@@ -49,7 +45,7 @@ def apply(session: Session, payment: Payment, reading: Reading, *, why: Why) -> 
     applied = Applied(verdict="")
     for keyed in reading.facts:
         _remember(session, payment, keyed, applied, why)
-    touched = _note_names(session, payment, reading, why)
+    touched, card = _names(session, payment, reading)
     for oddity in reading.oddities:
         finding = Finding(
             oddity.kind, oddity.subject, oddity.sentence, at_risk=oddity.at_risk, payment=payment
@@ -59,9 +55,12 @@ def apply(session: Session, payment: Payment, reading: Reading, *, why: Why) -> 
         applied.verdict = "the currency differs from the payment's; a case was opened"
         return applied
     if applied.new_facts:
-        _carry_out(session, payment, applied, why)
+        _carry_out(session, payment, applied, card, why)
         return applied
-    applied.changed = touched
+    if card:
+        move_together(session, payment, moves={}, values=card, why=why)
+    applied.changed = touched or bool(card)
+    touched = applied.changed
     applied.verdict = _why_nothing(applied, touched)
     return applied
 
@@ -69,7 +68,13 @@ def apply(session: Session, payment: Payment, reading: Reading, *, why: Why) -> 
 def _remember(
     session: Session, payment: Payment, keyed: KeyedFact, applied: Applied, why: Why
 ) -> None:
-    values = {
+    """Add a fact to what is known; the payment is locked, and the key is unique for ever."""
+    known = workset.facts_of(session, payment)
+    if keyed.key in known:
+        applied.repeated.append((keyed, known[keyed.key].told_by))
+        return
+    seen_at = clock.now()
+    row: dict[str, object] = {
         "id": ids.new("fct"),
         "payment_id": payment.id,
         "fact_key": keyed.key,
@@ -79,15 +84,11 @@ def _remember(
         "message": keyed.fact.message,
         "source": why.source,
         "said_at": keyed.fact.said_at,
-        "seen_at": clock.now(),
+        "seen_at": seen_at,
     }
-    dialect = sqlite if database.is_sqlite() else postgresql
-    statement = dialect.insert(PaymentFact).values(values).on_conflict_do_nothing()
-    if session.execute(statement.returning(PaymentFact.id)).first() is not None:
-        applied.new_facts.append(keyed)
-        return
-    known = session.scalars(select(PaymentFact).where(PaymentFact.fact_key == keyed.key)).one()
-    applied.repeated.append((keyed, f"{known.source} at {clock.rfc3339(known.seen_at)}"))
+    pending.later(session, PaymentFact, row)
+    known[keyed.key] = workset.Known(keyed.fact, f"{why.source} at {clock.rfc3339(seen_at)}")
+    applied.new_facts.append(keyed)
 
 
 def _why_nothing(applied: Applied, touched: bool) -> str:
@@ -101,32 +102,33 @@ def link_reference(
 ) -> bool:
     """Remember what a provider calls this payment; a name that is taken stays where it is.
 
-    Writes: provider_references. Transaction: caller's.
+    Writes: provider_references. Transaction: caller's, with the payment row locked.
     """
-    values = {
+    known = workset.references_of(session, payment)
+    if reference in known:
+        return False
+    known.add(reference)
+    row: dict[str, object] = {
         "provider": provider,
         "reference": reference,
         "kind": kind,
         "payment_id": payment.id,
         "created_at": clock.now(),
     }
-    dialect = sqlite if database.is_sqlite() else postgresql
-    statement = dialect.insert(ProviderReference).values(values).on_conflict_do_nothing()
-    return session.execute(statement.returning(ProviderReference.reference)).first() is not None
+    pending.later(session, ProviderReference, row)
+    return True
 
 
-def _note_names(session: Session, payment: Payment, reading: Reading, why: Why) -> bool:
-    touched = False
+def _names(session: Session, payment: Payment, reading: Reading) -> tuple[bool, dict[str, object]]:
+    """Note new names for the payment; give whether there were any, and the card's columns to set."""
+    linked = False
     for reference, kind in reading.links.items():
-        touched |= link_reference(session, payment, payment.provider, reference, kind)
+        linked |= link_reference(session, payment, payment.provider, reference, kind)
     card = {"card_brand": reading.card_brand, "card_last4": reading.card_last4}
     fresh: dict[str, object] = {
         name: value for name, value in card.items() if value and getattr(payment, name) != value
     }
-    if fresh:
-        move_together(session, payment, moves={}, values=fresh, why=why)
-        touched = True
-    return touched
+    return linked, fresh
 
 
 def _is_right_asset(session: Session, payment: Payment, reading: Reading, why: Why) -> bool:
@@ -145,36 +147,32 @@ def _is_right_asset(session: Session, payment: Payment, reading: Reading, why: W
     return False
 
 
-def folded(session: Session, payment_id: str) -> Standing:
+def folded(session: Session, payment: Payment) -> Standing:
     """Fold everything that is known of a payment. Transaction: caller's."""
-    rows = session.scalars(select(PaymentFact).where(PaymentFact.payment_id == payment_id))
-    return standing(
-        Fact(row.kind, row.said_at, row.amount_minor, row.code, row.message) for row in rows
-    )
+    return standing(known.fact for known in workset.facts_of(session, payment).values())
 
 
-def _carry_out(session: Session, payment: Payment, applied: Applied, why: Why) -> None:
-    now = folded(session, payment.id)
-    before = _snapshot(payment)
+def _carry_out(
+    session: Session, payment: Payment, applied: Applied, card: dict[str, object], why: Why
+) -> None:
+    now = folded(session, payment)
+    before = payment_events.snapshot(payment)
     gained = Money(max(0, now.received_minor - payment.received_minor), asset(payment.asset))
     if payment.status not in OPEN_PAYMENT and payment.status != Status.COMPLETED:
         applied.verdict = _after_the_end(session, payment, gained, applied, why)
         applied.changed = gained.minor > 0
         return
-    moved = _move(session, payment, now, why)
-    rows = _payment_events(payment, before, applied, why)
-    if rows:
-        spent = {"event_sequence": payment.event_sequence + len(rows)}
-        move_together(session, payment, moves={}, values=spent, why=why)
+    rows = _move(session, payment, now, applied=applied, card=card, why=why)
     if gained.minor:
         _book(session, payment, gained, applied, why)
         rows += order_progress.receive(session, payment, gained, why=why)
-    elif payment.status == Status.PROCESSING and before["status"] == Status.PENDING:
+    elif payment.status == Status.PROCESSING and before.status == Status.PENDING:
         rows += order_progress.detect(session, payment, why=why)
     _compare_amount(session, payment, why)
     events.append(session, rows)
-    applied.changed = moved or bool(gained.minor)
-    applied.verdict = _sentence(before, payment)
+    after = payment_events.snapshot(payment)
+    applied.changed = after != before
+    applied.verdict = _sentence(before, after)
     audit.write(
         session,
         "payment.settle",
@@ -183,36 +181,50 @@ def _carry_out(session: Session, payment: Payment, applied: Applied, why: Why) -
         object_id=payment.id,
         source=why.source,
         reason=why.reason,
-        before=before,
-        after=_snapshot(payment),
+        before=before.wire(),
+        after=after.wire(),
     )
 
 
-def _snapshot(payment: Payment) -> dict[str, Json]:
-    return {
-        "status": payment.status,
-        "subState": payment.sub_state,
-        "escrowState": payment.escrow_state,
-        "receivedMinor": payment.received_minor,
-        "capturableMinor": payment.capturable_minor,
-    }
+def _sentence(before: payment_events.Snapshot, after: payment_events.Snapshot) -> str:
+    if before.status != after.status:
+        return f"payment {before.status} → {after.status}"
+    if before.sub_state != after.sub_state:
+        return f"payment stays {after.status}, now {after.sub_state}"
+    return f"payment stays {after.status}"
 
 
-def _sentence(before: Mapping[str, Json], payment: Payment) -> str:
-    if before["status"] != payment.status:
-        return f"payment {before['status']} → {payment.status}"
-    if before["subState"] != payment.sub_state:
-        return f"payment stays {payment.status}, now {payment.sub_state}"
-    return f"payment stays {payment.status}"
+def _move(
+    session: Session,
+    payment: Payment,
+    now: Standing,
+    *,
+    applied: Applied,
+    card: dict[str, object],
+    why: Why,
+) -> list[dict[str, object]]:
+    """Bring the payment's columns to what the facts add up to, never back from completed.
+
+    Gives the event rows that tell of it.
+    """
+    before = payment_events.snapshot(payment)
+    moves: dict[str, str] = {}
+    values: dict[str, object] = dict(card)
+    if payment.status != Status.COMPLETED or now.status == Status.COMPLETED:
+        moves, more = _target(payment, now)
+        values |= more
+    move_together(session, payment, moves=moves, values=values, why=why)
+    first = payment.event_sequence + 1
+    rows = payment_events.rows(payment, before, applied.new_facts, why=why, first=first)
+    if rows:
+        spent = {"event_sequence": payment.event_sequence + len(rows)}
+        move_together(session, payment, moves={}, values=spent, why=why)
+    return rows
 
 
-def _move(session: Session, payment: Payment, now: Standing, why: Why) -> bool:
-    """Bring the payment's columns to what the facts add up to, never back from completed."""
-    if payment.status == Status.COMPLETED and now.status != Status.COMPLETED:
-        return False
+def _target(payment: Payment, now: Standing) -> tuple[dict[str, str], dict[str, object]]:
+    """Say which states and columns a standing asks for."""
     moves = {"payment": now.status.value, "payment_sub": now.sub.value}
-    if now.status == Status.COMPLETED:
-        moves["escrow"] = Escrow.FUNDED.value if payment.order_id else payment.escrow_state
     values: dict[str, object] = {
         "received_minor": now.received_minor,
         "capturable_minor": now.capturable_minor,
@@ -224,9 +236,11 @@ def _move(session: Session, payment: Payment, now: Standing, why: Why) -> bool:
     if now.status not in OPEN_PAYMENT:
         values |= {"open_key": None, "check_due_at": None, "check_count": 0}
     if now.status == Status.COMPLETED:
+        if payment.order_id is not None:
+            moves["escrow"] = Escrow.FUNDED.value
         # The signed snapshot was believed; the janitor asks the provider once more, at leisure.
         values["check_due_at"] = clock.after(ids.jittered(FINAL_CHECK_SECONDS))
-    return move_together(session, payment, moves=moves, values=values, why=why)
+    return moves, values
 
 
 def _book(session: Session, payment: Payment, gained: Money, applied: Applied, why: Why) -> None:
@@ -311,69 +325,3 @@ def _compare_amount(session: Session, payment: Payment, why: Why) -> None:
         payment=payment,
     )
     cases.open_case(session, finding, why=why)
-
-
-def _payment_events(
-    payment: Payment, before: Mapping[str, Json], applied: Applied, why: Why
-) -> list[dict[str, object]]:
-    kinds: list[tuple[str, dict[str, Json]]] = []
-    old, old_sub = str(before["status"]), str(before["subState"])
-    life: dict[str, Json] = {
-        "lifecycle": lifecycle(payment.status, payment.failure_reason).value,
-        "previousLifecycle": lifecycle(old, None).value,
-    }
-    of = asset(payment.asset)
-    # Back to pending has no event of its own: the declined attempt that caused it is told below.
-    if payment.status not in (old, Status.PENDING):
-        kinds.append(_status_event(payment, life))
-    if payment.sub_state != old_sub and payment.sub_state == PaymentSub.REQUIRES_ACTION:
-        kinds.append(("payment.requires_action", {"kind": "3ds"}))
-    if payment.capturable_minor != before["capturableMinor"] and payment.capturable_minor:
-        held = Money(payment.capturable_minor, of)
-        kinds.append(
-            ("payment.authorized", {"amountCapturable": held.major(), "currency": of.code})
-        )
-    kinds += [
-        ("payment.failed", life | _declined(keyed.fact.code, retryable=True))
-        for keyed in applied.new_facts
-        if keyed.fact.kind == "attempt_failed" and payment.status in OPEN_PAYMENT
-    ]
-    return [
-        events.row(
-            kind,
-            events.about_payment(payment),
-            source=why.source,
-            sequence=payment.event_sequence + place,
-            status=payment.status,
-            body=body,
-            is_replay=why.is_replay,
-        )
-        for place, (kind, body) in enumerate(kinds, start=1)
-    ]
-
-
-def _declined(code: str | None, *, retryable: bool) -> dict[str, Json]:
-    return {
-        "failureReason": "declined",
-        "code": "PAYMENT_FAILED",
-        "stripeCode": code,
-        "retryable": retryable,
-    }
-
-
-def _status_event(payment: Payment, life: dict[str, Json]) -> tuple[str, dict[str, Json]]:
-    of = asset(payment.asset)
-    if payment.status == Status.COMPLETED:
-        amounts: dict[str, Json] = {
-            "amount": Money(payment.amount_minor, of).major(),
-            "amountReceived": Money(payment.received_minor, of).major(),
-            "currency": of.code,
-        }
-        return "payment.succeeded", life | amounts
-    if payment.status == Status.FAILED and payment.failure_reason == "expired":
-        return "payment.expired", life | {"reason": "expired"}
-    if payment.status == Status.FAILED:
-        return "payment.failed", life | _declined(payment.provider_code, retryable=False)
-    if payment.status == Status.CANCELLED:
-        return "payment.cancelled", life | {"reason": payment.failure_reason}
-    return "payment.processing", life | {"confirmations": None}

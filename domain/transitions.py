@@ -12,7 +12,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from core import clock, ids
 from core.errors import LostRace
 from core.states import MAPPING_VERSION, assert_legal
-from domain import database
+from domain import pending, workset
 from domain.actors import Actor
 from models.base import Base
 from models.orders import Order
@@ -71,9 +71,10 @@ def move_together(
     Writes: the row, state_changes. Raises: IllegalTransition, LostRace. Transaction: caller's.
     """
     model = type(row)
+    row_id = str(row.id)  # type: ignore[attr-defined]  # every row with a state has one
     steps: list[tuple[str, str, str]] = []
     new: dict[str, object] = dict(values or {})
-    held = [model.__table__.c.id == row.id]  # type: ignore[attr-defined]  # every state row has one
+    held: dict[str, object] = {"id": row_id}
     for kind, to in moves.items():
         column = _COLUMN[kind]
         old = str(getattr(row, column))
@@ -81,19 +82,35 @@ def move_together(
             continue
         assert_legal(kind, old, to)
         steps.append((kind, old, to))
-        held.append(model.__table__.c[column] == old)
+        held[column] = old
         new[column] = to
     if not new:
         return False
-    statement = update(model).where(*held).values(new).returning(model.__table__.c.id)
-    if session.execute(statement.execution_options(synchronize_session=False)).first() is None:
-        raise LostRace
+    if workset.is_batch(session):
+        pending.later_update(session, model, held=held, new=new)
+    else:
+        _set_now(session, model, held, new)
     for name, value in new.items():
         set_committed_value(row, name, value)
     for kind, old, to in steps:
         if kind not in _WITHOUT_HISTORY:
-            database.later(session, StateChange, _change(row, kind, old=old, new=to, why=why))
+            pending.later(session, StateChange, _change(row, kind, old=old, new=to, why=why))
     return True
+
+
+def _set_now(
+    session: Session, model: type[Base], held: Mapping[str, object], new: Mapping[str, object]
+) -> None:
+    columns = model.__table__.c
+    statement = (
+        update(model)
+        .where(*(columns[name] == value for name, value in held.items()))
+        .values(dict(new))
+        .returning(columns.id)
+        .execution_options(synchronize_session=False)
+    )
+    if session.execute(statement).first() is None:
+        raise LostRace
 
 
 def move(session: Session, kind: str, row: Base, *, to: str, why: Why) -> bool:

@@ -1,6 +1,11 @@
-"""Applying due inbound events: facts first (network, no transaction), then one transaction."""
+"""Applying due inbound events: facts first (network, no transaction), then one transaction.
+
+Events that are due together share a transaction; if anything in it fails, each is applied on its own.
+"""
 
 from __future__ import annotations
+
+import threading
 
 import structlog
 from sqlalchemy import select
@@ -8,64 +13,79 @@ from sqlalchemy.orm import Session
 
 from core import clock, ids
 from core.errors import AppError, ProviderRefused, ProviderUnavailable, UnmappedProviderValue
-from domain import crash, database, inbox, queue
+from domain import crash, database, inbox, queue, workset
 from domain.inbox import PaymentTaken
 from models.inbound import InboundEvent
 from providers import registry
 from providers.seam import Reading, UnreadableDelivery
 
 FETCH_LEASE_SECONDS = 60
+LARGEST_BATCH = 16
 log = structlog.get_logger()
+_this = threading.local()
+
+ToFetch = list[tuple[InboundEvent, Reading]]
 
 
-def apply_next() -> bool:
-    """Apply one due event. Gives False when none was due.
+def apply_next() -> int:
+    """Apply the events that are due, at most a batch of them. Gives how many.
 
-    Transaction: opens its own, one for the effect and the mark together.
+    Transaction: opens its own, one for the effects and the marks together.
     """
+    # After a failed batch its events come again, oldest first; they are then taken one by one.
+    alone: int = getattr(_this, "alone", 0)
     claimed: list[InboundEvent] = []
     try:
         with database.transaction() as session:
-            claimed = queue.claim_inbound(session)
-            if not claimed:
-                return False
-            to_fetch = _try(session, claimed[0])
+            claimed = queue.claim_inbound(session, limit=1 if alone else LARGEST_BATCH)
+            to_fetch = _apply_all(session, claimed)
             inbox.before_commit()
         crash.point("inbox.after_commit")
-    except Exception as error:  # the worker loop: whatever failed becomes an attempt
+    except Exception as error:
         if not claimed:
             raise
-        _note_failure(claimed[0], error)
-        return True
-    if to_fetch is not None:
-        _fetch_and_apply(claimed[0], to_fetch)
-    return True
+        if len(claimed) > 1:
+            log.warning("inbound.batch_failed", size=len(claimed), error=type(error).__name__)
+            _this.alone = len(claimed)
+        else:
+            _note_failure(claimed[0], error)
+        return len(claimed)
+    _this.alone = max(0, alone - 1)
+    for row, reading in to_fetch:
+        _fetch_and_apply(row, reading)
+    return len(claimed)
 
 
-def _try(session: Session, row: InboundEvent) -> Reading | None:
-    """Apply a locked event, or give its reading back when the provider must be asked first."""
+def _apply_all(session: Session, rows: list[InboundEvent]) -> ToFetch:
+    """Read all events, lock and load what they speak of together, then apply each in its turn."""
     crash.point("inbox.before_apply")
-    why = inbox.by_worker(row)
+    readings: list[tuple[InboundEvent, Reading]] = []
+    for row in rows:
+        try:
+            readings.append((row, inbox.read(row)))
+        except (UnreadableDelivery, UnmappedProviderValue) as error:
+            inbox.quarantine(session, row, error, why=inbox.by_worker(row))
+    if any(reading.ignored is None for _, reading in readings):
+        workset.load(
+            session, [inbox.match(row, said) for row, said in readings if said.ignored is None]
+        )
+    return [(row, said) for row, said in readings if _apply(session, row, said)]
+
+
+def _apply(session: Session, row: InboundEvent, reading: Reading) -> bool:
+    """Apply one event of a batch. Gives True when the provider must be asked first."""
     try:
-        reading = inbox.read(row)
         if reading.fetch is not None and _is_ours(session, row, reading):
             row.due_at = clock.after(FETCH_LEASE_SECONDS)
-            session.flush()
-            return reading
-        inbox.apply(session, row, reading, why=why, waits=False)
+            return True
+        inbox.apply(session, row, reading, why=inbox.by_worker(row), waits=False)
     except PaymentTaken:
         row.due_at = clock.after(ids.jittered(0.05))
-        session.flush()
-    except (UnreadableDelivery, UnmappedProviderValue) as error:
-        inbox.quarantine(session, row, error, why=why)
-    return None
+    return False
 
 
 def _is_ours(session: Session, row: InboundEvent, reading: Reading) -> bool:
-    try:
-        return inbox.find_payment(session, row, reading, waits=False) is not None
-    except PaymentTaken:
-        return True
+    return inbox.find_payment(session, row, reading, waits=False) is not None
 
 
 def _fetch_and_apply(row: InboundEvent, reading: Reading) -> None:
@@ -81,7 +101,7 @@ def _fetch_and_apply(row: InboundEvent, reading: Reading) -> None:
             if again is not None:
                 inbox.apply(session, again, truth, why=inbox.by_worker(again), waits=True)
             inbox.before_commit()
-    except Exception as error:  # noqa: BLE001  # as above
+    except Exception as error:  # noqa: BLE001  # the worker loop: whatever failed becomes an attempt
         _note_failure(row, error)
 
 
@@ -106,8 +126,7 @@ def _note_failure(row: InboundEvent, error: Exception) -> None:
         again = _locked_as_seen(session, row)
         if again is None:
             return
-        message = _told(error)
         if isinstance(error, UnmappedProviderValue):
             inbox.quarantine(session, again, error, why=inbox.by_worker(again))
         else:
-            inbox.fail(session, again, message[:500], why=inbox.by_worker(again))
+            inbox.fail(session, again, _told(error)[:500], why=inbox.by_worker(again))

@@ -26,7 +26,7 @@ class Loop:
     """One thread's work: called until it finds nothing, then again after a wake-up or a pause."""
 
     name: str
-    work: Callable[[], bool]
+    work: Callable[[], int | bool]
     pause_seconds: float
     is_woken: bool
 
@@ -104,6 +104,6 @@ def run_worker(*, threads: int, stop: threading.Event) -> None:
 def work_until_idle() -> int:
     """Apply everything that is due now, in this thread. Gives how many events were applied."""
     count = 0
-    while inbound.apply_next():
-        count += 1
+    while applied := inbound.apply_next():
+        count += applied
     return count

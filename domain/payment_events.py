@@ -1,0 +1,120 @@
+"""The events that a change of a payment tells the world."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.money import Money, asset
+from core.states import OPEN_PAYMENT, PaymentSub, lifecycle
+from core.states import Payment as Status
+from core.strictjson import Json
+from domain import events
+from domain.transitions import Why
+from models.payments import Payment
+from providers.seam import KeyedFact
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A payment's states and amounts at one moment; minor units of its asset."""
+
+    status: str
+    sub_state: str
+    escrow_state: str
+    received_minor: int
+    capturable_minor: int
+
+    def wire(self) -> dict[str, Json]:
+        """Write it for the audit log."""
+        return {
+            "status": self.status,
+            "subState": self.sub_state,
+            "escrowState": self.escrow_state,
+            "receivedMinor": self.received_minor,
+            "capturableMinor": self.capturable_minor,
+        }
+
+
+def snapshot(payment: Payment) -> Snapshot:
+    """Note how a payment stands now."""
+    return Snapshot(
+        payment.status,
+        payment.sub_state,
+        payment.escrow_state,
+        payment.received_minor,
+        payment.capturable_minor,
+    )
+
+
+def rows(
+    payment: Payment, before: Snapshot, new_facts: Sequence[KeyedFact], *, why: Why, first: int
+) -> list[dict[str, object]]:
+    """Make the event rows of a payment that has just changed.
+
+    first: the sequence number of the first of them.
+    """
+    return [
+        events.row(
+            kind,
+            events.about_payment(payment),
+            source=why.source,
+            sequence=first + place,
+            status=payment.status,
+            body=body,
+            is_replay=why.is_replay,
+        )
+        for place, (kind, body) in enumerate(_kinds(payment, before, new_facts))
+    ]
+
+
+def _kinds(
+    payment: Payment, before: Snapshot, new_facts: Sequence[KeyedFact]
+) -> list[tuple[str, dict[str, Json]]]:
+    kinds: list[tuple[str, dict[str, Json]]] = []
+    life: dict[str, Json] = {
+        "lifecycle": lifecycle(payment.status, payment.failure_reason).value,
+        "previousLifecycle": lifecycle(before.status, None).value,
+    }
+    of = asset(payment.asset)
+    # Back to pending has no event of its own: the declined attempt that caused it is told below.
+    if payment.status not in (before.status, Status.PENDING):
+        kinds.append(_status_event(payment, life))
+    if payment.sub_state != before.sub_state and payment.sub_state == PaymentSub.REQUIRES_ACTION:
+        kinds.append(("payment.requires_action", {"kind": "3ds"}))
+    if payment.capturable_minor != before.capturable_minor and payment.capturable_minor:
+        held = Money(payment.capturable_minor, of).major()
+        kinds.append(("payment.authorized", {"amountCapturable": held, "currency": of.code}))
+    kinds += [
+        ("payment.failed", life | _declined(keyed.fact.code, retryable=True))
+        for keyed in new_facts
+        if keyed.fact.kind == "attempt_failed" and payment.status in OPEN_PAYMENT
+    ]
+    return kinds
+
+
+def _declined(code: str | None, *, retryable: bool) -> dict[str, Json]:
+    return {
+        "failureReason": "declined",
+        "code": "PAYMENT_FAILED",
+        "stripeCode": code,
+        "retryable": retryable,
+    }
+
+
+def _status_event(payment: Payment, life: dict[str, Json]) -> tuple[str, dict[str, Json]]:
+    of = asset(payment.asset)
+    if payment.status == Status.COMPLETED:
+        amounts: dict[str, Json] = {
+            "amount": Money(payment.amount_minor, of).major(),
+            "amountReceived": Money(payment.received_minor, of).major(),
+            "currency": of.code,
+        }
+        return "payment.succeeded", life | amounts
+    if payment.status == Status.FAILED and payment.failure_reason == "expired":
+        return "payment.expired", life | {"reason": "expired"}
+    if payment.status == Status.FAILED:
+        return "payment.failed", life | _declined(payment.provider_code, retryable=False)
+    if payment.status == Status.CANCELLED:
+        return "payment.cancelled", life | {"reason": payment.failure_reason}
+    return "payment.processing", life | {"confirmations": None}

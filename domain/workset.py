@@ -1,0 +1,156 @@
+"""What one batch of events will touch, locked and loaded at once instead of event by event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy.orm import Session
+
+from core.fold import Fact
+from models.orders import Order
+from models.payments import Payment, PaymentFact, ProviderReference
+
+_KEY = "workset"
+
+
+@dataclass(frozen=True)
+class Known:
+    """A fact that is known: the fact, who told it and when we saw it."""
+
+    fact: Fact
+    told_by: str
+
+
+@dataclass
+class Workset:
+    """Rows that are locked in the running transaction, by what they are asked for."""
+
+    payments: dict[str, Payment] = field(default_factory=dict)
+    by_reference: dict[tuple[str, str], str] = field(default_factory=dict)
+    facts: dict[str, dict[str, Known]] = field(default_factory=dict)
+    references: dict[str, set[str]] = field(default_factory=dict)
+    orders: dict[str, Order] = field(default_factory=dict)
+    is_batch: bool = False
+
+
+def of(session: Session) -> Workset:
+    """Give what the running transaction has loaded so far."""
+    found = session.info.get(_KEY)
+    if not isinstance(found, Workset):
+        found = session.info[_KEY] = Workset()
+    return found
+
+
+def is_batch(session: Session) -> bool:
+    """Tell whether updates wait for the transaction's end, because all rows are locked and loaded."""
+    return of(session).is_batch
+
+
+def facts_of(session: Session, payment: Payment) -> dict[str, Known]:
+    """Give what is known of a locked payment, by fact key. Transaction: caller's."""
+    held = of(session).facts
+    if payment.id not in held:
+        _load_facts(session, [payment.id])
+    return held[payment.id]
+
+
+def _load_facts(session: Session, payment_ids: Sequence[str]) -> None:
+    held = of(session).facts
+    for payment_id in payment_ids:
+        held[payment_id] = {}
+    statement = select(PaymentFact).where(PaymentFact.payment_id.in_(payment_ids))
+    for row in session.scalars(statement):
+        fact = Fact(row.kind, row.said_at, row.amount_minor, row.code, row.message)
+        told_by = f"{row.source} at {row.seen_at:%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
+        held[row.payment_id][row.fact_key] = Known(fact, told_by)
+
+
+def references_of(session: Session, payment: Payment) -> set[str]:
+    """Give what the provider calls a locked payment. Transaction: caller's."""
+    held = of(session).references
+    if payment.id not in held:
+        statement = select(ProviderReference.reference).where(
+            ProviderReference.payment_id == payment.id
+        )
+        held[payment.id] = set(session.scalars(statement))
+    return held[payment.id]
+
+
+def load(session: Session, conditions: Iterable[ColumnElement[bool]]) -> None:
+    """Lock and load the payments that a batch speaks of, their facts, names and orders.
+
+    Payments that another transaction holds are passed over. Orders are locked by id, so that two
+    batches cannot wait for each other. Writes: nothing. Transaction: caller's.
+    """
+    held = of(session)
+    statement = select(Payment).where(or_(*conditions)).order_by(Payment.id)
+    locked = session.scalars(
+        statement.with_for_update(skip_locked=True, of=Payment).execution_options(
+            populate_existing=True
+        )
+    )
+    held.payments = {payment.id: payment for payment in locked}
+    ids = list(held.payments)
+    _load_facts(session, ids)
+    _load_references(session, ids)
+    order_ids = sorted({p.order_id for p in held.payments.values() if p.order_id is not None})
+    orders = select(Order).where(Order.id.in_(order_ids)).order_by(Order.id).with_for_update()
+    for order in session.scalars(orders.execution_options(populate_existing=True)):
+        held.orders[order.id] = order
+    held.is_batch = True
+
+
+def _load_references(session: Session, payment_ids: Sequence[str]) -> None:
+    held = of(session)
+    held.references = {payment_id: set() for payment_id in payment_ids}
+    statement = select(ProviderReference).where(ProviderReference.payment_id.in_(payment_ids))
+    for row in session.scalars(statement):
+        held.references[row.payment_id].add(row.reference)
+        held.by_reference[row.provider, row.reference] = row.payment_id
+
+
+def condition(
+    provider: str, references: Sequence[str], payment_id: str | None, *, livemode: bool
+) -> ColumnElement[bool]:
+    """Say which payment an event may speak of: by the provider's names, or by our id in its metadata.
+
+    Our id counts only while the payment has no other name of that kind.
+    """
+    named = Payment.id.in_(
+        select(ProviderReference.payment_id).where(
+            ProviderReference.provider == provider, ProviderReference.reference.in_(references)
+        )
+    )
+    ours = and_(
+        Payment.id == (payment_id or ""),
+        or_(
+            Payment.provider_reference.is_(None),
+            Payment.provider_reference.in_(references),
+            Payment.method == "checkout",
+        ),
+    )
+    return and_(Payment.provider == provider, Payment.livemode.is_(livemode), or_(named, ours))
+
+
+def find(
+    session: Session,
+    provider: str,
+    references: Sequence[str],
+    payment_id: str | None,
+    *,
+    livemode: bool,
+) -> Payment | None:
+    """Find the payment of an event among those a batch has loaded; the same rule as `condition`."""
+    held = of(session)
+    for reference in references:
+        if found := held.by_reference.get((provider, reference)):
+            payment = held.payments.get(found)
+            if payment is not None and payment.livemode == livemode:
+                return payment
+    payment = held.payments.get(payment_id or "")
+    if payment is None or payment.provider != provider or payment.livemode != livemode:
+        return None
+    free = payment.provider_reference is None or payment.method == "checkout"
+    return payment if free or payment.provider_reference in references else None
