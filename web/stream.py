@@ -34,7 +34,15 @@ HEADERS = {
     "X-Accel-Buffering": "no",
 }
 Tell = Callable[[Sequence[Frame]], bytes]
+Reset = Callable[[str | None], bytes]
 log = structlog.get_logger()
+
+
+def reset_frame(newest: str | None) -> bytes:
+    """Tell a client that its place is lost, and where the log stands now."""
+    # The id makes a browser that reconnects ask from here, not from the lost place again.
+    named = f"id: {newest}\n" if newest else ""
+    return f"{named}event: reset\ndata: {json.dumps({'after': newest})}\n\n".encode()
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,8 @@ class Wish:
     """What a client asks of a stream. after: the id of the event it saw last.
 
     look_again: gives the principal as it is now; tell: writes frames another way than one by one;
-    pace_seconds: shortest time between two writes, so that changes come together.
+    pace_seconds: shortest time between two writes, so that changes come together;
+    reset: what a client is told whose place is lost, or lies further back than `longest_backlog` events.
     """
 
     actor: Actor
@@ -51,6 +60,8 @@ class Wish:
     look_again: Callable[[], Actor | None] | None = None
     tell: Tell | None = None
     pace_seconds: float = 0.0
+    reset: Reset = reset_frame
+    longest_backlog: int = LONGEST_BACKLOG
 
 
 def slots_of(app: Flask) -> Slots:
@@ -80,7 +91,7 @@ def open_stream(wish: Wish) -> Response:
     subscriber = None
     try:
         subscriber = hub.subscribe(wish.actor, wish.topics)
-        start = _find_start(wish.after, subscriber.since)
+        start = _find_start(wish, subscriber.since)
     except BaseException:
         if subscriber is not None:
             hub.unsubscribe(subscriber)
@@ -102,22 +113,16 @@ class _Start:
     reset: bytes = b""
 
 
-def _find_start(after: str | None, newest: int) -> _Start:
-    if after is None:
+def _find_start(wish: Wish, newest: int) -> _Start:
+    if wish.after is None:
         return _Start(newest)
     try:
-        place = feed.place_of(after)
+        place = feed.place_of(wish.after)
     except Gone:
         place = -1
-    if place < 0 or newest - place > LONGEST_BACKLOG:
-        return _Start(newest, _reset(feed.id_at(newest)))
+    if place < 0 or newest - place > wish.longest_backlog:
+        return _Start(newest, wish.reset(feed.id_at(newest)))
     return _Start(place)
-
-
-def _reset(newest: str | None) -> bytes:
-    # The id makes a browser that reconnects ask from here, not from the lost place again.
-    named = f"id: {newest}\n" if newest else ""
-    return f"{named}event: reset\ndata: {json.dumps({'after': newest})}\n\n".encode()
 
 
 def _prepare_peer() -> socket.socket | None:

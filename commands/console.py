@@ -1,0 +1,84 @@
+"""What `run-all` prints: the lines of each part with its name, progress, and the welcome."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+
+import click
+
+from config import Settings
+from domain.sandbox_people import SandboxPerson
+
+COLOURS = {"web": "cyan", "worker": "magenta", "stripe": "yellow", "demo": "blue"}
+_QUIET = ("level", "timestamp", "event", "exception")
+_lock = threading.Lock()
+
+
+def step(name: str, text: str) -> None:
+    """Print one line of progress."""
+    with _lock:
+        click.echo(f"  {click.style(f'{name:<10}', bold=True)}{text}")
+
+
+def said(name: str, line: str) -> None:
+    """Print a line of a part with its name before it."""
+    mark = click.style(f"{name:>7} │", fg=COLOURS.get(name))
+    with _lock:
+        for each in readable(line).splitlines() or [""]:
+            click.echo(f"{mark} {each}")
+
+
+def readable(line: str) -> str:
+    """Write a JSON log line for a person; any other line stays as it is."""
+    if not line.startswith("{"):
+        return line
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return line
+    if not isinstance(found, dict) or "event" not in found:
+        return line
+    at = str(found.get("timestamp", ""))[11:19]
+    told = [f"{key}={value}" for key, value in found.items() if key not in _QUIET and value != ""]
+    level = str(found.get("level", "info"))
+    shown = " ".join([at, level, str(found["event"]), *told]).strip()
+    colour = {"error": "red", "critical": "red", "warning": "yellow"}.get(level)
+    return click.style(shown, fg=colour) if colour else shown
+
+
+def title(settings: Settings) -> None:
+    """Print what is being started."""
+    click.echo(f"{click.style('Paydesk', bold=True)} · {settings.env}")
+
+
+def welcome(
+    settings: Settings, people: Sequence[SandboxPerson], *, has_demo: bool, seconds: float
+) -> None:
+    """Print where to go, as whom, and what to try first."""
+    with _lock:
+        url = click.style(settings.public_url, fg="green", bold=True)
+        click.echo(f"\n  Ready in {seconds:.1f} s:  {url}\n")
+        for person in people:
+            whose = f" of {person.merchant}" if person.merchant else ""
+            click.echo(f"    {person.email:<24} {person.password:<22} {person.role.value}{whose}")
+        if people:
+            click.echo(f"\n{_first_steps(settings, people, has_demo=has_demo)}")
+        click.echo("\n  Ctrl-C stops everything.\n")
+
+
+def _first_steps(settings: Settings, people: Sequence[SandboxPerson], *, has_demo: bool) -> str:
+    traffic = (
+        "payments come in by themselves, labelled demo"
+        if has_demo
+        else "payments appear as they come"
+    )
+    return "\n".join(
+        (
+            f"  1. Sign in as {people[0].email} and open Payments: {traffic}.",
+            "  2. Open a payment to see its timeline, then one of its webhooks: Replay shows what",
+            "     would change before anything does.",
+            f"  3. Every route of the API, with examples: {settings.public_url}/api/docs",
+        )
+    )

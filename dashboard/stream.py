@@ -1,0 +1,90 @@
+"""The desk's own stream: says which lists and pages have changed, so that they fetch themselves anew."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from flask import Blueprint, Response, url_for
+
+from core.permissions import Permission
+from domain import feed
+from domain.database import reading
+from models.events import EventLog
+from web import access, identity
+from web.hub import Frame
+from web.stream import Wish, asked_after, open_stream, reset_frame
+
+blueprint = Blueprint("desk_stream", __name__)
+# Several events of one change reach the pages as one.
+PACE_SECONDS = 0.1
+# A page that was away longer loads its lists anew instead of hearing of each change.
+LONGEST_BACKLOG = 2000
+LISTS = ("home", "payments", "orders", "webhooks", "exceptions")
+
+
+def url() -> str:
+    """Give the stream's address for a page that shows the state as of now.
+
+    The address says where the page stands, so nothing is missed between drawing it and connecting,
+    nor when htmx connects again.
+    """
+    with reading() as session:
+        newest = feed.newest_id(session)
+    return url_for("desk_stream.stream", after=newest)
+
+
+def changed(event: EventLog) -> Iterator[tuple[str, str]]:
+    """Name what an event changes on the desk, each with the id of the row in it."""
+    area, about = event.type.split(".", 1)[0], event.object_id or ""
+    if event.payment_id:
+        yield "payments", event.payment_id
+        yield f"payment-{event.payment_id}", event.payment_id
+    if event.order_id:
+        yield "orders", event.order_id
+        yield f"order-{event.order_id}", event.order_id
+    if area == "inbound":
+        yield "webhooks", about
+        yield f"webhook-{about}", about
+    if area == "exception":
+        yield "exceptions", str(event.body.get("caseId") or about)
+    if area in ("payment", "order", "inbound", "exception"):
+        yield "home", event.id
+
+
+def tell(frames: Sequence[Frame]) -> bytes:
+    """Write what has changed, each list and page once, with the ids of its changed rows."""
+    found: dict[str, dict[str, None]] = {}
+    for frame in frames:
+        for name, row_id in changed(frame.event):
+            found.setdefault(name, {})[row_id] = None
+    if not found:
+        return b""
+    told = [f"event: {name}\ndata: {json.dumps([*rows])}\n\n" for name, rows in found.items()]
+    # On the last frame: a client cut off before it hears all of this again.
+    told[-1] = f"id: {frames[-1].event.id}\n{told[-1]}"
+    return "".join(told).encode()
+
+
+def reset(newest: str | None) -> bytes:
+    """Have every list fetch itself anew; pages of one object listen to `reset` itself."""
+    lists = "".join(f"event: {name}\ndata: []\n\n" for name in LISTS)
+    return lists.encode() + reset_frame(newest)
+
+
+@blueprint.get("/desk/stream")
+@access.page(Permission.DESK_OPEN, note="tells of what the person may see")
+def stream() -> Response:
+    """Follow the changes of what this person may see."""
+    caller = identity.require()
+    return open_stream(
+        Wish(
+            caller.actor,
+            after=asked_after(),
+            look_again=caller.look_again,
+            tell=tell,
+            pace_seconds=PACE_SECONDS,
+            reset=reset,
+            longest_backlog=LONGEST_BACKLOG,
+        )
+    )
