@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core import clock, ids
-from core.errors import AppError, ProviderRefused, ProviderUnavailable, UnmappedProviderValue
+from core.errors import AppError, UnmappedProviderValue
 from domain import crash, database, inbox, queue, workset
 from domain.inbox import PaymentTaken
 from models.inbound import InboundEvent
@@ -92,7 +92,7 @@ def _fetch_and_apply(row: InboundEvent, reading: Reading) -> None:
     """Ask the provider, then apply what it says, unless somebody else has applied the event since."""
     try:
         truth = registry.configured(row.provider).fetch(reading.references[0])
-    except (ProviderUnavailable, ProviderRefused, UnmappedProviderValue) as error:
+    except (AppError, UnreadableDelivery) as error:
         _note_failure(row, error)
         return
     try:
@@ -126,7 +126,7 @@ def _note_failure(row: InboundEvent, error: Exception) -> None:
         again = _locked_as_seen(session, row)
         if again is None:
             return
-        if isinstance(error, UnmappedProviderValue):
+        if isinstance(error, UnmappedProviderValue | UnreadableDelivery):
             inbox.quarantine(session, again, error, why=inbox.by_worker(again))
         else:
             inbox.fail(session, again, _told(error)[:500], why=inbox.by_worker(again))

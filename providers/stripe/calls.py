@@ -92,8 +92,7 @@ def create_intent(api: stripe.StripeClient, new: NewPayment, *, key: str) -> Cre
     params = {
         "amount": to_stripe(new.amount),
         "currency": new.amount.asset.code.lower(),
-        "description": new.description[:500],
-        "metadata": _metadata(new),
+        "metadata": _metadata(new) | {"description": new.description[:500]},
         "capture_method": "manual" if new.manual_capture else "automatic",
         "payment_method_types": ["card"],
     }

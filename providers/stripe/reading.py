@@ -60,10 +60,18 @@ def _error_fact(subject: Thing, said_at: datetime, kind: str = "attempt_failed")
     return KeyedFact(key, fact)
 
 
+def _received(subject: Thing) -> int:
+    """Give what an intent received; where the snapshot does not say it, its captured charge does."""
+    charge = thing(subject.get("latest_charge"))
+    if "amount_received" not in subject and charge.get("captured") is True:
+        return _minor(charge, "amount")
+    return _minor(subject, "amount_received")
+
+
 def _intent_fact(subject: Thing, status: str, said_at: datetime) -> KeyedFact | None:
     """Turn a payment intent's status into the fact it states."""
     if status == "succeeded":
-        received = _minor(subject, "amount_received")
+        received = _received(subject)
         fact = Fact("succeeded", said_at, amount_minor=received)
         return KeyedFact(_base(subject, "succeeded", f":{received}"), fact)
     if status == "requires_capture":
