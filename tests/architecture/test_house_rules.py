@@ -31,6 +31,7 @@ OPENERS_ALLOWED = {
     "domain/ingest.py": "one commit gathers the deliveries of many requests; none of them owns it",
     "domain/reconciling.py": "reads a provider's list, then keeps what differs: a job by another name",
     "domain/replays.py": "fetches facts first, then applies or rehearses them: a job that a person starts",
+    "domain/samples/__init__.py": "`flask data load` writes a thousand sample payments at a time",
     "domain/secrets.py": "adopts a secret of the environment at its first use, before any request's own",
     "domain/sequencer.py": "a duty of the worker: numbers what others have committed",
     "domain/verification.py": "keeps the report of a run that read everything",
@@ -106,9 +107,9 @@ def test_no_row_is_ever_replaced_behind_the_back_of_its_triggers() -> None:
 
 
 def test_nothing_is_left_to_do() -> None:
-    # Put together here so that this file does not find itself.
+    # Put together here so that this file does not find itself. Three X alone are ISO 4217's no currency.
     words = re.compile(
-        "|".join(("TO" + "DO", "FIX" + "ME", "X" * 3, "NotImplemented" + "Error")) + r"\b"
+        "|".join(("TO" + "DO", "FIX" + "ME", "# " + "X" * 3, "NotImplemented" + "Error")) + r"\b"
     )
     texts = [
         *_everything(),
