@@ -102,6 +102,8 @@ def create_key(
     assert_may_have(merchant, livemode=wanted.livemode)
     if wanted.expires_at is not None and wanted.expires_at <= clock.now():
         raise invalid("expiresAt", "This time has passed.")
+    # Two keys of one name at the same moment take turns at the merchant's row.
+    session.execute(select(Merchant.id).where(Merchant.id == merchant.id).with_for_update())
     taken = select(ApiKey.id).where(
         ApiKey.merchant_id == merchant.id,
         ApiKey.name == wanted.name,

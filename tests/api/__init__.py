@@ -1,0 +1,1 @@
+"""The machine door, tested as its callers see it."""

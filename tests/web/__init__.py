@@ -1,0 +1,1 @@
+"""What both doors share: access, identity, headers, errors, logs."""
