@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,23 @@ from domain.operations import Outcome
 from models.operations import Operation
 from models.payments import Payment
 from web import errors
+
+
+@contextmanager
+def letting_go(call: Call[Any, Any]) -> Iterator[None]:
+    """Let the call's key go when the work after its claim fails; a refusal that is an answer is then
+    stored by `endpoint` under the key taken anew.
+
+    Transaction: opens its own.
+    """
+    try:
+        yield
+    except BaseException:
+        if call.claim is not None:
+            call.claim.was_rolled_back()
+            with transaction() as session:
+                claims.let_go(session, call.claim)
+        raise
 
 
 @dataclass(frozen=True)
@@ -69,14 +87,9 @@ def run(call: Call[Any, Any], begin: Callable[[Session], Step], told: Told) -> A
         step = begin(session)
         if step.operation is None or step.fence is None:
             return finish(session, call, told.done(session, step.payment))
-    outcome = operations.run(step.operation, step.payment, step.fence, actor=call.actor)
-    try:
+    with letting_go(call):
+        outcome = operations.run(step.operation, step.payment, step.fence, actor=call.actor)
         answer = _settle(call, outcome, told)
-    except BaseException:
-        if call.claim is not None:
-            call.claim.was_rolled_back()
-            _let_go(call)
-        raise
     crash.point("operation.after_settle")
     if isinstance(outcome.answer, ProviderUnavailable):
         raise outcome.answer
@@ -104,10 +117,3 @@ def _refusal(call: Call[Any, Any], error: AppError) -> Answer:
     """Write a refusal as the answer that is stored with what it settled."""
     body = errors.document(error, path="/api/", request_id=call.request_id)
     return Answer(error.http_status, body)
-
-
-def _let_go(call: Call[Any, Any]) -> None:
-    if call.claim is None:
-        return
-    with transaction() as session:
-        claims.let_go(session, call.claim)

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Select, false, or_, select, tuple_, union_all
 from sqlalchemy.orm import Session
 
+from core.errors import NotFound
 from domain import keyring
 from domain.actors import Actor
 from domain.order_queries import minors_of, orders_with_reference
@@ -96,3 +97,14 @@ def list_payments(
     rows = list(session.scalars(statement.limit(limit + 1)))
     more = rows[limit - 1] if len(rows) > limit else None
     return rows[:limit], (more.created_at, more.id) if more else None
+
+
+def get_note(session: Session, note_id: str) -> PaymentNote:
+    """Fetch a note; whoever may see its payment may see it.
+
+    Raises: NotFound
+    """
+    note = session.get(PaymentNote, note_id)
+    if note is None:
+        raise NotFound
+    return note
