@@ -72,7 +72,7 @@ class Processes:
 
     def worker(self, database_url: str, **env: str) -> Running:
         """Start a worker."""
-        return self.flask(database_url, "worker", **env)
+        return self.flask(database_url, "worker", says="worker ready", **env)
 
     def stripe(self, *, webhook_url: str = "", state: str = ":memory:") -> Running:
         """Start the stand-in for Stripe on a free port."""
