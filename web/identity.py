@@ -117,6 +117,7 @@ def _key(credential: str, ip: str) -> Principal:
 
 def _token(credential: str, ip: str) -> Principal:
     claims = tokens.read(credential)
+    name = f"{claims.user_id} {claims.jti}"
 
     def fresh() -> Actor | None:
         with database.reading() as session:
@@ -125,9 +126,9 @@ def _token(credential: str, ip: str) -> Principal:
     def again() -> Actor | None:
         if claims.expires_at <= clock.now():
             return None
-        return _people.get(claims.jti, fresh)
+        return _people.get(name, fresh)
 
-    actor = _people.get(claims.jti, fresh)
+    actor = _people.get(name, fresh)
     if actor is None:
         raise Unauthenticated
     return Principal(

@@ -74,7 +74,11 @@ def merchant(name: str, *, state: str = "approved", kyc: Kyc = Kyc.APPROVED) -> 
 
 
 def key(
-    merchant_id: str, *, scopes: tuple[str, ...] = ALL_SCOPES, livemode: bool = False, name: str = "k"
+    merchant_id: str,
+    *,
+    scopes: tuple[str, ...] = ALL_SCOPES,
+    livemode: bool = False,
+    name: str = "k",
 ) -> KeyHolder:
     """Make an API key."""
     with transaction() as session:

@@ -88,7 +88,15 @@ def mount(app: Flask) -> Probe:
     blueprint = Blueprint("probe", __name__)
     create = {"access": Permission.ORDERS_CREATE, "body": ThingIn, "summary": "Probe."}
 
-    @endpoint(blueprint, "POST", "/api/probe/things", key="R", money=True, answers={201: None, 200: None}, **create)
+    @endpoint(
+        blueprint,
+        "POST",
+        "/api/probe/things",
+        key="R",
+        money=True,
+        answers={201: None, 200: None},
+        **create,
+    )
     def required(call: Call[ThingIn]) -> Answer:
         return run_once(call, lambda session: probe.work(session, call))
 
@@ -96,7 +104,9 @@ def mount(app: Flask) -> Probe:
     def optional(call: Call[ThingIn]) -> Answer:
         return run_once(call, lambda session: probe.work(session, call))
 
-    @endpoint(blueprint, "POST", "/api/probe/{thingId}/steps", key="R", answers={201: None}, **create)
+    @endpoint(
+        blueprint, "POST", "/api/probe/{thingId}/steps", key="R", answers={201: None}, **create
+    )
     def steps(call: Call[ThingIn]) -> Answer:
         with start(call):
             pass
@@ -107,19 +117,50 @@ def mount(app: Flask) -> Probe:
     def wrapped(call: Call[ThingIn]) -> Answer:
         return run_once(call, lambda session: probe.work(session, call))
 
-    @endpoint(blueprint, "POST", "/api/probe/echo", access=Open("test"), body=ThingIn, answers={200: None}, summary="Echo.")
+    @endpoint(
+        blueprint,
+        "POST",
+        "/api/probe/echo",
+        access=Open("test"),
+        body=ThingIn,
+        answers={200: None},
+        summary="Echo.",
+    )
     def echo(call: Call[ThingIn]) -> Answer:
         body = call.body
         amount = money_out(body.amount.money(default=asset("EUR"))) if body.amount else None
         said = {"amount": amount, "note": body.note, "count": body.count, "flag": body.flag}
         return Answer(200, said | {"at": body.at.isoformat() if body.at else None})
 
-    @endpoint(blueprint, "GET", "/api/probe/things", access=Open("test"), query=ThingsQuery, answers={200: None}, summary="List.")
+    @endpoint(
+        blueprint,
+        "GET",
+        "/api/probe/things",
+        access=Open("test"),
+        query=ThingsQuery,
+        answers={200: None},
+        summary="List.",
+    )
     def listed(call: Call[NoBody, ThingsQuery]) -> Answer:
         asked = call.query
-        return Answer(200, {"state": list(asked.state), "limit": asked.limit, "demo": asked.demo, "most": asked.most})
+        return Answer(
+            200,
+            {
+                "state": list(asked.state),
+                "limit": asked.limit,
+                "demo": asked.demo,
+                "most": asked.most,
+            },
+        )
 
-    @endpoint(blueprint, "GET", "/api/probe/things/{thingId}", access=Permission.ORDERS_READ, answers={200: None}, summary="Read.")
+    @endpoint(
+        blueprint,
+        "GET",
+        "/api/probe/things/{thingId}",
+        access=Permission.ORDERS_READ,
+        answers={200: None},
+        summary="Read.",
+    )
     def read(call: Call) -> Answer:
         return Answer(200, {"thingId": call.path["thingId"], "actor": call.actor.id})
 
