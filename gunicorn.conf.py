@@ -95,5 +95,9 @@ def worker_int(_worker: Worker) -> None:
 
 def worker_exit(_server: Arbiter, _worker: Worker) -> None:
     """Number the last events and leave the list of the living."""
-    while _running:
-        _running.pop().stop()
+    if not _running:
+        return  # it did not come up; gunicorn must see how it ended
+    from commands.companions import leave_at_once
+
+    _running.pop().stop()
+    leave_at_once()

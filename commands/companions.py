@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from dataclasses import dataclass
 
@@ -43,6 +45,13 @@ def start(kind: str) -> Companions:
     thread = threading.Thread(target=_beat, args=(who, ended), name="beat", daemon=True)
     thread.start()
     return Companions(who, ended, thread)
+
+
+def leave_at_once(code: int = 0) -> None:
+    """End this process now that nothing is left to tidy; taking the interpreter apart takes a second."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _beat(who: Identity, ended: threading.Event) -> None:

@@ -57,6 +57,7 @@ def worker(threads: int) -> None:
         jobs.run_worker(threads=threads, stop=stop)
     finally:
         running.stop()
+    companions.leave_at_once()
 
 
 @click.command("run-all")
@@ -86,6 +87,7 @@ def run_all(demo: bool | None) -> None:
     finally:
         supervisor.stop()
     click.echo("Stopped.")
+    companions.leave_at_once()
 
 
 def _serve(supervisor: Supervisor, plan: Plan, env: dict[str, str], *, began: float) -> None:

@@ -1,15 +1,11 @@
-"""Events and principals for the tests of live delivery."""
+"""Events, principals and readers of streams for the tests of live delivery."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from itertools import count
-from pathlib import Path
 
-import psycopg
 import pytest
-import sqlalchemy
+from flask import Flask
 from sqlalchemy import Engine
 
 from core.states import Role
@@ -17,36 +13,35 @@ from domain import database, events, sequencer
 from domain.actors import Actor
 from domain.events import About
 from domain.listening import waker
-from models import guards
-from models.base import Base
-from tests.rig import cluster
-from tests.rig.run import Run
+from tests.api.conftest import who
+from web.hub import Hub, hub
 
-_numbers = count()
+__all__ = ["who"]
+
+Write = Callable[..., list[str]]
+PAYMENT = About(object_id="pay_1", payment_id="pay_1", merchant_id="mer_mel", buyer_id="usr_bo")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path, run: Run) -> Iterator[Engine]:
-    if request.param == "sqlite":
-        made = sqlalchemy.create_engine(f"sqlite:///{tmp_path / 'live.db'}")
-        drop = None
-    else:
-        running = cluster.start(run)
-        name = f"live{next(_numbers)}_{__import__('os').getpid()}"
-        with psycopg.connect(running.dsn(), autocommit=True) as connection:
-            connection.execute(f"create database {name}")
-        made = sqlalchemy.create_engine(running.url(name))
-        drop = (running, name)
-    database.bind(made)
-    with made.begin() as connection:
-        Base.metadata.create_all(connection)
-        guards.install(connection)
-    yield made
+def hush(*hubs: Hub) -> None:
+    """Leave no thread behind that would follow this test's database when it is gone."""
+    for each in (hub, *hubs):
+        for member in each.members():
+            each.unsubscribe(member)
+        while (thread := each._thread) is not None:
+            thread.join(0.05)
     waker.stop()
-    made.dispose()
-    if drop:
-        with psycopg.connect(drop[0].dsn(), autocommit=True) as connection:
-            connection.execute(f"drop database {drop[1]} with (force)")
+
+
+@pytest.fixture
+def engine(engine: Engine) -> Iterator[Engine]:
+    yield engine
+    hush()
+
+
+@pytest.fixture
+def app(app: Flask) -> Iterator[Flask]:
+    yield app
+    hush()
 
 
 @pytest.fixture
@@ -71,27 +66,22 @@ def buyer() -> Actor:
     return Actor(id="usr_bo", kind="user", role=Role.BUYER, name="Bo")
 
 
-Write = Callable[..., list[str]]
+def happened(
+    kind: str = "payment.succeeded", *, times: int = 1, about: About = PAYMENT, **body: str
+) -> list[str]:
+    """Commit events and number them, as a process of ours does. Gives their ids, in their order."""
+    rows = [
+        events.row(kind, about, source="test:1", sequence=no, body=dict(body))
+        for no in range(times)
+    ]
+    with database.transaction() as session:
+        events.append(session, rows)
+    sequencer.number_events(ring=False)
+    return [str(row["id"]) for row in rows]
 
 
 @pytest.fixture
 def write(engine: Engine) -> Write:
-    """Commit events and number them, as a process of ours does; gives their ids."""
-
-    def written(
-        kind: str = "payment.succeeded",
-        times: int = 1,
-        about: About | None = None,
-        number: bool = True,
-    ) -> list[str]:
-        where = about or About(
-            object_id="pay_1", payment_id="pay_1", merchant_id="mer_mel", buyer_id="usr_bo"
-        )
-        rows = [events.row(kind, where, source="test:1", sequence=no) for no in range(times)]
-        with database.transaction() as session:
-            events.append(session, rows)
-        if number:
-            sequencer.number_events(ring=False)
-        return [str(row["id"]) for row in rows]
-
-    return written
+    """`happened`, on a fresh database."""
+    del engine
+    return happened

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine
 
-from domain import database, sequencer, topics
+from domain import database, events, sequencer, topics
 from domain.actors import Actor
 from domain.events import About
 from models.events import EventLog
-from tests.live.conftest import Write
+from tests.live.conftest import Write, hush
 from web import hub as hubs
 from web.hub import Ending, Frame, Hub, Parcel, Subscriber
 
@@ -22,8 +22,7 @@ from web.hub import Ending, Frame, Hub, Parcel, Subscriber
 def hub(engine: Engine) -> Iterator[Hub]:
     made = Hub()
     yield made
-    for member in made.members():
-        made.unsubscribe(member)
+    hush(made)
 
 
 def received(subscriber: Subscriber, how_many: int, seconds: float = 5) -> list[EventLog]:
@@ -88,8 +87,6 @@ def test_a_probe_reaches_only_the_one_who_sent_it(hub: Hub, write: Write, staff:
     mine, theirs = hub.subscribe(staff), hub.subscribe(other)
     about = About(object_id=staff.id, audience="staff")
     with database.transaction() as session:
-        from domain import events
-
         rows = [
             events.row(kind, about, source="test:1")
             for kind in ("user.changed", "ops.probe", "user.changed")
@@ -156,7 +153,12 @@ def test_waiting_for_a_condition_ends_at_the_event_and_not_at_the_timeout(
     hub: Hub, write: Write, staff: Actor
 ) -> None:
     seen = threading.Event()
-    threading.Timer(0.2, lambda: (seen.set(), write())).start()
+
+    def tell() -> None:
+        seen.set()
+        write()
+
+    threading.Timer(0.2, tell).start()
     began = time.monotonic()
     asked = topics.parse("payment:pay_1")
     assert hub.wait_for(seen.is_set, 5, actor=staff, asked=asked)
@@ -169,10 +171,12 @@ def test_writers_and_streams_at_the_same_time_lose_and_double_nothing(
 ) -> None:
     crowd = [hub.subscribe(staff) for _ in range(5)] + [hub.subscribe(mel) for _ in range(5)]
     ids: list[str] = []
-    writers = [
-        threading.Thread(target=lambda: [ids.extend(write(times=5)) for _ in range(10)])
-        for _ in range(4)
-    ]
+
+    def work() -> None:
+        for _ in range(10):
+            ids.extend(write(times=5))
+
+    writers = [threading.Thread(target=work) for _ in range(4)]
     for writer in writers:
         writer.start()
     for writer in writers:
