@@ -205,6 +205,19 @@ def rehearsal() -> Iterator[Session]:
         return
 
 
+def own_connection() -> DBAPIConnection:
+    """Give a driver connection that the pool knows nothing of any more; whoever asked closes it.
+
+    Raises: OSError, and the driver's errors
+    """
+    borrowed = engine().raw_connection()
+    connection: DBAPIConnection | None = borrowed.driver_connection
+    borrowed.detach()
+    if connection is None:
+        raise OSError("the pool gave no connection")
+    return connection
+
+
 def assert_pragmas() -> None:
     """Refuse to work on a SQLite connection that lacks a safety setting.
 

@@ -11,12 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from core.states import Inbound
 from core.strictjson import Json
-from domain import crash, database, events, inbox_conflicts, pending
-from models.events import EventLog
+from domain import cases, crash, database, events, inbox_conflicts
+from domain.actors import system
+from domain.cases import Finding
+from domain.inbox_insert import Inserter
+from domain.transitions import Why
 from models.inbound import InboundEvent
 
 LARGEST_BATCH = 64
@@ -48,6 +51,7 @@ class Ingest:
         self._lock = threading.Lock()
         self._waiting: list[Arrival] = []
         self._is_writing = False
+        self._inserter = Inserter()
 
     def store(self, arrival: Arrival) -> None:
         """Return when the arrival is committed; raise what kept it from being so.
@@ -71,7 +75,7 @@ class Ingest:
             batch = self._waiting[:LARGEST_BATCH]
             del self._waiting[:LARGEST_BATCH]
         try:
-            write(batch)
+            write(batch, self._inserter)
         except Exception as error:  # noqa: BLE001  # each request reports it as its own
             for arrival in batch:
                 arrival.error = error
@@ -91,34 +95,34 @@ class Ingest:
         successor.stored.set()
 
 
-def write(batch: Sequence[Arrival]) -> None:
-    """Insert arrivals in one transaction; a row that was there already counts as a duplicate.
+def write(batch: Sequence[Arrival], inserter: Inserter) -> None:
+    """Insert arrivals and commit; a row that was there already counts as a duplicate.
 
-    Rows go in by the order of their keys, so that two processes with the same events cannot deadlock.
-    Writes: inbound_events, event_log, exception_cases. Transaction: opens its own.
+    Rows go in by the order of their keys, so that two processes with the same events cannot
+    deadlock. What is set aside is told, and repeated deliveries are counted and compared, in a
+    second transaction: nobody's acknowledgement depends on it.
+    Writes: inbound_events, event_log, exception_cases. Raises: Unavailable.
+    Transaction: opens its own.
     """
     crash.point("ingest.before_insert")
     first: dict[tuple[str, str, str, str], Arrival] = {}
     for arrival in batch:
         first.setdefault(arrival.key, arrival)
         arrival.is_duplicate = first[arrival.key] is not arrival
-    with database.transaction() as session:
-        fresh = _insert(session, [first[key] for key in sorted(first)])
-        for arrival in first.values():
-            arrival.is_duplicate = arrival.row["id"] not in fresh
-        repeated = [arrival for arrival in batch if arrival.is_duplicate]
-        if repeated:
+    crash.point("ingest.before_commit")
+    fresh = inserter.insert([first[key].row for key in sorted(first)])
+    crash.point("ingest.after_commit")
+    for arrival in first.values():
+        arrival.is_duplicate = arrival.row["id"] not in fresh
+    repeated = [arrival for arrival in batch if arrival.is_duplicate]
+    aside = [a for a in batch if not a.is_duplicate and a.row["state"] == Inbound.QUARANTINED]
+    if repeated or aside:
+        with database.transaction() as session:
             _count(session, repeated)
             inbox_conflicts.compare(session, [(a.key, a.body) for a in repeated])
-        _tell(session, [arrival for arrival in batch if not arrival.is_duplicate])
-        crash.point("ingest.before_commit")
-    crash.point("ingest.after_commit")
-
-
-def _insert(session: Session, arrivals: Sequence[Arrival]) -> set[object]:
-    dialect = sqlite if database.is_sqlite() else postgresql
-    statement = dialect.insert(InboundEvent).on_conflict_do_nothing().returning(InboundEvent.id)
-    return set(session.scalars(statement, [arrival.row for arrival in arrivals]))
+            _tell(session, aside)
+    if fresh:
+        database.tell_committed(frozenset({"work"}))
 
 
 def _count(session: Session, repeated: Sequence[Arrival]) -> None:
@@ -137,8 +141,9 @@ def _count(session: Session, repeated: Sequence[Arrival]) -> None:
         )
 
 
-def _tell(session: Session, arrivals: Sequence[Arrival]) -> None:
-    for arrival in arrivals:
+def _tell(session: Session, aside: Sequence[Arrival]) -> None:
+    """Tell of what was set aside; what is applied is told by the worker, with its outcome."""
+    for arrival in aside:
         row = arrival.row
         body: dict[str, Json] = {
             "inboundId": str(row["id"]),
@@ -146,15 +151,15 @@ def _tell(session: Session, arrivals: Sequence[Arrival]) -> None:
             "providerType": str(row["type"]),
             "attempts": 0,
         }
-        kind = "inbound.quarantined" if row["state"] == "quarantined" else "inbound.received"
         about = events.about_staff(str(row["id"]))
+        source = f"inbound:{row['id']}"
         told = events.row(
-            kind, about, source=f"inbound:{row['id']}", status=str(row["state"]), body=body
+            "inbound.quarantined", about, source=source, status="quarantined", body=body
         )
-        pending.later(session, EventLog, told)
-    if arrivals:
-        database.mark(session, "events")
-        database.mark(session, "work")
+        events.append(session, [told])
+        sentence = f"A signed delivery was set aside: {row['verdict']}."
+        finding = Finding("QUARANTINED", str(row["id"]), sentence, inbound_id=str(row["id"]))
+        cases.open_case(session, finding, why=Why(system("inbox"), source))
 
 
 ingest = Ingest()

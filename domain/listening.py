@@ -136,12 +136,7 @@ class Waker:
 
 @contextmanager
 def _own_connection() -> Iterator[DBAPIConnection]:
-    borrowed = database.engine().raw_connection()
-    connection = borrowed.driver_connection
-    borrowed.detach()
-    if connection is None:
-        raise OSError("the pool gave no connection")
-    with closing(connection):
+    with closing(database.own_connection()) as connection:
         yield connection
 
 

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
 
 import structlog
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 
 from core import clock
 from domain import crash, database
+
+if TYPE_CHECKING:
+    import psycopg
 
 LOCK = 0x70617964
 CHANNEL = "paydesk"
 BATCH = 2000
 BACKSTOP_SECONDS = 1.0
+SHORTEST_ROUND_SECONDS = 0.008
 
 _NUMBER_POSTGRESQL = text(
     """with head as (select coalesce(max(seq), 0) as seq from event_log),
@@ -34,6 +39,7 @@ _NUMBER_SQLITE = text(
       from event_log where seq is null order by at, id limit :batch) as batch
     where event_log.id = batch.id"""
 )
+_NOTIFY = text(f"notify {CHANNEL}")
 _ANY = text("select 1 from event_log where seq is null limit 1")
 log = structlog.get_logger()
 
@@ -57,10 +63,43 @@ def number_events(*, ring: bool) -> int:
         connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
         counted = connection.execute(_NUMBER_POSTGRESQL, {"batch": BATCH}).rowcount
         if counted or ring:
-            connection.execute(text(f"notify {CHANNEL}"))
+            connection.execute(_NOTIFY)
         crash.point("sequencer.before_commit")
     crash.point("sequencer.after_commit")
     return counted
+
+
+class Knocker:
+    """Wakes the workers of every process, on a connection of its own: one round trip, no transaction."""
+
+    def __init__(self) -> None:
+        self._connection: psycopg.Connection[tuple[object]] | None = None
+
+    def knock(self) -> None:
+        """Say that inbound events are due; on SQLite the commit itself is heard.
+
+        Raises: OSError, sqlalchemy or driver errors, after giving the connection up.
+        """
+        if database.is_sqlite():
+            return
+        try:
+            self._open().execute(f"notify {CHANNEL}")
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Give the connection up."""
+        held, self._connection = self._connection, None
+        if held is not None:
+            held.close()
+
+    def _open(self) -> psycopg.Connection[tuple[object]]:
+        if self._connection is None:
+            own = database.own_connection()
+            self._connection = cast("psycopg.Connection[tuple[object]]", own)
+            self._connection.autocommit = True
+        return self._connection
 
 
 class Bell:
@@ -70,6 +109,9 @@ class Bell:
         self._rung = threading.Event()
         self._stopping = False
         self._work = False
+        self._events = False
+        self._pause = threading.Event()
+        self._knocker = Knocker()
         self._thread: threading.Thread | None = None
         self._local: list[Callable[[], None]] = []
 
@@ -79,8 +121,8 @@ class Bell:
 
     def ring(self, marks: frozenset[str]) -> None:
         """Say that events or due work were committed; never blocks."""
-        if "work" in marks:
-            self._work = True
+        self._work = self._work or "work" in marks
+        self._events = self._events or "events" in marks
         self._rung.set()
 
     def start(self) -> None:
@@ -95,22 +137,29 @@ class Bell:
         self._rung.set()
         if self._thread is not None:
             self._thread.join(timeout=5)
+        self._knocker.close()
 
     def _run(self) -> None:
         while not self._stopping:
-            self._rung.wait(BACKSTOP_SECONDS)
+            is_rung = self._rung.wait(BACKSTOP_SECONDS)
             self._rung.clear()
             work, self._work = self._work, False
-            self._once(work)
+            events, self._events = self._events or not is_rung, False
+            self._once(work=work, events=events)
+            # Rings that come meanwhile share the next round.
+            self._pause.wait(SHORTEST_ROUND_SECONDS)
 
-    def _once(self, work: bool) -> None:
+    def _once(self, *, work: bool, events: bool) -> None:
         began = clock.monotonic()
         try:
-            while number_events(ring=work) == BATCH:
-                work = False
-        except (OperationalError, DBAPIError) as error:
+            if events:
+                while number_events(ring=work) == BATCH:
+                    work = False
+            elif work:
+                self._knocker.knock()
+        except (SQLAlchemyError, OSError, database.engine().dialect.loaded_dbapi.Error) as error:
             log.warning("sequencer.failed", error=type(error).__name__)
-            threading.Event().wait(max(0.0, 0.5 - (clock.monotonic() - began)))
+            self._pause.wait(max(0.0, 0.5 - (clock.monotonic() - began)))
             return
         for listener in self._local:
             listener()
