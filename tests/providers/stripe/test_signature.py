@@ -38,8 +38,14 @@ def test_the_published_vector_verifies() -> None:
 
 
 def test_any_live_version_verifies_and_is_named() -> None:
-    assert wire.verify(BODY, signed(BODY, "whsec_new", NOW), secrets=(NEW, OLD), now=NOW).version_id == "scv_2"
-    assert wire.verify(BODY, signed(BODY, "whsec_test", NOW), secrets=(NEW, OLD), now=NOW).version_id == "scv_1"
+    assert (
+        wire.verify(BODY, signed(BODY, "whsec_new", NOW), secrets=(NEW, OLD), now=NOW).version_id
+        == "scv_2"
+    )
+    assert (
+        wire.verify(BODY, signed(BODY, "whsec_test", NOW), secrets=(NEW, OLD), now=NOW).version_id
+        == "scv_1"
+    )
     rolled = signed(BODY, "whsec_gone", NOW) + "," + signed(BODY, "whsec_test", NOW).split(",")[1]
     assert accepts(BODY, rolled)
 
