@@ -102,6 +102,12 @@ MEANINGS: dict[str, Meaning] = {
         409, "The order's payment has arrived.", "Read the order; details.link names it."
     ),
     "AMOUNT_EXCEEDED": Meaning(409, "That is more than there is.", "Ask for less; see details."),
+    "PREVIEW_STALE": Meaning(
+        409, "What a replay would do has changed since its preview.", "Preview again, then decide."
+    ),
+    "UNSAFE_REPLAY": Meaning(
+        409, "This event cannot be applied again.", "Read the message; ask the provider instead."
+    ),
     "USER_EXISTS": Meaning(409, "There is a user with this address.", "Use that user."),
     "PROVIDER_REFUSED": Meaning(
         409, "The provider's final answer is no.", "Read error.provider; a repeat gives the same."

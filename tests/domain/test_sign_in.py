@@ -1,0 +1,230 @@
+"""Passwords, lockouts, second factors and sessions, below any door."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pyotp
+import pytest
+import time_machine
+from sqlalchemy import Engine, func, select
+
+import config
+from core import clock
+from core.errors import InvalidInput, RateLimited, Unauthenticated
+from core.states import Role
+from domain import (
+    keyring,
+    lockouts,
+    passwords,
+    people,
+    second_factor,
+    sessions,
+    sign_in,
+    tokens,
+)
+from domain.actors import system
+from domain.database import reading, transaction
+from models.people import DeskSession, RevokedToken, SignInAttempt, User
+
+ACTOR = system("test")
+WORD = "correct horse battery"
+
+
+@pytest.fixture(autouse=True)
+def user_id(engine: Engine, environ: dict[str, str]) -> str:
+    del engine
+    settings = config.load(environ)
+    keyring.configure(settings)
+    tokens.configure(settings)
+    passwords.configure(cheap=True)
+    with transaction() as session:
+        wanted = people.NewUser(email="bo@people.test", role=Role.BUYER, password=WORD)
+        return people.create_user(session, wanted, actor=ACTOR, source="test").id
+
+
+def test_at_most_four_hashes_are_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
+    running, most, lock = 0, 0, threading.Lock()
+
+    class Slow:
+        def hash(self, _: str) -> str:
+            nonlocal running, most
+            with lock:
+                running += 1
+                most = max(most, running)
+            threading.Event().wait(0.02)
+            with lock:
+                running -= 1
+            return "hash"
+
+    monkeypatch.setattr(passwords._hashing, "hasher", Slow())
+    with ThreadPoolExecutor(12) as threads:
+        list(threads.map(passwords.hashed, ["x"] * 24))
+    assert most == 4
+
+
+def test_an_unknown_user_costs_one_hash_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+    real = passwords._matches
+
+    def counting(stored: str, password: str) -> bool:
+        tried.append(stored)
+        return real(stored, password)
+
+    monkeypatch.setattr(passwords, "_matches", counting)
+    assert passwords.verify(None, WORD) is False
+    assert passwords.verify(passwords.hashed(WORD), WORD) is True
+    assert len(tried) == 2
+    # Same algorithm, same costs: the part before the salt says so.
+    assert tried[0].split("$")[:4] == tried[1].split("$")[:4]
+
+
+def test_a_new_password_is_long_enough() -> None:
+    for bad in ("", "short", "x" * 257, "aaaaaaaaaaaaaa", "ababababababab"):
+        with pytest.raises(InvalidInput):
+            passwords.assert_acceptable(bad)
+    passwords.assert_acceptable("twelve chars")
+
+
+def test_a_hash_with_other_costs_is_outdated() -> None:
+    old = passwords.hashed(WORD)
+    assert not passwords.is_outdated(old)
+    passwords.configure(cheap=False)
+    assert passwords.is_outdated(old)
+    passwords.configure(cheap=True)
+
+
+def test_guesses_at_the_same_moment_do_not_slip_past_the_limit() -> None:
+    def guess(_: int) -> bool:
+        try:
+            with transaction() as session:
+                sign_in.begin(session, "bo@people.test", ip="192.0.2.1")
+        except RateLimited:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(guess, range(24))) == lockouts.PER_ACCOUNT
+
+
+def test_a_right_password_takes_its_attempt_back(user_id: str) -> None:
+    with transaction() as session:
+        attempt = sign_in.begin(session, "bo@people.test", ip="192.0.2.1")
+    is_right = sign_in.is_right(attempt, WORD)
+    with transaction() as session:
+        assert sign_in.admit(session, attempt, is_right=is_right).id == user_id
+        assert session.scalar(select(func.count()).select_from(SignInAttempt)) == 0
+
+
+def test_attempts_hold_neither_address_nor_account() -> None:
+    with transaction() as session:
+        sign_in.begin(session, "bo@people.test", ip="192.0.2.1")
+    with transaction() as session:
+        subjects = list(session.scalars(select(SignInAttempt.subject)))
+        assert len(subjects) == 2
+        assert not any("bo" in subject or "192" in subject for subject in subjects)
+        lockouts.forget_old(session, before=clock.after(1))
+        assert session.scalar(select(func.count()).select_from(SignInAttempt)) == 0
+
+
+def test_a_code_counts_once_even_six_times_at_once(user_id: str) -> None:
+    secret = pyotp.random_base32()
+    with transaction() as session:
+        user = session.get_one(User, user_id)
+        place = second_factor.place(user_id)
+        user.totp_sealed = keyring.seal_text(secret, purpose="totp", place=place)
+
+    def accepted(code: str) -> bool:
+        with transaction() as session:
+            return second_factor.accept_code(session, session.get_one(User, user_id), code)
+
+    now = clock.unix()
+    with time_machine.travel(now, tick=False):
+        codes = pyotp.TOTP(secret)
+        with ThreadPoolExecutor(6) as threads:
+            assert sum(threads.map(accepted, [codes.at(now)] * 6)) == 1
+        assert not accepted(codes.at(now - 30)), "an older step after a newer one"
+        assert accepted(codes.at(now + 30))
+        for bad in (
+            "",
+            "12345",
+            "1234567",
+            "abcdef",
+            "١٢٣٤٥٦",
+            codes.at(now + 90),
+            codes.at(now - 90),
+        ):
+            assert not accepted(bad), bad
+
+
+def test_admission_asks_for_the_second_factor(user_id: str) -> None:
+    with transaction() as session:
+        user = session.get_one(User, user_id)
+        place = second_factor.place(user_id)
+        user.totp_sealed = keyring.seal_text(pyotp.random_base32(), purpose="totp", place=place)
+        attempt = sign_in.begin(session, "bo@people.test", ip="192.0.2.1")
+    with transaction() as session, pytest.raises(Unauthenticated) as refused:
+        sign_in.admit(session, attempt, is_right=True)
+    assert refused.value.code == "SECOND_FACTOR_REQUIRED"
+    with transaction() as session, pytest.raises(Unauthenticated) as refused:
+        sign_in.admit(session, attempt, is_right=False, code="000000")
+    assert refused.value.code == "UNAUTHENTICATED"
+
+
+def test_ending_all_sessions_keeps_the_one_in_use(user_id: str) -> None:
+    with transaction() as session:
+        user = session.get_one(User, user_id)
+        opened = [
+            sessions.open_session(session, user, address=None, browser=None) for _ in range(3)
+        ]
+        issued = tokens.issue(user_id, role="buyer", kyc="none")
+        sessions.note_token(session, user, issued.jti, address=None, stepped_up=False)
+        actor = sessions.actor_of(user, session_id=opened[0].session_id)
+    with transaction() as session:
+        ended = sessions.end_all(session, user_id, actor=actor, keep=opened[0].session_id)
+    assert set(ended) == {opened[1].session_id, opened[2].session_id, issued.jti}
+    with reading() as session:
+        assert sessions.find_session(session, opened[0].token) is not None
+        assert sessions.find_session(session, opened[1].token) is None
+        assert sessions.find_token_user(session, user_id, issued.jti) is None
+        left = sessions.list_sessions(session, user_id)
+        assert [row.id for row in left] == [opened[0].session_id]
+
+
+def test_old_rows_are_forgotten_when_they_can_matter_no_more(user_id: str) -> None:
+    with transaction() as session:
+        user = session.get_one(User, user_id)
+        sessions.open_session(session, user, address=None, browser=None)
+        sessions.revoke_token(session, "jti_x", user_id=user_id)
+        sessions.revoke_token(session, "jti_x", user_id=user_id)
+    with transaction() as session:
+        sessions.forget_old(session, now=clock.now())
+        assert session.scalar(select(func.count()).select_from(RevokedToken)) == 1
+        sessions.forget_old(session, now=clock.after(sessions.LONGEST_TOKEN_SECONDS + 60))
+        assert session.scalar(select(func.count()).select_from(RevokedToken)) == 0
+        assert session.scalar(select(func.count()).select_from(DeskSession)) == 0
+
+
+def test_a_token_lives_at_most_a_month(user_id: str) -> None:
+    issued = tokens.issue(user_id, role="buyer", kyc="none", ttl_seconds=10**9)
+    left = (issued.expires_at - clock.now()).total_seconds()
+    assert left <= sessions.LONGEST_TOKEN_SECONDS
+    assert tokens.read(issued.token).user_id == user_id
+
+
+def test_tokens_of_an_older_key_still_verify(environ: dict[str, str], user_id: str) -> None:
+    import base64
+    import os
+
+    def key(kid: str) -> str:
+        return f"{kid}:{base64.b64encode(os.urandom(32)).decode()}"
+
+    old, new = key("old1"), key("new1")
+    tokens.configure(config.load(environ | {"JWT_KEYS": old}))
+    issued = tokens.issue(user_id, role="buyer", kyc="none")
+    tokens.configure(config.load(environ | {"JWT_KEYS": f"{new},{old}"}))
+    assert tokens.read(issued.token).jti == issued.jti
+    tokens.configure(config.load(environ | {"JWT_KEYS": new}))
+    with pytest.raises(Unauthenticated):
+        tokens.read(issued.token)
