@@ -18,6 +18,7 @@ from core.errors import Gone, Unavailable
 from domain import feed
 from domain.actors import Actor
 from domain.topics import Topic
+from web import stream_figures
 from web.hub import Ending, Frame, Parcel, Subscriber, frame, hub
 from web.keeper import Kept, keeper
 from web.slots import Limits, Slot, Slots
@@ -210,3 +211,4 @@ def _close(subscriber: Subscriber, slot: Slot, peer: socket.socket | None) -> No
 
 
 hub.watch(keeper.suspect)
+stream_figures.register()

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from flask import Flask
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from core.states import Role
 from domain import database, events, sequencer
 from domain.actors import Actor
 from domain.events import About
 from domain.listening import waker
+from models.events import EventLog
 from tests.api.conftest import who
 from web.hub import Hub, hub
 
@@ -77,7 +78,9 @@ def happened(
     with database.transaction() as session:
         events.append(session, rows)
     sequencer.number_events(ring=False)
-    return [str(row["id"]) for row in rows]
+    with database.reading() as session:
+        mine = EventLog.id.in_([row["id"] for row in rows])
+        return list(session.scalars(select(EventLog.id).where(mine).order_by(EventLog.seq)))
 
 
 @pytest.fixture
