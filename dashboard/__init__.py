@@ -1,0 +1,51 @@
+"""The human door: form in, domain call, page or fragment out. Rules live in `domain/`, looks in `templates/`."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from dashboard import (
+    account,
+    exceptions,
+    home,
+    order_views,
+    orders,
+    pay,
+    payment_acts,
+    payment_views,
+    payments,
+    render,
+    replaying,
+    search,
+    session,
+    status,
+    stream,
+    webhook_views,
+    webhooks,
+)
+
+PAGES = (
+    session,
+    home,
+    payments,
+    payment_views,
+    payment_acts,
+    orders,
+    order_views,
+    webhooks,
+    webhook_views,
+    replaying,
+    exceptions,
+    account,
+    search,
+    status,
+    pay,
+)
+
+
+def register(app: Flask) -> None:
+    """Add the desk's pages to an app, and its error pages."""
+    render.register(app)
+    for module in PAGES:
+        app.register_blueprint(module.routes)
+    app.register_blueprint(stream.blueprint)

@@ -1,0 +1,68 @@
+"""How the books read on the desk: accounts by name, entries as small tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from core.money import Money
+from dashboard import words
+from dashboard.shapes import Entry, EntryLine
+from models.ledger import JournalEntry
+
+_KINDS = {
+    "deposit": "Deposit received",
+    "late_receipt": "Late money kept as unapplied",
+    "reversal": "Reversal",
+    "manual": "Manual entry",
+}
+_PARTS = {
+    "clearing": "clearing",
+    "funds": "funds",
+    "escrow_hold": "Escrow hold",
+    "unapplied": "Unapplied",
+}
+
+
+def account(address: str) -> str:
+    """Name an account for people: `provider:stripe:clearing` reads Stripe clearing."""
+    owner, _, rest = address.partition(":")
+    name, _, part = rest.rpartition(":")
+    if owner == "provider":
+        return f"{words.provider_label(name)} {_PARTS.get(part, part)}"
+    if owner in ("buyer", "payer"):
+        return f"{owner.capitalize()} {_PARTS.get(part, part)}"
+    return _PARTS.get(part, address)
+
+
+def entry_words(entry: JournalEntry) -> str:
+    """Say what an entry records."""
+    return entry_kind(entry.kind)
+
+
+def entry_kind(kind: str) -> str:
+    """Say what a kind of entry records."""
+    return _KINDS.get(kind, kind.replace("_", " ").capitalize())
+
+
+def lines(movements: Sequence[tuple[str, str, Money]]) -> list[EntryLine]:
+    """Write movements as the two sides of each."""
+    found = []
+    for debit, credit, amount in movements:
+        shown = words.shown(amount)
+        found += [EntryLine(debit, debit=shown), EntryLine(credit, credit=shown)]
+    return found
+
+
+def entries(
+    rows: Sequence[JournalEntry], movements: Mapping[str, list[tuple[str, str, Money]]]
+) -> list[Entry]:
+    """Prepare journal entries as small tables."""
+    return [
+        Entry(
+            entry_words(row),
+            lines(movements.get(row.id, [])),
+            words.ref("journal entry", row.id),
+            words.moment(row.posted_at),
+        )
+        for row in rows
+    ]

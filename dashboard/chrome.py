@@ -1,0 +1,128 @@
+"""The frame around each page of the desk: navigation by permission, environment, person, banners."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from config import Settings
+from core.permissions import Permission
+from dashboard.shapes import Alert, View
+from dashboard.words import initials
+from domain import desk, desk_queries
+from domain.actors import Actor
+from domain.database import reading
+from domain.desk_queries import Attention
+from providers import registry
+
+
+@dataclass(frozen=True)
+class Badge:
+    """A number beside a link of the navigation."""
+
+    text: str
+    tone: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Item:
+    """One link of the navigation. heading: opens a group; key: what follows `g` on the keyboard."""
+
+    label: str
+    href: str
+    icon: str
+    current: bool = False
+    key: str | None = None
+    heading: str | None = None
+    badge: Badge | None = None
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Which money this is. kind: sandbox, test or live."""
+
+    kind: str
+    word: str
+    text: str
+
+
+_PLACES = (
+    ("Home", "/", "home", "h", Permission.DESK_OPEN),
+    ("Payments", "/payments", "payments", "p", Permission.PAYMENTS_READ),
+    ("Orders", "/orders", "orders", "o", Permission.ORDERS_READ),
+    ("Webhooks", "/webhooks", "webhooks", "w", Permission.INBOUND_READ),
+    ("Exceptions", "/exceptions", "exceptions", "e", Permission.EXCEPTIONS_READ),
+)
+
+
+def environment(settings: Settings) -> Environment:
+    """Say which money this installation moves."""
+    if settings.is_production and any(each.mode == "live" for each in registry.every()):
+        return Environment("live", "Live", "Real money.")
+    if settings.is_sandbox:
+        stands_in = settings.stripe.api_base != "https://api.stripe.com"
+        text = "Stand-ins answer for the providers." if stands_in else "Stripe's own test mode."
+        return Environment("sandbox", "Sandbox", f"{text} No real money moves.")
+    return Environment("test", "Test", "Providers run in test mode. No real money moves.")
+
+
+def navigation(actor: Actor, attention: Attention, *, path: str) -> list[Item]:
+    """List the pages that a person's role may open."""
+    badges = _badges(attention)
+    items = [
+        Item(label, href, icon, _is_current(href, path), key, None, badges.get(href))
+        for label, href, icon, key, permission in _PLACES
+        if actor.may(permission)
+    ]
+    return [
+        *items,
+        Item("API reference", "/api/docs", "docs", heading="Reference"),
+        Item("System status", "/status", "status"),
+    ]
+
+
+def _badges(attention: Attention) -> dict[str, Badge]:
+    found = {}
+    if attention.broken_events:
+        words = "Events that are dead or quarantined"
+        found["/webhooks"] = Badge(desk.capped(attention.broken_events), "bad", words)
+    if attention.open_cases:
+        found["/exceptions"] = Badge(desk.capped(attention.open_cases), "warn", "Open cases")
+    return found
+
+
+def _is_current(href: str, path: str) -> bool:
+    return path == href if href == "/" else path == href or path.startswith(f"{href}/")
+
+
+def _banners(actor: Actor, attention: Attention) -> list[Alert]:
+    if not actor.is_staff or attention.is_worker_alive:
+        return []
+    return [
+        Alert(
+            "warn",
+            "No worker is running",
+            "What arrives is stored and nothing is lost, but no payment moves until one is started.",
+            "/status",
+            "System status",
+        )
+    ]
+
+
+def frame(actor: Actor, settings: Settings, *, path: str) -> View:
+    """Prepare what the layout prints around a page."""
+    with reading() as session:
+        attention = desk_queries.attention(session, actor=actor)
+        email = desk.email_of(session, actor.id)
+    return {
+        "nav": navigation(actor, attention, path=path),
+        "environment": environment(settings),
+        "user": {
+            "name": actor.name,
+            "email": email,
+            "initials": initials(actor.name),
+            "role": actor.role.value.capitalize(),
+        },
+        "banners": _banners(actor, attention),
+        "q": None,
+    }

@@ -1,0 +1,400 @@
+"""The panels of home, prepared from rows: today's numbers, queues, providers, latest changes. No routes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from core.permissions import Permission
+from dashboard import orders, payments, states, words
+from dashboard.shapes import State, View
+from domain import case_queries, desk, desk_queries, presence
+from domain.actors import Actor
+from domain.case_queries import CaseFilter
+from domain.desk import Around, Session
+from domain.desk_queries import ProviderHealth, Today
+from domain.order_queries import OrderFilter, list_orders
+from domain.payment_queries import list_payments
+from domain.payments import Page, PaymentFilter
+from models.cases import ExceptionCase
+from models.events import EventLog
+from models.inbound import InboundEvent
+from models.operations import Operation
+from models.payments import Payment
+
+ROWS = 5
+LATEST = 8
+MOST_SUMS = 4
+_TOLD = {
+    "payment.created": ("open", "started"),
+    "payment.requires_action": ("action", "waits for 3D Secure"),
+    "payment.processing": ("half", "paid, not final"),
+    "payment.authorized": ("hold", "held on the card"),
+    "payment.succeeded": ("done", "confirmed"),
+    "payment.failed": ("failed", "declined"),
+    "payment.expired": ("expired", "expired"),
+    "payment.cancelled": ("cancelled", "cancelled"),
+    "payment.released": ("released", "released"),
+    "payment.refunded": ("refunded", "refunded"),
+    "order.cancelled": ("cancelled", "order cancelled"),
+    "exception.opened": ("warn", "exception opened"),
+}
+
+
+def today_view(today: Today, zone: str, *, is_staff: bool) -> View:
+    """Prepare the row of numbers; each leads to the list that it counts."""
+    figures = [
+        _received(today, is_staff=is_staff),
+        {
+            "label": "Waiting",
+            "value": desk.capped(today.pending),
+            "text": "not paid yet",
+            "href": "/payments?state=pending",
+            "shape": "open",
+            "tone": "quiet",
+        },
+        {
+            "label": "Paid, not final",
+            "value": desk.capped(today.processing),
+            "text": _oldest(today),
+            "href": "/payments?state=paid",
+            "shape": "half",
+            "tone": "info",
+        },
+        {
+            "label": "Failed",
+            "value": desk.capped(today.declined + today.expired),
+            "text": f"{desk.capped(today.declined)} failed, {desk.capped(today.expired)} expired",
+            "href": "/payments?state=failed",
+            "shape": "failed",
+            "tone": "bad",
+        },
+    ]
+    if is_staff:
+        figures.append(
+            {
+                "label": "Events received",
+                "value": desk.capped(today.events),
+                "text": "from all providers",
+                "href": "/webhooks",
+                "shape": "dot",
+                "tone": "quiet",
+            }
+        )
+    counted = "Demo traffic is counted too, and labelled wherever it is shown. " if is_staff else ""
+    note = f"Money, failures and events since midnight {zone}. {counted}Waiting counts every day."
+    return {"title": "Today in numbers", "note": note, "figures": figures}
+
+
+def _received(today: Today, *, is_staff: bool) -> View:
+    text = words.counted(today.confirmed, "confirmed payment")
+    if not is_staff:
+        text += " of those started today"
+    sums = [words.shown(each) for each in today.received[:MOST_SUMS]]
+    if len(today.received) > MOST_SUMS:
+        text += f", and {len(today.received) - MOST_SUMS} more currencies"
+    return {
+        "label": "Received",
+        "value": "Nothing yet",
+        "sums": sums,
+        "text": text,
+        "href": "/payments?state=confirmed",
+        "shape": "done",
+        "tone": "good",
+    }
+
+
+def _oldest(today: Today) -> str:
+    if today.oldest_processing_at is None:
+        return "nothing on its way"
+    return f"oldest {words.relative(today.oldest_processing_at)}"
+
+
+def staff_view(session: Session, actor: Actor) -> View:
+    """Prepare the four questions for the people who run payments."""
+    broken, ageing, cases = _broken(session), _ageing(session, actor), _cases(session, actor)
+    waiting = sum(int(str(panel["total"])) for panel in (broken, cases))
+    needs = "Nothing needs you right now."
+    if waiting:
+        needs = f"{words.counted(waiting, 'thing needs', 'things need')} a look."
+    return {
+        "needs": needs,
+        "queues": [_approvals(), broken, ageing, cases],
+        "providers": [_provider(each) for each in desk_queries.provider_health(session)],
+        "processes": _processes(session),
+        "activity": _activity(session, actor),
+    }
+
+
+def _approvals() -> View:
+    return {
+        "id": "approvals",
+        "title": "Needs your approval",
+        "count": 0,
+        "rows": [],
+        "empty": "Nothing waits for a second person: no act that takes two has been asked for.",
+    }
+
+
+def _broken(session: Session) -> View:
+    events = desk_queries.broken_events(session, limit=ROWS)
+    unknown = desk_queries.unknown_operations(session, limit=ROWS)
+    paid_for = [each.payment_id for each in unknown] + [each.payment_id for each in events]
+    concerned = desk.payments_by_id(session, paid_for)
+    rows = [_unknown_row(each, concerned) for each in unknown]
+    rows += [_event_row(each, concerned) for each in events]
+    total = desk_queries.count_broken(session)
+    return {
+        "id": "broken",
+        "title": "What is broken",
+        "count": desk.capped(total),
+        "total": total,
+        "tone": "bad",
+        "note": "events not applied, answers lost",
+        "href": "/webhooks?state=dead",
+        "link": "Dead events",
+        "rows": rows[:ROWS],
+        "empty": "Every event was applied, and every provider answered.",
+    }
+
+
+def _event_row(row: InboundEvent, concerned: dict[str, Payment]) -> View:
+    payment = concerned.get(row.payment_id or "")
+    return {
+        "id": row.id,
+        "state": states.of_inbound(row),
+        "title": row.type,
+        "text": words.verdict(row.last_error or row.verdict or "Not applied"),
+        "at": words.moment(row.received_at),
+        "amount": words.money(payment.amount_minor, payment.asset) if payment else None,
+        "href": f"/webhooks/{row.id}",
+        "demo": bool(payment and payment.demo),
+    }
+
+
+def _unknown_row(row: Operation, concerned: dict[str, Payment]) -> View:
+    payment = concerned.get(row.payment_id or "")
+    provider = words.provider_label(row.provider)
+    asked = words.counted(row.attempts, "time")
+    again = f", next {words.relative(row.due_at)}" if row.due_at else ""
+    return {
+        "id": row.id,
+        "state": State("Outcome unknown", "question", "warn"),
+        "title": f"{row.kind.replace('_', ' ').capitalize()} without an answer",
+        "text": f"{provider} did not answer. Asked {asked}{again}.",
+        "at": words.moment(row.created_at),
+        "amount": words.money(payment.amount_minor, payment.asset) if payment else None,
+        "href": f"/payments/{row.payment_id}" if row.payment_id else "/payments",
+        "demo": bool(payment and payment.demo),
+    }
+
+
+def _ageing(session: Session, actor: Actor) -> View:
+    old, number = desk_queries.old_payments(session, actor=actor, limit=ROWS)
+    unmatched = desk_queries.old_events(session, limit=2)
+    around = desk.around_payments(session, old, actor=actor)
+    rows = [_event_row(each, {}) for each in unmatched]
+    rows += [payment_row(each, around) for each in old]
+    total = number + desk_queries.inbound_counts(session)["unmatched"]
+    return {
+        "id": "ageing",
+        "title": "What is getting old",
+        "count": desk.capped(total),
+        "total": total,
+        "tone": "warn",
+        "note": "not settled after an hour, or without a payment",
+        "href": "/payments?state=pending",
+        "link": "All waiting payments",
+        "rows": rows[:ROWS],
+        "empty": "Nothing has waited for more than an hour.",
+    }
+
+
+def payment_row(row: Payment, around: Around) -> View:
+    """Prepare a payment as a row of a queue."""
+    order = around.orders.get(row.order_id or "")
+    where = states.SUB_WORDS.get(row.sub_state, "Waiting")
+    return {
+        "id": row.id,
+        "state": states.of_payment(row),
+        "title": order.description if order else payments.purpose(row),
+        "text": f"{where} · {payments.purpose(row)} · {words.short(row.id)}",
+        "at": words.moment(row.created_at),
+        "amount": words.money(row.amount_minor, row.asset),
+        "href": f"/payments/{row.id}",
+        "demo": row.demo,
+    }
+
+
+def _cases(session: Session, actor: Actor) -> View:
+    wanted = CaseFilter(state=case_queries.UNRESOLVED)
+    found, _ = case_queries.list_cases(session, wanted, actor=actor, page=Page(limit=ROWS))
+    total = sum(desk_queries.case_counts(session, actor=actor).values())
+    return {
+        "id": "cases",
+        "title": "Open exceptions",
+        "count": desk.capped(total),
+        "total": total,
+        "tone": "warn",
+        "href": "/exceptions",
+        "link": "All exceptions",
+        "rows": [_case_row(row) for row in found],
+        "empty": "No exception is open.",
+    }
+
+
+def _case_row(row: ExceptionCase) -> View:
+    return {
+        "id": row.id,
+        "state": states.of_kind(row.kind),
+        "title": row.sentence,
+        "text": f"{row.team.capitalize()} · {words.short(row.payment_id or row.id)}",
+        "at": words.moment(row.opened_at),
+        "amount": words.money(row.risk_minor, row.asset) if row.risk_minor and row.asset else None,
+        "href": f"/exceptions/{row.id}",
+        "demo": row.demo,
+    }
+
+
+def _provider(found: ProviderHealth) -> View:
+    text = found.said
+    if not found.is_configured:
+        variable = f"{found.name.upper()}_SECRET_KEY"
+        text = f"Set {variable} in the environment and restart to turn it on."
+    elif found.failures:
+        events = words.counted(found.failures, "event")
+        text = f"{found.said} {events} of the last day could not be applied."
+    state = "degraded" if found.failures and found.state == "ok" else found.state
+    last = found.last_event_at
+    return {
+        "name": found.label,
+        "state": states.HEALTH[state],
+        "text": text,
+        "last_event": words.moment(last) if last else None,
+        "failures": str(found.failures),
+        "failures_href": "/webhooks?state=dead" if found.failures else None,
+        "waiting": str(found.waiting),
+    }
+
+
+def _processes(session: Session) -> list[View]:
+    """Say which of our own processes live."""
+    found: list[View] = []
+    for kind, word in (("worker", "Worker"), ("web", "Web")):
+        alive = presence.list_alive(session, kind)
+        newest = max((each.seen_at for each in alive), default=None)
+        state = State("Running", "done", "good") if alive else State("Not running", "failed", "bad")
+        found.append(
+            {
+                "name": word,
+                "state": state,
+                "text": f"{words.counted(len(alive), 'process', 'processes')}, last sign of life"
+                if newest
+                else "No sign of life within the last minute.",
+                "seen": words.moment(newest) if newest else None,
+            }
+        )
+    return found
+
+
+def _activity(session: Session, actor: Actor) -> list[View]:
+    events = desk_queries.latest_changes(session, actor=actor, limit=LATEST)
+    found = desk.orders_by_id(session, (event.order_id for event in events))
+    titles = {order_id: order.description for order_id, order in found.items()}
+    return [_change(event, titles) for event in events]
+
+
+def _change(event: EventLog, titles: dict[str, str]) -> View:
+    shape, what = _TOLD[event.type]
+    title = titles.get(event.order_id or "") or words.short(
+        event.payment_id or event.object_id or ""
+    )
+    href = f"/payments/{event.payment_id}" if event.payment_id else f"/orders/{event.order_id}"
+    if event.type == "exception.opened":
+        href = f"/exceptions/{event.body.get('caseId')}"
+        kind = str(event.body.get("kind"))
+        what = states.KINDS.get(kind, kind).lower()
+    return {
+        "shape": shape,
+        "href": href,
+        "text": f"{title}: {what}",
+        "actor": _by(event.source),
+        "at": words.moment(event.at),
+        "demo": event.demo,
+    }
+
+
+def _by(source: str) -> str:
+    kind = source.partition(":")[0]
+    names = {
+        "inbound": "told by the provider",
+        "operation": "asked of the provider",
+        "user": "by hand",
+        "key": "over the API",
+        "system": "by Paydesk",
+    }
+    return names.get(kind, "by Paydesk")
+
+
+def own_view(session: Session, actor: Actor) -> View:
+    """Prepare home for a merchant, buyer or seller: their own payments and orders."""
+    newest = Page(limit=ROWS)
+    waiting = PaymentFilter(status=list(desk_queries.UNSETTLED))
+    open_payments, _ = list_payments(session, waiting, actor=actor, page=newest)
+    latest, _ = list_payments(session, PaymentFilter(), actor=actor, page=newest)
+    own_orders, _ = list_orders(session, OrderFilter(), actor=actor, page=newest)
+    around = desk.around_payments(session, [*open_payments, *latest], actor=actor)
+    queues = [
+        _own_queue("waiting", "Waiting to be paid", open_payments, around),
+        _own_queue("latest", "Latest payments", latest, around),
+        _own_orders([orders.row_view(row, around) for row in own_orders]),
+    ]
+    if actor.may(Permission.EXCEPTIONS_READ):
+        queues.append(_cases(session, actor))
+    number = len(open_payments)
+    more = "at least " if number == ROWS else ""
+    needs = f"{more}{words.counted(number, 'payment waits', 'payments wait')}.".capitalize()
+    return {
+        "needs": needs if number else "Nothing waits.",
+        "queues": queues,
+        "providers": None,
+        "processes": None,
+        "activity": None,
+    }
+
+
+def _own_queue(name: str, title: str, rows: Sequence[Payment], around: Around) -> View:
+    return {
+        "id": name,
+        "title": title,
+        "count": f"{ROWS}+" if len(rows) == ROWS else len(rows),
+        "tone": None,
+        "href": "/payments?state=pending" if name == "waiting" else "/payments",
+        "link": "All of them",
+        "rows": [payment_row(row, around) for row in rows],
+        "empty": "No payment waits." if name == "waiting" else "No payment was started yet.",
+    }
+
+
+def _own_orders(rows: list[View]) -> View:
+    return {
+        "id": "orders",
+        "title": "Latest orders",
+        "count": f"{ROWS}+" if len(rows) == ROWS else len(rows),
+        "tone": None,
+        "href": "/orders",
+        "link": "All orders",
+        "rows": [
+            {
+                "id": row["id"],
+                "state": row["state"],
+                "title": row["title"],
+                "text": row["sub"],
+                "at": row["created"],
+                "amount": row["total"],
+                "href": row["href"],
+                "demo": row["demo"],
+            }
+            for row in rows
+        ],
+        "empty": "No order names you yet.",
+    }

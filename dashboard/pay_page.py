@@ -1,0 +1,229 @@
+"""What the pay page shows for each state of a payment, in words for the person who pays. No routes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from core.states import Payment as Status
+from core.states import PaymentSub
+from dashboard import payments, words
+from dashboard.shapes import Fact, View
+from domain import desk, operations
+from domain.desk import Session
+from domain.payments import get_by_public_id
+from models.orders import Order
+from models.payments import Payment
+from providers import registry
+from providers.seam import Rail
+
+_PAYABLE = frozenset(
+    {
+        PaymentSub.NONE.value,
+        PaymentSub.REQUIRES_PAYMENT_METHOD.value,
+        PaymentSub.REQUIRES_ACTION.value,
+    }
+)
+_PAID = frozenset({Status.COMPLETED.value, Status.RELEASED.value, Status.REFUNDED.value})
+# Numbers that every Stripe test account knows.
+# Source: https://docs.stripe.com/testing#cards
+TEST_CARDS = (
+    ("4242 4242 4242 4242", "pays"),
+    ("4000 0025 0000 3155", "asks for 3D Secure, then pays"),
+    ("4000 0000 0000 9995", "declined: not enough money"),
+    ("4000 0000 0000 0002", "declined by the bank"),
+)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A payment as its payer sees it."""
+
+    payment: Payment
+    order: Order | None
+    merchant: str
+    rail: Rail
+    secret: str | None
+
+    @property
+    def href(self) -> str:
+        """The page's own address."""
+        return f"/pay/{self.payment.public_id}"
+
+
+def find(session: Session, public_id: str) -> Shown:
+    """Fetch a payment for its payer.
+
+    Raises: NotFound
+    """
+    payment = get_by_public_id(session, public_id)
+    found = desk.orders_by_id(session, [payment.order_id])
+    merchants = desk.merchants_of(session, [payment.merchant_id])
+    return Shown(
+        payment=payment,
+        order=found.get(payment.order_id or ""),
+        merchant=merchants.get(payment.merchant_id, "the merchant"),
+        rail=registry.get(payment.provider),
+        secret=operations.client_secret(payment) if payment.status == Status.PENDING else None,
+    )
+
+
+def has_form(shown: Shown) -> bool:
+    """Tell whether the payer may type a card here now."""
+    payment = shown.payment
+    is_open = payment.status == Status.PENDING and payment.sub_state in _PAYABLE
+    return is_open and payment.method == "intent" and bool(shown.secret)
+
+
+def _amount(shown: Shown) -> str:
+    return words.plain(words.money(shown.payment.amount_minor, shown.payment.asset))
+
+
+def page_view(shown: Shown) -> View:
+    """Prepare the page around the state: who asks, for what, how much, until when."""
+    payment, order = shown.payment, shown.order
+    what = payments.purpose(payment)
+    facts = []
+    if order is not None:
+        facts.append(Fact("Order", order.reference or words.short(order.id)))
+        facts.append(Fact("Order total", words.plain(words.money(order.total_minor, order.asset))))
+    if payment.expires_at and payment.status == Status.PENDING:
+        facts.append(Fact("Pay before", words.absolute(payment.expires_at)))
+    is_test = shown.rail.mode == "test"
+    cards = [{"number": number, "text": text} for number, text in TEST_CARDS]
+    return {
+        "merchant": {"name": shown.merchant, "initials": words.initials(shown.merchant)},
+        "title": f"{what} for “{order.description}”" if order else what,
+        "amount": words.money(payment.amount_minor, payment.asset),
+        "facts": facts,
+        "reference": payment.id,
+        "assurance": "Card details go straight to Stripe, never through this site.",
+        "note": "Held in escrow for the order; the seller is paid when it is released.",
+        "element": "card",
+        "publishable_key": shown.rail.publishable_key,
+        "client_secret": shown.secret,
+        "return_url": f"{shown.href}/return",
+        "state_url": f"{shown.href}/state",
+        "hosted_url": None,
+        "test_cards": cards if is_test else None,
+    }
+
+
+def _state(
+    name: str,
+    words_: tuple[str, str, str, str],
+    shown: Shown,
+    *,
+    final: bool = False,
+    link: tuple[str, str] | None = None,
+) -> View:
+    tone, shape, title, text = words_
+    href, label = link or (None, None)
+    return {
+        "name": name,
+        "final": final,
+        "tone": tone,
+        "shape": shape,
+        "title": title,
+        "text": text,
+        "reference": words.short(shown.payment.id) if name != "declined" else None,
+        "href": href,
+        "label": label,
+    }
+
+
+def state_view(shown: Shown) -> View:
+    """Say where the payment stands."""
+    payment = shown.payment
+    if payment.status in _PAID:
+        return _paid(shown)
+    if payment.status == Status.PROCESSING:
+        return _processing(shown)
+    if payment.status != Status.PENDING:
+        return _ended(shown)
+    if payment.sub_state == PaymentSub.UNKNOWN_OUTCOME or not _is_made(shown):
+        text = "We are asking the card network. Please do not pay anywhere else meanwhile."
+        return _state("waiting", ("info", "half", "One moment, please", text), shown)
+    if payment.method != "intent":
+        return _elsewhere(shown)
+    if payment.provider_code and payment.sub_state != PaymentSub.REQUIRES_ACTION:
+        text = "The bank refused it. Nothing was charged. Try another card, or the same one again."
+        return _state("declined", ("bad", "failed", "The last card was declined", text), shown)
+    return {"name": "form", "final": False}
+
+
+def _is_made(shown: Shown) -> bool:
+    return bool(shown.secret) or shown.payment.method != "intent"
+
+
+def _paid(shown: Shown) -> View:
+    if shown.payment.status == Status.REFUNDED:
+        text = f"{_amount(shown)} went back to your card. Banks show it within a few days."
+        said = ("quiet", "refunded", "This payment was refunded", text)
+        return _state("paid", said, shown, final=True)
+    text = f"{_amount(shown)} arrived and is held for {shown.merchant}. You may close this page."
+    return _state("paid", ("good", "done", "Paid, thank you", text), shown, final=True)
+
+
+def _processing(shown: Shown) -> View:
+    if shown.payment.sub_state == PaymentSub.REQUIRES_CAPTURE:
+        text = f"{_amount(shown)} is reserved on your card. You are charged when the order is confirmed."
+        said = ("info", "hold", "The amount is reserved", text)
+        return _state("processing", said, shown)
+    text = "The payment is on its way. You may close this page; the seller is told when it arrives."
+    return _state("processing", ("info", "half", "Your bank is confirming", text), shown)
+
+
+def _ended(shown: Shown) -> View:
+    payment = shown.payment
+    again = f"Ask {shown.merchant} for a new link if you still want to pay."
+    if payment.status == Status.CANCELLED:
+        said = ("quiet", "cancelled", "This payment was cancelled", f"Nothing was charged. {again}")
+        return _state("cancelled", said, shown, final=True)
+    if payment.failure_reason == "expired":
+        until = (
+            f"It was open until {words.absolute(payment.expires_at)}. "
+            if payment.expires_at
+            else ""
+        )
+        said = (
+            "quiet",
+            "expired",
+            "This payment page has expired",
+            f"{until}Nothing was charged. {again}",
+        )
+        return _state("expired", said, shown, final=True)
+    said = ("bad", "failed", "This payment did not go through", f"Nothing was charged. {again}")
+    return _state("failed", said, shown, final=True)
+
+
+def _elsewhere(shown: Shown) -> View:
+    text = f"{shown.merchant} takes this payment on Stripe's own page."
+    link = (href, "Pay on Stripe") if (href := hosted_page(shown)) else None
+    if link is None:
+        text = f"The page of this payment is not ready. Ask {shown.merchant} for a new link."
+    return _state("waiting", ("info", "open", "Pay on Stripe's page", text), shown, link=link)
+
+
+def hosted_page(shown: Shown) -> str | None:
+    """Give the provider's own page, only when it lies where that provider's pages lie."""
+    parts = urlsplit(shown.payment.hosted_url or "")
+    own = urlsplit(shown.rail.js_url)
+    is_stripes = parts.scheme == "https" and (parts.hostname or "").endswith(".stripe.com")
+    is_stand_in = bool(parts.netloc) and (parts.scheme, parts.netloc) == (own.scheme, own.netloc)
+    return shown.payment.hosted_url if is_stripes or is_stand_in else None
+
+
+def returned_view(shown: Shown) -> View:
+    """Say where the payment stands to somebody who comes back from the bank or the provider's page."""
+    state = state_view(shown)
+    if state["name"] == "form":
+        text = (
+            "We have not heard from your bank yet. It usually takes a few seconds. "
+            "If you have not finished there, you can go back and pay."
+        )
+        said = ("info", "half", "Waiting for your bank", text)
+        return _state("waiting", said, shown, link=(shown.href, "Back to the payment"))
+    if state["name"] == "declined":
+        return state | {"href": shown.href, "label": "Try another card"}
+    return state

@@ -1,0 +1,384 @@
+"""What the page of one payment shows: head, cases, support's words, timeline, facts, notes. No routes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.errors import Forbidden
+from core.permissions import Permission
+from core.states import MAPPING_VERSION, OPEN_PAYMENT, Kyc, lifecycle
+from core.states import Payment as Status
+from dashboard import payments, states, timelines, words
+from dashboard.axis import Lag
+from dashboard.shapes import Act, Fact, FactGroup, Input, Ref, View
+from dashboard.timelines import Timeline, Told
+from domain import book_queries, case_queries, desk, naming, timeline
+from domain.actors import Actor
+from domain.book_queries import EntryFilter
+from domain.case_queries import CaseFilter
+from domain.desk import Session
+from domain.payments import LONGEST_PAGE, Page, get_payment
+from domain.support import advice_for, support_block
+from models.cases import ExceptionCase
+from models.inbound import InboundEvent
+from models.orders import Order
+from models.payments import Payment
+
+LONGEST_NOTE = 2000
+KYC_WORDS = "Your account is not verified yet; until it is, you can look but not act."
+PARTS = ("header", "cases", "support", "timeline", "facts")
+_REFERENCES = {
+    "intent": "Payment intent",
+    "session": "Checkout session",
+    "charge": "Charge",
+    "payment_intent": "Payment intent",
+    "checkout_session": "Checkout session",
+}
+_PAID = frozenset({Status.COMPLETED, Status.RELEASED, Status.REFUNDED})
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A payment with what its page needs beside it."""
+
+    payment: Payment
+    order: Order | None
+    actor: Actor
+    last_event: InboundEvent | None
+    has_operation: bool
+    public_url: str
+
+    @property
+    def href(self) -> str:
+        """The page's own address."""
+        return f"/payments/{self.payment.id}"
+
+
+def find(session: Session, payment_id: str, *, actor: Actor, public_url: str) -> Shown:
+    """Fetch a payment for its page.
+
+    Raises: NotFound, the same for a foreign id.
+    """
+    payment = get_payment(session, payment_id, actor=actor)
+    orders = desk.orders_by_id(session, [payment.order_id])
+    replays = actor.may(Permission.INBOUND_READ)
+    return Shown(
+        payment=payment,
+        order=orders.get(payment.order_id or ""),
+        actor=actor,
+        last_event=desk.last_event_of(session, payment.id) if replays else None,
+        has_operation=desk.creation_of(session, payment.id) is not None,
+        public_url=public_url,
+    )
+
+
+def links(shown: Shown) -> dict[str, str]:
+    """Give the addresses of the parts that change by themselves."""
+    return {part: f"{shown.href}/{part}" for part in PARTS}
+
+
+def head(shown: Shown) -> View:
+    """Prepare the head of the page and its acts."""
+    payment = shown.payment
+    what = payments.purpose(payment)
+    title = f"{what} for “{shown.order.description}”" if shown.order else what
+    sub = states.SUB_WORDS.get(payment.sub_state) if payment.status in OPEN_PAYMENT else None
+    return {
+        "id": payment.id,
+        "short": words.short(payment.id),
+        "amount": words.money(payment.amount_minor, payment.asset),
+        "state": states.of_payment(payment),
+        "sub_state": sub,
+        "demo": payment.demo,
+        "sentence": f"{title}. {advice_for(payment).what_happened}",
+        "ref": words.ref("payment id", payment.id),
+        "order": payments.order_link(shown.order) if shown.order else None,
+        "rail": words.rail(payment.rail, payment.provider),
+        "created": words.moment(payment.created_at),
+        "acts": _acts(shown),
+        "more_acts": _more_acts(shown),
+    }
+
+
+def _acts(shown: Shown) -> list[Act]:
+    found = [sync_act(shown)]
+    if shown.payment.status == Status.PENDING and shown.payment.provider_reference:
+        href = f"/pay/{shown.payment.public_id}"
+        found.append(Act("pay-page", "Open the pay page", href, icon="card"))
+    return found
+
+
+def sync_act(shown: Shown) -> Act:
+    """Offer to ask the provider now, or say why that is not possible."""
+    label = f"Ask {words.provider_label(shown.payment.provider)} now"
+    href, reason = f"{shown.href}/sync", None
+    if not shown.actor.may(Permission.PAYMENTS_SYNC):
+        reason = (
+            "Your role reads payments; asking the provider is for support, finance and engineers."
+        )
+    elif shown.payment.provider_reference is None and not shown.has_operation:
+        reason = "The provider has no record of this payment; there is nothing to ask about."
+    return Act("sync", label, href, reason is None, reason, "post", "refresh")
+
+
+def _more_acts(shown: Shown) -> list[Act]:
+    found = [cancel_act(shown)]
+    if shown.actor.may(Permission.INBOUND_READ):
+        found.insert(0, _replay_act(shown))
+    return found
+
+
+def _replay_act(shown: Shown) -> Act:
+    event, label = shown.last_event, "Replay the last event"
+    if event is None:
+        said = "No event of this payment was received yet."
+        return Act("replay", label, "#", False, said, verb="Preview")
+    href = f"/webhooks/{event.id}/preview"
+    if not shown.actor.may(Permission.INBOUND_REPLAY):
+        return Act("replay", label, href, False, "Your role reads events only.", verb="Preview")
+    said = f"Opens a preview of what {event.type} would do now."
+    return Act("replay", label, href, text=said, verb="Preview")
+
+
+def lacks_kyc(actor: Actor) -> bool:
+    """Tell whether somebody who is not staff may not move money yet."""
+    return actor.is_guarded_by_kyc and actor.kyc != Kyc.APPROVED
+
+
+def assert_kyc(actor: Actor) -> None:
+    """Refuse an act about money while the person is not verified.
+
+    Raises: Forbidden KYC_REQUIRED
+    """
+    if lacks_kyc(actor):
+        raise Forbidden(KYC_WORDS, code="KYC_REQUIRED")
+
+
+def cancel_act(shown: Shown) -> Act:
+    """Offer to cancel, or say why that is not possible."""
+    payment, reason = shown.payment, None
+    if not shown.actor.may(Permission.PAYMENTS_CANCEL):
+        reason = "Your role reads payments only."
+    elif lacks_kyc(shown.actor):
+        reason = KYC_WORDS
+    elif payment.status == Status.CANCELLED:
+        reason = "It is cancelled already."
+    elif payment.status in _PAID:
+        reason = "The money has arrived. A confirmed payment is refunded, not cancelled."
+    elif payment.status not in OPEN_PAYMENT:
+        reason = "The payment has ended; nobody can pay with it any more."
+    elif payment.provider_reference is None:
+        reason = "The provider has not answered its creation yet. Ask it first."
+    said = "The payer can no longer pay with this attempt. Asks for a reason first."
+    return Act(
+        *("cancel", "Cancel the payment", f"{shown.href}/cancel", reason is None, reason),
+        text=said,
+        verb="Cancel",
+    )
+
+
+def cases(session: Session, shown: Shown) -> list[View]:
+    """Prepare the open cases of a payment."""
+    if not shown.actor.may(Permission.EXCEPTIONS_READ):
+        return []
+    wanted = CaseFilter(payment_id=[shown.payment.id], state=case_queries.UNRESOLVED)
+    found, _ = case_queries.list_cases(session, wanted, actor=shown.actor, page=Page(limit=10))
+    names = naming.actor_names(
+        session, [row.owner_id for row in found if row.owner_id], for_staff=shown.actor.is_staff
+    )
+    return [_case(row, names) for row in found]
+
+
+def _case(row: ExceptionCase, names: dict[str, str]) -> View:
+    risk = row.risk_minor
+    return {
+        "state": states.of_kind(row.kind),
+        "href": f"/exceptions/{row.id}",
+        "sentence": row.sentence,
+        "opened": words.moment(row.opened_at),
+        "owner": names.get(row.owner_id or ""),
+        "due": words.moment(row.sla_due_at) if row.sla_due_at else None,
+        "at_risk": words.money(risk, row.asset) if risk and row.asset else None,
+    }
+
+
+def support(session: Session, shown: Shown) -> View | None:
+    """Prepare support's words; None for who is not staff."""
+    if not shown.actor.may(Permission.PAYMENTS_SUPPORT):
+        return None
+    block = support_block(session, shown.payment)
+    lines = [f"Payment {block.payment_id}", f"State {states.of_payment(shown.payment).word}"]
+    lines += [f"Order {block.order_id}"] if block.order_id else []
+    lines += [
+        f"{words.provider_label(shown.payment.provider)} {name}"
+        for name in block.provider_references
+    ]
+    lines += [f"Code {block.stripe_code}"] if block.stripe_code else []
+    return {
+        "what_happened": block.advice.what_happened,
+        "tell_customer": block.advice.tell_customer,
+        "next_step": block.advice.next_step,
+        "block": "\n".join(lines + block.last_events),
+    }
+
+
+def story(session: Session, shown: Shown) -> Timeline:
+    """Prepare the timeline: everything known of the payment, and how far the lanes are apart."""
+    payment, actor = shown.payment, shown.actor
+    wanted = EntryFilter(payment_id=[payment.id])
+    entries, _ = book_queries.list_entries(session, wanted, page=Page(limit=LONGEST_PAGE))
+    lags = timeline.lags(session, payment)
+    told = Told(
+        items=timeline.payment_timeline(session, payment, actor=actor),
+        entries=entries,
+        movements=book_queries.movements_of(session, [entry.id for entry in entries]),
+        provider=words.provider_label(payment.provider),
+        lags=lags,
+        lag_words=_lag_words(payment, lags, booked=bool(entries)),
+    )
+    order = (f"/orders/{shown.order.id}", "Whole order") if shown.order else None
+    return timelines.build(
+        told,
+        links=actor.may(Permission.INBOUND_READ),
+        note="Times in UTC, long waits shortened",
+        order=order,
+    )
+
+
+def _lag_words(payment: Payment, lags: timeline.Lags, *, booked: bool) -> list[Lag]:
+    provider = words.provider_label(payment.provider)
+    found = []
+    if lags.provider_to_us_seconds is not None:
+        tone, shape = timelines.lag_tone(lags.provider_to_us_seconds)
+        found.append(Lag(f"{provider} to us", words.span(lags.provider_to_us_seconds), tone, shape))
+    if lags.us_to_books_seconds is not None:
+        tone, shape = timelines.lag_tone(lags.us_to_books_seconds)
+        found.append(Lag("Us to books", words.span(lags.us_to_books_seconds), tone, shape))
+    return [*found, _agreement(payment, lags, booked=booked)]
+
+
+def _agreement(payment: Payment, lags: timeline.Lags, *, booked: bool) -> Lag:
+    """Say whether provider, state and books tell the same story now."""
+    said, ours = lags.provider_to_us_seconds is not None, payment.status in _PAID
+    if said and not ours:
+        text = "paid after the end, booked apart" if booked else "paid there, not here"
+        return Lag("Now", text, "warn" if booked else "bad", "warn")
+    if ours and not said:
+        return Lag("Now", "paid here, not told by the provider", "bad", "warn")
+    if ours != booked:
+        return Lag("Now", "state and books differ", "bad", "warn")
+    return Lag("Now", "all three agree", "good", "equal")
+
+
+def facts(session: Session, shown: Shown) -> list[FactGroup]:
+    """Prepare the panels beside the timeline."""
+    return [
+        FactGroup("money", "Money", _money(shown.payment)),
+        FactGroup("refs", "References", _references(session, shown), "one click copies"),
+        FactGroup("who", "People and order", _people(session, shown)),
+        FactGroup("how", "How it stands", _standing(shown.payment)),
+    ]
+
+
+def _money(payment: Payment) -> list[Fact]:
+    rows = [
+        ("Asked", payment.amount_minor, True),
+        ("Received", payment.received_minor, True),
+        ("Held on the card", payment.capturable_minor, bool(payment.capturable_minor)),
+        ("Refunded", payment.refunded_minor, bool(payment.refunded_minor)),
+    ]
+    return [
+        Fact(label, money=words.money(minor, payment.asset))
+        for label, minor, shown in rows
+        if shown
+    ]
+
+
+def _references(session: Session, shown: Shown) -> list[Fact]:
+    payment = shown.payment
+    rows = [("Payment", Ref("payment id", payment.id, words.short(payment.id)))]
+    for row in desk.references_of(session, payment.id):
+        label = _REFERENCES.get(row.kind, row.kind.replace("_", " ").capitalize())
+        rows.append((label, words.ref(label.lower(), row.reference)))
+    if shown.order is not None:
+        href, text = f"/orders/{shown.order.id}", shown.order.reference
+        rows.append(("Order", words.ref("order id", shown.order.id, href=href, text=text)))
+    if payment.reference:
+        rows.append(("Your reference", words.ref("reference", payment.reference)))
+    if payment.subscription_ref:
+        rows.append(("Subscription", words.ref("subscription", payment.subscription_ref)))
+    if payment.status == Status.PENDING:
+        url = f"{shown.public_url}/pay/{payment.public_id}"
+        rows.append(("Pay link", Ref("pay link", url, words.short(payment.public_id))))
+    return [Fact(label, ref=ref) for label, ref in rows]
+
+
+def _people(session: Session, shown: Shown) -> list[Fact]:
+    payment = shown.payment
+    names = desk.names_of(session, [payment.buyer_id, payment.seller_id], actor=shown.actor)
+    merchants = desk.merchants_of(session, [payment.merchant_id])
+    found = [
+        Fact("Buyer", names.get(payment.buyer_id or "", "Nobody named")),
+        Fact("Seller", names.get(payment.seller_id or "", "Nobody named")),
+        Fact("Merchant", merchants.get(payment.merchant_id, payment.merchant_id)),
+        Fact("Purpose", payments.purpose(payment)),
+    ]
+    if shown.order is not None:
+        found.append(Fact("Order", shown.order.description, href=f"/orders/{shown.order.id}"))
+    return found
+
+
+def _standing(payment: Payment) -> list[Fact]:
+    found = [
+        Fact("Status", payment.status),
+        Fact(
+            "Lifecycle",
+            lifecycle(payment.status, payment.failure_reason).value,
+            note=f"mapping v{MAPPING_VERSION}",
+        ),
+        Fact("Escrow", payment.escrow_state.replace("_", " ")),
+    ]
+    if payment.card_last4:
+        brand = (payment.card_brand or "card").replace("_", " ").capitalize()
+        found.append(Fact("Card", f"{brand} ending {payment.card_last4}"))
+    if payment.provider_code:
+        found.append(Fact("Last answer", payment.provider_code, note=payment.provider_message))
+    found.append(
+        Fact("Method", "Our pay page" if payment.method == "intent" else "Stripe checkout")
+    )
+    if payment.status in OPEN_PAYMENT and payment.expires_at:
+        found.append(Fact("Open until", at=words.moment(payment.expires_at)))
+    found.append(Fact("Created", at=words.moment(payment.created_at)))
+    return [*found, Fact("Changed", at=words.moment(payment.updated_at))]
+
+
+def notes(
+    session: Session, shown: Shown, *, value: str = "", error: str | None = None
+) -> tuple[list[View], View | None]:
+    """Prepare the notes and the form for a new one; staff only, the form for who may write."""
+    if not shown.actor.is_staff:
+        return [], None
+    rows = desk.notes_of(session, shown.payment.id)
+    names = naming.actor_names(session, [row.actor for row in rows], for_staff=True)
+    found: list[View] = [
+        {
+            "id": row.id,
+            "actor": words.person(row.actor, names),
+            "at": words.moment(row.at),
+            "text": row.note,
+        }
+        for row in rows
+    ]
+    if not shown.actor.may(Permission.PAYMENTS_NOTE):
+        return found, None
+    field = Input(
+        "note",
+        "Add a note",
+        "text-area",
+        value=value,
+        error=error,
+        hint="Staff read it, customers do not. No card numbers.",
+        required=True,
+        maxlength=LONGEST_NOTE,
+    )
+    return found, {"action": f"{shown.href}/notes", "field": field}

@@ -1,0 +1,140 @@
+"""Each stored state as the desk shows it: one word, one shape, one tone; the tables and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from core.states import Payment as Status
+from core.states import PaymentSub
+from dashboard.shapes import State
+from models.inbound import InboundEvent
+from models.orders import Milestone, Order
+from models.payments import Payment
+
+PAYMENT: Mapping[str, State] = {
+    "pending": State("Pending", "open", "quiet"),
+    "processing": State("Paid, not final", "half", "info"),
+    "completed": State("Confirmed", "done", "good"),
+    "failed": State("Failed", "failed", "bad"),
+    "expired": State("Expired", "expired", "quiet"),
+    "cancelled": State("Cancelled", "cancelled", "quiet"),
+    "released": State("Released", "released", "good"),
+    "refunded": State("Refunded", "refunded", "quiet"),
+}
+_NEEDS_BUYER = State("Needs the buyer", "action", "warn", "The bank asks for a confirmation")
+_UNKNOWN = State("Outcome unknown", "question", "warn", "The provider's answer was lost")
+_HELD = State("Held, not captured", "hold", "info", "Reserved on the card")
+_DECLINED = State("Pending", "open", "quiet", "The last card was declined")
+
+SUB_WORDS: Mapping[str, str] = {
+    PaymentSub.REQUIRES_PAYMENT_METHOD: "Waiting for a card",
+    PaymentSub.REQUIRES_ACTION: "Waiting for 3D Secure",
+    PaymentSub.REQUIRES_CAPTURE: "Waiting for capture",
+    PaymentSub.AWAITING_BANK: "Waiting for the bank",
+    PaymentSub.AWAITING_CONFIRMATIONS: "Waiting for confirmations",
+    PaymentSub.UNKNOWN_OUTCOME: "The provider is being asked",
+}
+
+ORDER: Mapping[str, State] = {
+    "awaiting_deposit": State("Awaiting deposit", "open", "quiet"),
+    "deposit_paid": State("Deposit paid", "half", "info"),
+    "paid": State("Paid", "done", "good"),
+    "completed": State("Completed", "released", "good"),
+    "refunded": State("Refunded", "refunded", "quiet"),
+    "cancelled": State("Cancelled", "cancelled", "quiet"),
+    "expired": State("Expired", "expired", "quiet"),
+}
+_FUNDS_SEEN = State("Awaiting deposit", "half", "info", "Funds are on their way")
+
+INBOUND: Mapping[str, State] = {
+    "received": State("Received", "open", "info"),
+    "processed": State("Processed", "done", "good"),
+    "no_effect": State("No effect", "equal", "quiet", "The effect was already applied"),
+    "ignored": State("Ignored", "skip", "quiet", "This type has no effect here"),
+    "unmatched": State("Unmatched", "question", "warn", "No payment of ours has this reference"),
+    "quarantined": State("Quarantined", "shield", "warn", "Kept apart until a person looks"),
+    "failed": State("Failed, will retry", "retry", "warn"),
+    "dead": State("Dead", "dead", "bad", "Given up after the last attempt"),
+}
+
+CASE: Mapping[str, State] = {
+    "open": State("Open", "warn", "warn"),
+    "assigned": State("Assigned", "half", "info"),
+    "resolved": State("Resolved", "done", "good"),
+    "carried_forward": State("Carried forward", "hold", "quiet"),
+}
+
+HEALTH: Mapping[str, State] = {
+    "ok": State("Healthy", "done", "good"),
+    "degraded": State("Degraded", "warn", "warn"),
+    "outage": State("Not answering", "failed", "bad"),
+    "off": State("Not set up", "dotted", "quiet"),
+}
+
+VERSION: Mapping[str, str] = {
+    "pending": "not in use yet",
+    "active": "active",
+    "retiring": "being retired",
+    "retired": "retired",
+    "revoked": "revoked",
+}
+
+KINDS: Mapping[str, str] = {
+    "UNDERPAID": "Underpaid",
+    "OVERPAID": "Overpaid",
+    "PAID_LATE": "Paid late",
+    "DUPLICATE_PAYMENT": "Paid twice",
+    "STUCK_PAID": "Stuck before final",
+    "UNMATCHED": "Unmatched event",
+    "MARKED": "Marked by hand",
+    "DUPLICATE_CONFLICT": "Told twice",
+    "DISPUTE": "Dispute",
+    "UNKNOWN_OUTCOME": "Outcome unknown",
+    "EFFECT_FAILED": "Effect failed",
+    "DEAD_LETTER": "Dead letter",
+    "QUARANTINED": "Quarantined event",
+    "UNMAPPED_VALUE": "Unknown word of a provider",
+    "RECON_DIFFERENCE": "Differs from the provider",
+}
+
+
+def of_payment(payment: Payment) -> State:
+    """Show where a payment stands, the sub-state first where it asks for somebody."""
+    if payment.sub_state == PaymentSub.UNKNOWN_OUTCOME:
+        return _UNKNOWN
+    if payment.status == Status.FAILED and payment.failure_reason == "expired":
+        return PAYMENT["expired"]
+    if payment.status == Status.PENDING and payment.sub_state == PaymentSub.REQUIRES_ACTION:
+        return _NEEDS_BUYER
+    if payment.status == Status.PENDING and payment.provider_code:
+        return _DECLINED
+    if payment.status == Status.PROCESSING and payment.sub_state == PaymentSub.REQUIRES_CAPTURE:
+        return _HELD
+    return PAYMENT[payment.status]
+
+
+def of_order(order: Order) -> State:
+    """Show where an order stands."""
+    if order.status == "awaiting_deposit" and order.request_status == "payment":
+        return _FUNDS_SEEN
+    return ORDER[order.status]
+
+
+def of_milestone(milestone: Milestone, *, funded: bool) -> State:
+    """Show a milestone: released, refunded, funded or waiting for money."""
+    if milestone.released_minor >= milestone.amount_minor:
+        return State("Released", "released", "good")
+    if milestone.refunded_minor >= milestone.amount_minor:
+        return State("Refunded", "refunded", "quiet")
+    return State("Funded", "half", "info") if funded else State("Unfunded", "open", "quiet")
+
+
+def of_inbound(row: InboundEvent) -> State:
+    """Show what became of an inbound event."""
+    return INBOUND[row.state]
+
+
+def of_kind(kind: str) -> State:
+    """Show the kind of an open case as a mark on its payment."""
+    shape = "question" if kind in ("UNKNOWN_OUTCOME", "UNMATCHED", "UNMAPPED_VALUE") else "warn"
+    return State(KINDS.get(kind, kind), shape, "warn")

@@ -1,0 +1,72 @@
+"""The public status page: what works, in words, without numbers; and the way to the API reference."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from core import clock
+from core.errors import Unavailable
+from dashboard import render, states, words
+from dashboard.shapes import View
+from domain import health, presence
+from domain.database import assert_answers, reading
+from web import access
+
+routes = Blueprint("desk_status", __name__)
+_TITLES = {
+    "ok": ("Everything works", "Payments are taken and confirmed as usual."),
+    "degraded": ("Payments may take longer than usual", "No payment is lost; they confirm late."),
+    "outage": (
+        "Some payments do not work now",
+        "What was paid is safe. New payments may have to wait.",
+    ),
+}
+
+
+def _parts() -> tuple[list[View], str]:
+    """Say how each part is, with the worst of them."""
+    try:
+        assert_answers()
+    except Unavailable:
+        text = "The database does not answer. Nothing is lost; what arrives is sent again."
+        return [_part("Desk and API", "outage", text)], "outage"
+    with reading() as session:
+        rails = health.rail_states(session)
+        has_worker = bool(presence.list_alive(session, "worker"))
+    found = [_part("Desk and API", "ok", "All requests are answered.")]
+    worker = "ok" if has_worker else "degraded"
+    said = "Events are applied as they come." if has_worker else "Events are stored and wait."
+    found.append(_part("Confirmations", worker, said))
+    names = words.rail_names()
+    for rail in rails:
+        name = names.get(str(rail["rail"]), str(rail["rail"]))
+        found.append(_part(f"{name} payments", str(rail["state"]), str(rail["text"])))
+    return found, health.worst([worker, *(str(rail["state"]) for rail in rails)])
+
+
+def _part(name: str, state: str, text: str) -> View:
+    return {"name": name, "state": states.HEALTH[state], "text": text, "eta": None}
+
+
+@routes.get("/status")
+@access.public("the public status, without numbers")
+def show() -> Response:
+    parts, state = _parts()
+    title, text = _TITLES[state]
+    view: View = {
+        "status": {
+            "state": states.HEALTH[state],
+            "title": title,
+            "text": text,
+            "rails": parts,
+            "notices": [],
+            "updated": words.moment(clock.now()),
+        }
+    }
+    return render.plain("status/index.html", view)
+
+
+@routes.get("/docs")
+@access.session_only("leads to the API reference")
+def docs() -> Response:
+    return render.to("/api/docs")

@@ -1,0 +1,287 @@
+"""The three-lane timeline as the templates draw it: steps of one second, cards per lane, the axis above."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from core.money import Money
+from core.states import ON_DESK
+from dashboard import axis, books, states, words
+from dashboard.axis import Axis, Lag, Mark
+from dashboard.shapes import Moment, Person, Ref, State, Sum
+from domain.timeline import Item, Lags
+from models.ledger import JournalEntry
+
+# From here on the wait between two lanes is worth a word, and from here on it is a worry.
+WORTH_SAYING, WORRYING = 3.0, 60.0
+_ICONS = {
+    "created": "payments",
+    "progress": "clock",
+    "state": "check",
+    "escrow": "escrow",
+    "fact": "provider",
+    "webhook": "webhooks",
+    "attempt": "replay",
+    "operation": "out",
+    "note": "note",
+    "case": "exceptions",
+}
+_KINDS = {
+    "fact": "api_read",
+    "webhook": "inbound",
+    "attempt": "inbound",
+    "case": "exception",
+    "state": "transition",
+}
+_LIGHT = frozenset({"webhook", "operation", "note", "progress", "escrow", "attempt"})
+
+
+@dataclass(frozen=True)
+class Amount:
+    """One labelled sum on a card."""
+
+    label: str
+    sum: Sum
+
+
+@dataclass(frozen=True)
+class Card:
+    """One thing that happened, in its lane."""
+
+    id: str
+    at: datetime
+    lane: str
+    kind: str
+    icon: str
+    text: str
+    weight: str = "plain"
+    tone: str | None = None
+    state: State | None = None
+    actor: Person | None = None
+    reason: str | None = None
+    note: str | None = None
+    references: Sequence[Ref] = ()
+    money: Sequence[Amount] = ()
+    code: bool = False
+    attempts: Sequence[object] = ()
+
+
+@dataclass(frozen=True)
+class Wait:
+    """A lag worth naming, drawn before a step."""
+
+    tone: str
+    shape: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """Everything of one second."""
+
+    at: Moment
+    after: str | None
+    day: str | None
+    gap: Wait | None
+    entries: Sequence[Card]
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """The whole panel."""
+
+    note: str
+    moments: Sequence[Step]
+    axis: Axis | None = None
+    order_href: str | None = None
+    order_label: str | None = None
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a timeline is made of. provider: its label; movements: by entry id."""
+
+    items: Sequence[Item]
+    entries: Sequence[JournalEntry]
+    movements: Mapping[str, list[tuple[str, str, Money]]]
+    provider: str
+    lags: Lags | None = None
+    lag_words: Sequence[Lag] = field(default_factory=tuple)
+
+
+def _state_words() -> dict[str, State]:
+    found = {ON_DESK["order"][name].lower(): state for name, state in states.ORDER.items()}
+    return found | {
+        ON_DESK["payment"][name].lower(): state for name, state in states.PAYMENT.items()
+    }
+
+
+_STATES = _state_words()
+
+
+def _references(item: Item) -> list[Ref]:
+    found = []
+    for name, value in item.references.items():
+        if not value:
+            continue
+        if name == "inbound":
+            found.append(words.ref("inbound id", value, href=f"/webhooks/{value}"))
+        elif name == "case":
+            found.append(words.ref("case id", value, href=f"/exceptions/{value}"))
+        elif name == "source" and value.startswith("inbound:"):
+            inbound_id = value.removeprefix("inbound:")
+            found.append(words.ref("inbound id", inbound_id, href=f"/webhooks/{inbound_id}"))
+        elif name in ("event", "operation", "reference"):
+            found.append(words.ref(_REFERENCE[name], value))
+    return found
+
+
+_REFERENCE = {
+    "event": "event id",
+    "operation": "operation id",
+    "reference": "provider reference",
+}
+
+
+def _actor(item: Item, provider: str) -> Person | None:
+    if item.actor:
+        return words.named_person(item.actor)
+    return Person(provider, "provider") if item.lane == "provider" else None
+
+
+def _card(item: Item, number: int, told: Told, *, links: bool) -> Card:
+    is_bad = item.level == "bad"
+    words_after = item.text.rsplit("→", 1)[-1].strip().lower() if item.kind == "state" else ""
+    mapping = item.references.get("mapping") if item.kind == "state" else None
+    weight = "main" if item.level == "strong" else "light" if item.kind in _LIGHT else "plain"
+    return Card(
+        id=f"{item.lane}-{number}",
+        at=item.at,
+        lane=item.lane,
+        kind=_KINDS.get(item.kind, item.kind),
+        icon=_ICONS.get(item.kind, "info"),
+        text=item.text,
+        weight=weight,
+        tone="bad" if is_bad and item.kind != "case" else "warn" if is_bad else None,
+        state=_STATES.get(words_after),
+        actor=_actor(item, told.provider),
+        reason=item.reason,
+        note=f"mapping v{mapping}" if mapping else None,
+        references=_references(item) if links else [],
+    )
+
+
+def _entry_card(entry: JournalEntry, told: Told) -> Card:
+    money = [
+        Amount(f"{books.account(debit)} ← {books.account(credit)}", words.shown(sum_))
+        for debit, credit, sum_ in told.movements.get(entry.id, [])
+    ]
+    return Card(
+        id=entry.id,
+        at=entry.posted_at,
+        lane="books",
+        kind="posting",
+        icon="book",
+        text=books.entry_words(entry),
+        weight="main",
+        actor=Person("Ledger", "system"),
+        reason=entry.note,
+        references=[words.ref("journal entry", entry.id)],
+        money=money,
+    )
+
+
+def _cards(told: Told, *, links: bool) -> list[Card]:
+    found = [
+        _card(item, number, told, links=links)
+        for number, item in enumerate(told.items)
+        if item.lane != "books"
+    ]
+    found += [_entry_card(entry, told) for entry in told.entries]
+    lanes = ("provider", "us", "books")
+    return sorted(found, key=lambda card: (card.at, lanes.index(card.lane), card.id))
+
+
+def build(told: Told, *, links: bool, note: str, order: tuple[str, str] | None = None) -> Timeline:
+    """Prepare a timeline. links: whether the reader may open webhooks and cases; order: href, label."""
+    cards = _cards(told, links=links)
+    chart = _chart(cards, told) if cards else None
+    href, label = order or (None, None)
+    return Timeline(note, _steps(cards, told), chart, href, label)
+
+
+def _steps(cards: Sequence[Card], told: Told) -> list[Step]:
+    if not cards:
+        return []
+    first, found, days, said = cards[0].at, list[Step](), "", False
+    for second, group in groupby(cards, key=lambda card: card.at.replace(microsecond=0)):
+        entries = list(group)
+        today = words.day(second)
+        since = second - first.replace(microsecond=0)
+        gap = None
+        if not said and any(_is_settled(card) for card in entries):
+            gap, said = _wait(told), True
+        found.append(
+            Step(
+                at=words.moment(second),
+                after=f"+{words.span(since.total_seconds())}" if since > timedelta(0) else None,
+                day=today if today != days else None,
+                gap=gap,
+                entries=entries,
+            )
+        )
+        days = today
+    return found
+
+
+def _is_settled(card: Card) -> bool:
+    return (
+        card.lane == "us"
+        and card.kind == "transition"
+        and card.state == states.PAYMENT["completed"]
+    )
+
+
+def _wait(told: Told) -> Wait | None:
+    seconds = told.lags.provider_to_us_seconds if told.lags else None
+    if seconds is None or seconds < WORTH_SAYING:
+        return None
+    tone = "warn" if seconds >= WORRYING else "quiet"
+    return Wait(tone, "expired", f"{told.provider} was {words.span(seconds)} ahead of us")
+
+
+def _chart(cards: Sequence[Card], told: Told) -> Axis:
+    marks = {
+        card.id: Mark(card.at, card.lane, f"{card.at:%H:%M:%S} {card.text}", card.weight, card.tone)
+        for card in cards
+    }
+    said = next((card for card in cards if card.lane == "provider" and card.weight == "main"), None)
+    applied = next((card for card in cards if _is_settled(card)), None)
+    booked = next((card for card in cards if card.lane == "books"), None)
+    pairs = [(said, applied), (applied, booked)]
+    tones = _link_tones(told.lags)
+    links = [
+        (marks[left.id], marks[right.id], tone)
+        for (left, right), tone in zip(pairs, tones, strict=True)
+        if left is not None and right is not None
+    ]
+    return axis.draw(list(marks.values()), lags=told.lag_words, links=links)
+
+
+def _link_tones(lags: Lags | None) -> tuple[str, str]:
+    return (
+        lag_tone(lags.provider_to_us_seconds if lags else None)[0],
+        lag_tone(lags.us_to_books_seconds if lags else None)[0],
+    )
+
+
+def lag_tone(seconds: float | None) -> tuple[str, str]:
+    """Give the tone and shape of a wait between two lanes."""
+    if seconds is None:
+        return "quiet", "skip"
+    if seconds >= WORRYING:
+        return "warn", "expired"
+    return "good", "done"
