@@ -141,12 +141,13 @@ def register(app: Flask, settings: Settings) -> None:
 def _writer(found: Policies, settings: Settings) -> Callable[[Response], Response]:
     def write(response: Response) -> Response:
         headers = response.headers
-        headers["X-Request-Id"] = request_id()
+        there = {name.lower() for name in headers.keys()}  # noqa: SIM118  # iterating gives pairs
+        headers.add("X-Request-Id", request_id())
         for name, value in _kind(found):
-            if name == "Vary":
+            if name == "Vary" and "vary" in there:
                 response.vary.add(value)
-            elif name not in headers:
-                headers[name] = value
+            elif name.lower() not in there:
+                headers.add(name, value)
         if settings.cors_origins:
             _share(response, settings)
         limits.write_headers(response)
