@@ -1,8 +1,7 @@
-"""Passwords, lockouts, second factors and sessions, below any door."""
+"""Lockouts, second factors, sessions and tokens, below any door."""
 
 from __future__ import annotations
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pyotp
@@ -12,7 +11,7 @@ from sqlalchemy import Engine, func, select
 
 import config
 from core import clock
-from core.errors import InvalidInput, RateLimited, Unauthenticated
+from core.errors import RateLimited, Unauthenticated
 from core.states import Role
 from domain import (
     keyring,
@@ -42,57 +41,6 @@ def user_id(engine: Engine, environ: dict[str, str]) -> str:
     with transaction() as session:
         wanted = people.NewUser(email="bo@people.test", role=Role.BUYER, password=WORD)
         return people.create_user(session, wanted, actor=ACTOR, source="test").id
-
-
-def test_at_most_four_hashes_are_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
-    running, most, lock = 0, 0, threading.Lock()
-
-    class Slow:
-        def hash(self, _: str) -> str:
-            nonlocal running, most
-            with lock:
-                running += 1
-                most = max(most, running)
-            threading.Event().wait(0.02)
-            with lock:
-                running -= 1
-            return "hash"
-
-    monkeypatch.setattr(passwords._hashing, "hasher", Slow())
-    with ThreadPoolExecutor(12) as threads:
-        list(threads.map(passwords.hashed, ["x"] * 24))
-    assert most == 4
-
-
-def test_an_unknown_user_costs_one_hash_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    tried: list[str] = []
-    real = passwords._matches
-
-    def counting(stored: str, password: str) -> bool:
-        tried.append(stored)
-        return real(stored, password)
-
-    monkeypatch.setattr(passwords, "_matches", counting)
-    assert passwords.verify(None, WORD) is False
-    assert passwords.verify(passwords.hashed(WORD), WORD) is True
-    assert len(tried) == 2
-    # Same algorithm, same costs: the part before the salt says so.
-    assert tried[0].split("$")[:4] == tried[1].split("$")[:4]
-
-
-def test_a_new_password_is_long_enough() -> None:
-    for bad in ("", "short", "x" * 257, "aaaaaaaaaaaaaa", "ababababababab"):
-        with pytest.raises(InvalidInput):
-            passwords.assert_acceptable(bad)
-    passwords.assert_acceptable("twelve chars")
-
-
-def test_a_hash_with_other_costs_is_outdated() -> None:
-    old = passwords.hashed(WORD)
-    assert not passwords.is_outdated(old)
-    passwords.configure(cheap=False)
-    assert passwords.is_outdated(old)
-    passwords.configure(cheap=True)
 
 
 def test_guesses_at_the_same_moment_do_not_slip_past_the_limit() -> None:

@@ -7,12 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import flask_migrate
+from flask import Flask
 from sqlalchemy import Engine, func, inspect, select
 
+from domain import database
 from migrations import spine
 from models import guards
 from models.people import Merchant
-from tests.rig import databases
 
 
 def test_it_is_what_the_models_say(tmp_path: Path) -> None:
@@ -33,14 +35,11 @@ def test_an_upgraded_database_has_every_guard_and_one_house(engine: Engine) -> N
         assert connection.scalar(statement) == 1
 
 
-def test_down_and_up_again_leads_to_the_same(
-    engine: Engine, database_url: str, instance: Path
-) -> None:
-    engine.dispose()
-    databases.upgrade(database_url, instance, command=("db", "downgrade", "base"))
-    assert set(inspect(engine).get_table_names()) <= {"alembic_version"}
-    engine.dispose()
-    databases.upgrade(database_url, instance)
-    with engine.connect() as connection:
+def test_down_and_up_again_leads_to_the_same(app: Flask) -> None:
+    with app.app_context():
+        flask_migrate.downgrade(revision="base")
+        assert set(inspect(database.engine()).get_table_names()) <= {"alembic_version"}
+        flask_migrate.upgrade()
+    with database.engine().connect() as connection:
         assert guards.missing(connection) == []
         assert connection.scalar(select(func.count()).select_from(Merchant)) == 1

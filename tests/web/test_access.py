@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from flask import Flask
 
 from core.permissions import Permission
+from tests.rig import environment
 from web import access
+
+
+@pytest.fixture
+def environ(sqlite_url: str, instance: Path) -> dict[str, str]:
+    """One database is enough: nothing here reaches it."""
+    return environment.settings(sqlite_url, instance)
 
 
 def test_every_route_of_the_app_has_its_rule(app: Flask) -> None:
