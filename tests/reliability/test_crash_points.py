@@ -1,0 +1,103 @@
+"""kill -9 at each named point: nothing acknowledged is lost, nothing happens twice, retries are answered."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from domain import crash
+from tests.reliability.clients import until
+from tests.reliability.stage import Stage
+
+pytestmark = pytest.mark.kill
+
+WEB = (
+    "ingest.before_insert",
+    "ingest.before_commit",
+    "ingest.after_commit",
+    "operation.before_prepare_commit",
+    "operation.after_prepare",
+    "operation.after_call",
+    "operation.before_settle_commit",
+    "operation.after_settle",
+    "idempotency.before_answer_commit",
+    "sequencer.before_commit",
+    "sequencer.after_commit",
+)
+WORKER = (
+    "inbox.before_apply",
+    "inbox.before_commit",
+    "inbox.after_commit",
+    "operation.before_prepare_commit",
+    "operation.after_prepare",
+    "operation.after_call",
+    "operation.before_settle_commit",
+    "operation.after_settle",
+    "sequencer.before_commit",
+    "sequencer.after_commit",
+    "janitor.after_lease",
+    "janitor.after_read",
+    "janitor.before_commit",
+    "chain.before_commit",
+)
+
+
+def test_every_named_point_is_killed_at() -> None:
+    assert set(WEB) | set(WORKER) == set(crash.POINTS)
+
+
+@pytest.mark.parametrize("point", WEB)
+def test_killed_web_loses_nothing_and_repeats_nothing(stage: Stage, point: str) -> None:
+    armed = stage.arm(point)
+    order_id = stage.buyer.order()
+    begun = stage.buyer.intent(order_id)
+    again = stage.buyer.intent(order_id)
+    assert again["paymentId"] == begun["paymentId"]
+    stage.provider.pay(again["providerReference"])
+    stage.provider.deliver_new()
+    until(lambda: stage.was_killed(armed), what=f"the web process to pass {point}", seconds=20)
+    stage.work_until_idle()
+    stage.assert_whole()
+    assert stage.ask("select status from payments where id = :id", id=begun["paymentId"]) == [
+        ("completed",)
+    ]
+
+
+def _work(stage: Stage) -> dict[str, str]:
+    """Leave one of everything for a worker to do. Gives the payments, each with how it must end."""
+    told, untold, unknown, expired = (stage.buyer.order() for _ in range(4))
+    payments = {}
+    for order_id in (told, untold):
+        begun = stage.buyer.intent(order_id)
+        payments[begun["paymentId"]] = "completed"
+        stage.provider.pay(begun["providerReference"])
+        if order_id == told:
+            stage.provider.deliver_new()
+        stage.provider.skip_new()
+    begun = stage.buyer.intent(expired)
+    payments[begun["paymentId"]] = "failed"
+    stage.execute(
+        "update payments set expires_at = :at where id = :id",
+        at="2021-01-01 00:00:00+00",
+        id=begun["paymentId"],
+    )
+    lost = {"op": "payment_intents.create", "kind": "timeout_after_effect", "times": 2}
+    stage.provider.fault(lost)
+    begun = stage.buyer.intent(unknown)
+    assert begun["status"] == "unknown"
+    payments[begun["paymentId"]] = "pending"
+    return payments
+
+
+@pytest.mark.parametrize("point", WORKER)
+def test_killed_worker_loses_nothing_and_repeats_nothing(stage: Stage, point: str) -> None:
+    wanted = _work(stage)
+    stage.hurry()
+    worker = stage.start_worker(point)
+    assert worker.wait_dead(seconds=30) == -signal.SIGKILL, worker.output()
+    stage.work_until_idle()
+    stage.assert_whole()
+    for payment_id, status in wanted.items():
+        found = stage.ask("select status from payments where id = :id", id=payment_id)
+        assert found == [(status,)]
