@@ -216,6 +216,6 @@ def layout(base_url: str) -> dict[str, Any]:
 @blueprint.get("/api/docs")
 @access.public("the reference is public")
 def docs() -> str:
-    caller = identity.principal()
+    caller = identity.viewer()
     found = layout(identity.settings().public_url)
     return render_template("docs/api.html", api=found, theme=caller.theme if caller else None)

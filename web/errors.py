@@ -87,17 +87,23 @@ def _plain_page(error: AppError, request_id: str) -> str:
     return f"{error.http_status} {error.code}\n{error.message}\nRequest {request_id}\n"
 
 
+def _page(error: AppError, name: str) -> Response:
+    page: Page | None = current_app.extensions.get(_PAGE_HOOK)
+    if page is not None:
+        try:
+            return make_response(page(error, name))
+        except Exception as broken:  # noqa: BLE001  # whoever asks must still learn what went wrong
+            _log_failure(broken)
+    return Response(_plain_page(error, name), content_type="text/plain; charset=utf-8")
+
+
 def respond(error: AppError) -> Response:
     """Answer the present request with an error."""
     name = request_id()
     if is_api(request.path):
         body = document(error, path=request.path, request_id=name)
         return wire.answer(body, error.http_status, headers_of(error))
-    page: Page | None = current_app.extensions.get(_PAGE_HOOK)
-    if page is None:
-        response = Response(_plain_page(error, name), content_type="text/plain; charset=utf-8")
-    else:
-        response = make_response(page(error, name))
+    response = _page(error, name)
     response.status_code = error.http_status
     response.headers.update(headers_of(error))
     return response

@@ -32,8 +32,8 @@ class _Manager(LoginManager):  # type: ignore[misc]  # as above
 
 
 def _load(_: object) -> Person | None:
-    found = identity.principal()
-    return Person(found.actor) if found is not None and found.kind == "session" else None
+    found = identity.viewer()
+    return Person(found.actor) if found is not None else None
 
 
 def _login_manager(app: Flask) -> None:

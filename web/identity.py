@@ -16,11 +16,12 @@ from wtforms.validators import ValidationError
 
 from config import Settings
 from core import clock, hashing
-from core.errors import Forbidden, Unauthenticated
+from core.errors import AppError, Forbidden, Unauthenticated
 from core.vault import Secret
 from domain import database, keys, sessions, tokens
 from domain.actors import Actor
 from web import origins
+from web.extensions import is_outage
 
 # Together with nothing else in the way, an end to a right is felt within this time.
 CACHE_SECONDS = 2.0
@@ -212,6 +213,22 @@ def principal() -> Principal | None:
         g.paydesk_principal = resolve(request)
     found: Principal | None = g.paydesk_principal
     return found
+
+
+def viewer() -> Principal | None:
+    """Give the person a page is drawn for; None for strangers, wrong credentials and in an outage.
+
+    For drawing only, an error page included: it decides no right and never raises.
+    """
+    try:
+        found = principal()
+    except AppError:
+        return None
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        return None
+    return found if found is not None and found.kind == "session" else None
 
 
 def require() -> Principal:
