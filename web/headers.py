@@ -141,16 +141,26 @@ def register(app: Flask, settings: Settings) -> None:
 def _writer(found: Policies, settings: Settings) -> Callable[[Response], Response]:
     def write(response: Response) -> Response:
         headers = response.headers
-        there = {name.lower() for name in headers.keys()}  # noqa: SIM118  # iterating gives pairs
         headers.add("X-Request-Id", request_id())
-        for name, value in _kind(found):
-            if name == "Vary" and "vary" in there:
-                response.vary.add(value)
-            elif name.lower() not in there:
-                headers.add(name, value)
+        if request.path.startswith(NO_CORS_PATHS):
+            # A sender of webhooks is no browser, and here each microsecond counts.
+            headers.add("X-Content-Type-Options", "nosniff")
+            headers.add("Cache-Control", "no-store")
+            return response
+        _write_policies(response, _kind(found))
         if settings.cors_origins:
             _share(response, settings)
         limits.write_headers(response)
         return response
 
     return write
+
+
+def _write_policies(response: Response, policy: tuple[tuple[str, str], ...]) -> None:
+    headers = response.headers
+    there = {name.lower() for name in headers.keys()}  # noqa: SIM118  # iterating gives pairs
+    for name, value in policy:
+        if name == "Vary" and "vary" in there:
+            response.vary.add(value)
+        elif name.lower() not in there:
+            headers.add(name, value)
