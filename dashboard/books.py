@@ -34,6 +34,11 @@ def account(address: str) -> str:
     return _PARTS.get(part, address)
 
 
+def short_address(address: str) -> str:
+    """Write an address with its ids shortened."""
+    return ":".join(words.short(part) for part in address.split(":"))
+
+
 def entry_words(entry: JournalEntry) -> str:
     """Say what an entry records."""
     return entry_kind(entry.kind)
@@ -49,7 +54,10 @@ def lines(movements: Sequence[tuple[str, str, Money]]) -> list[EntryLine]:
     found = []
     for debit, credit, amount in movements:
         shown = words.shown(amount)
-        found += [EntryLine(debit, debit=shown), EntryLine(credit, credit=shown)]
+        found += [
+            EntryLine(short_address(debit), debit=shown),
+            EntryLine(short_address(credit), credit=shown),
+        ]
     return found
 
 

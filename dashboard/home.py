@@ -29,13 +29,13 @@ def panels_view(actor: Actor, midnight: datetime, zone: str) -> View:
     with reading() as session:
         today = desk_queries.today(session, midnight, actor=actor)
         view: View = {
-            "today": home_panels.today_view(today, zone, is_staff=actor.is_staff),
+            "today": home_panels.today_view(today, zone, actor=actor),
             "links": {"panels": "/home/panels"},
         }
         if actor.is_staff:
             view |= home_panels.staff_view(session, actor)
         else:
-            view |= home_panels.own_view(session, actor)
+            view |= home_panels.own_view(session, actor, today)
     return view
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.permissions import Permission
+from core.states import Role
 from dashboard import orders, payments, states, words
 from dashboard.shapes import State, View
-from domain import case_queries, desk, desk_queries, presence
+from domain import case_queries, desk, desk_queries, naming, presence
 from domain.actors import Actor
 from domain.case_queries import CaseFilter
 from domain.desk import Around, Session
@@ -23,6 +24,7 @@ from models.payments import Payment
 
 ROWS = 5
 LATEST = 8
+_BY = ("user:", "key:")
 MOST_SUMS = 4
 _TOLD = {
     "payment.created": ("open", "started"),
@@ -40,10 +42,11 @@ _TOLD = {
 }
 
 
-def today_view(today: Today, zone: str, *, is_staff: bool) -> View:
+def today_view(today: Today, zone: str, *, actor: Actor) -> View:
     """Prepare the row of numbers; each leads to the list that it counts."""
+    is_staff = actor.is_staff
     figures = [
-        _received(today, is_staff=is_staff),
+        _received(today, actor),
         {
             "label": "Waiting",
             "value": desk.capped(today.pending),
@@ -63,7 +66,7 @@ def today_view(today: Today, zone: str, *, is_staff: bool) -> View:
         {
             "label": "Failed",
             "value": desk.capped(today.declined + today.expired),
-            "text": f"{desk.capped(today.declined)} failed, {desk.capped(today.expired)} expired",
+            "text": _ended(today),
             "href": "/payments?state=failed",
             "shape": "failed",
             "tone": "bad",
@@ -85,15 +88,15 @@ def today_view(today: Today, zone: str, *, is_staff: bool) -> View:
     return {"title": "Today in numbers", "note": note, "figures": figures}
 
 
-def _received(today: Today, *, is_staff: bool) -> View:
+def _received(today: Today, actor: Actor) -> View:
     text = words.counted(today.confirmed, "confirmed payment")
-    if not is_staff:
+    if not actor.is_staff:
         text += " of those started today"
     sums = [words.shown(each) for each in today.received[:MOST_SUMS]]
     if len(today.received) > MOST_SUMS:
         text += f", and {len(today.received) - MOST_SUMS} more currencies"
     return {
-        "label": "Received",
+        "label": "Paid" if actor.role == Role.BUYER else "Received",
         "value": "Nothing yet",
         "sums": sums,
         "text": text,
@@ -101,6 +104,12 @@ def _received(today: Today, *, is_staff: bool) -> View:
         "shape": "done",
         "tone": "good",
     }
+
+
+def _ended(today: Today) -> str:
+    if not today.declined + today.expired:
+        return "none since midnight"
+    return f"{desk.capped(today.declined)} failed, {desk.capped(today.expired)} expired"
 
 
 def _oldest(today: Today) -> str:
@@ -125,6 +134,11 @@ def staff_view(session: Session, actor: Actor) -> View:
     }
 
 
+def _shown(number: int) -> int | str:
+    """Give a count that templates can also ask whether it is nothing."""
+    return desk.capped(number) if number else 0
+
+
 def _approvals() -> View:
     return {
         "id": "approvals",
@@ -146,7 +160,7 @@ def _broken(session: Session) -> View:
     return {
         "id": "broken",
         "title": "What is broken",
-        "count": desk.capped(total),
+        "count": _shown(total),
         "total": total,
         "tone": "bad",
         "note": "events not applied, answers lost",
@@ -198,7 +212,7 @@ def _ageing(session: Session, actor: Actor) -> View:
     return {
         "id": "ageing",
         "title": "What is getting old",
-        "count": desk.capped(total),
+        "count": _shown(total),
         "total": total,
         "tone": "warn",
         "note": "not settled after an hour, or without a payment",
@@ -212,12 +226,13 @@ def _ageing(session: Session, actor: Actor) -> View:
 def payment_row(row: Payment, around: Around) -> View:
     """Prepare a payment as a row of a queue."""
     order = around.orders.get(row.order_id or "")
-    where = states.SUB_WORDS.get(row.sub_state, "Waiting")
+    is_open = row.status in desk_queries.UNSETTLED
+    where = f"{states.SUB_WORDS.get(row.sub_state, 'Waiting')} · " if is_open else ""
     return {
         "id": row.id,
         "state": states.of_payment(row),
         "title": order.description if order else payments.purpose(row),
-        "text": f"{where} · {payments.purpose(row)} · {words.short(row.id)}",
+        "text": f"{where}{payments.purpose(row)} · {words.short(row.id)}",
         "at": words.moment(row.created_at),
         "amount": words.money(row.amount_minor, row.asset),
         "href": f"/payments/{row.id}",
@@ -232,7 +247,7 @@ def _cases(session: Session, actor: Actor) -> View:
     return {
         "id": "cases",
         "title": "Open exceptions",
-        "count": desk.capped(total),
+        "count": _shown(total),
         "total": total,
         "tone": "warn",
         "href": "/exceptions",
@@ -300,10 +315,12 @@ def _activity(session: Session, actor: Actor) -> list[View]:
     events = desk_queries.latest_changes(session, actor=actor, limit=LATEST)
     found = desk.orders_by_id(session, (event.order_id for event in events))
     titles = {order_id: order.description for order_id, order in found.items()}
-    return [_change(event, titles) for event in events]
+    actors = [event.source.partition(":")[2] for event in events if event.source.startswith(_BY)]
+    names = naming.actor_names(session, actors, for_staff=True)
+    return [_change(event, titles, names) for event in events]
 
 
-def _change(event: EventLog, titles: dict[str, str]) -> View:
+def _change(event: EventLog, titles: dict[str, str], names: dict[str, str]) -> View:
     shape, what = _TOLD[event.type]
     title = titles.get(event.order_id or "") or words.short(
         event.payment_id or event.object_id or ""
@@ -317,25 +334,21 @@ def _change(event: EventLog, titles: dict[str, str]) -> View:
         "shape": shape,
         "href": href,
         "text": f"{title}: {what}",
-        "actor": _by(event.source),
+        "actor": _by(event.source, names),
         "at": words.moment(event.at),
         "demo": event.demo,
     }
 
 
-def _by(source: str) -> str:
-    kind = source.partition(":")[0]
-    names = {
-        "inbound": "told by the provider",
-        "operation": "asked of the provider",
-        "user": "by hand",
-        "key": "over the API",
-        "system": "by Paydesk",
-    }
-    return names.get(kind, "by Paydesk")
+def _by(source: str, names: dict[str, str]) -> str:
+    kind, _, actor_id = source.partition(":")
+    if source.startswith(_BY):
+        return names.get(actor_id, actor_id)
+    told = {"inbound": "told by the provider", "operation": "answer of the provider"}
+    return told.get(kind, "Paydesk")
 
 
-def own_view(session: Session, actor: Actor) -> View:
+def own_view(session: Session, actor: Actor, today: Today) -> View:
     """Prepare home for a merchant, buyer or seller: their own payments and orders."""
     newest = Page(limit=ROWS)
     waiting = PaymentFilter(status=list(desk_queries.UNSETTLED))
@@ -350,9 +363,8 @@ def own_view(session: Session, actor: Actor) -> View:
     ]
     if actor.may(Permission.EXCEPTIONS_READ):
         queues.append(_cases(session, actor))
-    number = len(open_payments)
-    more = "at least " if number == ROWS else ""
-    needs = f"{more}{words.counted(number, 'payment waits', 'payments wait')}.".capitalize()
+    number = today.pending + today.processing
+    needs = f"{words.counted(number, 'payment waits', 'payments wait')}."
     return {
         "needs": needs if number else "Nothing waits.",
         "queues": queues,

@@ -54,7 +54,7 @@ def view_of(session: Session, order_id: str, actor: Actor) -> View:
         "order": _head(order, actor, paid_by),
         "milestones": _milestones(order, milestones),
         "payments": [_payment(payment) for payment in paid_by],
-        "timeline": _timeline(session, order, actor, entries, movements),
+        "timeline": _timeline(session, order, actor, paid_by, (entries, movements)),
         "entries": books.entries(entries, movements) if reads_books else [],
         "shows_books": reads_books,
         "facts": _facts(session, order, actor),
@@ -148,13 +148,19 @@ def _payment(payment: Payment) -> View:
 
 
 def _timeline(
-    session: Session, order: Order, actor: Actor, entries: list[JournalEntry], movements: Movements
+    session: Session,
+    order: Order,
+    actor: Actor,
+    paid_by: list[Payment],
+    booked: tuple[list[JournalEntry], Movements],
 ) -> Timeline:
+    providers = sorted({words.provider_label(payment.provider) for payment in paid_by})
     told = Told(
         items=timeline.order_timeline(session, order, actor=actor),
-        entries=entries,
-        movements=movements,
-        provider="Provider",
+        entries=booked[0],
+        movements=booked[1],
+        provider=", ".join(providers) or "Provider",
+        asked=payment_page.asked_of(paid_by),
     )
     note = "All payments of this order, times in UTC"
     return timelines.build(told, links=actor.may(Permission.INBOUND_READ), note=note)

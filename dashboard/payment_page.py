@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.errors import Forbidden
@@ -10,7 +11,7 @@ from core.states import MAPPING_VERSION, OPEN_PAYMENT, Kyc, lifecycle
 from core.states import Payment as Status
 from dashboard import payments, states, timelines, words
 from dashboard.axis import Lag
-from dashboard.shapes import Act, Fact, FactGroup, Input, Ref, View
+from dashboard.shapes import Act, Fact, FactGroup, Input, Ref, Sum, View
 from dashboard.timelines import Timeline, Told
 from domain import book_queries, case_queries, desk, naming, timeline
 from domain.actors import Actor
@@ -104,7 +105,9 @@ def _acts(shown: Shown) -> list[Act]:
     found = [sync_act(shown)]
     if shown.payment.status == Status.PENDING and shown.payment.provider_reference:
         href = f"/pay/{shown.payment.public_id}"
-        found.append(Act("pay-page", "Open the pay page", href, icon="card"))
+        is_payer = shown.payment.buyer_id == shown.actor.id
+        label, tone = ("Pay now", "primary") if is_payer else ("Open the pay page", "plain")
+        found.append(Act("pay-page", label, href, icon="card", tone=tone))
     return found
 
 
@@ -233,6 +236,7 @@ def story(session: Session, shown: Shown) -> Timeline:
         entries=entries,
         movements=book_queries.movements_of(session, [entry.id for entry in entries]),
         provider=words.provider_label(payment.provider),
+        asked=asked_of([payment]),
         lags=lags,
         lag_words=_lag_words(payment, lags, booked=bool(entries)),
     )
@@ -243,6 +247,13 @@ def story(session: Session, shown: Shown) -> Timeline:
         note="Times in UTC, long waits shortened",
         order=order,
     )
+
+
+def asked_of(rows: Sequence[Payment]) -> dict[str, tuple[str, Sum]]:
+    """Say what each payment asked for, for its first line."""
+    return {
+        row.id: (payments.purpose(row), words.money(row.amount_minor, row.asset)) for row in rows
+    }
 
 
 def _lag_words(payment: Payment, lags: timeline.Lags, *, booked: bool) -> list[Lag]:

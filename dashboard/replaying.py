@@ -86,10 +86,11 @@ def preview_view(found: Preview, shown: Shown) -> View:
     verdict, tone, shape = _VERDICTS[found.verdict]
     asset_name = shown.payment.asset if shown.payment else None
     cause = words.inbound_in(found.why)
+    cause = cause if cause != shown.row.id else None
     refs = [words.ref("inbound id", cause, href=f"/webhooks/{cause}")] if cause else []
     return {
         "verdict": verdict,
-        "why": words.verdict(found.why),
+        "why": words.verdict(found.why, own=shown.row.id),
         "tone": tone,
         "shape": shape,
         "refs": refs,
@@ -213,7 +214,7 @@ def _result(session: Session, shown: Shown, trace: Trace) -> View:
         "tone": "good" if has_effect else "quiet",
         "shape": "done" if has_effect else "equal",
         "verdict": verdict,
-        "why": words.verdict(said or attempt.outcome.replace("_", " ")),
+        "why": words.verdict(said or attempt.outcome.replace("_", " "), own=shown.row.id),
         "diff": [_change(row) for row in trace.changes],
         "postings": books.entries(trace.entries, movements),
         "facts": [

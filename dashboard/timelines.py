@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
@@ -102,12 +103,13 @@ class Timeline:
 
 @dataclass(frozen=True)
 class Told:
-    """What a timeline is made of. provider: its label; movements: by entry id."""
+    """What a timeline is made of. provider: its label; movements: by entry id; asked: purpose, sum."""
 
     items: Sequence[Item]
     entries: Sequence[JournalEntry]
     movements: Mapping[str, list[tuple[str, str, Money]]]
     provider: str
+    asked: Mapping[str, tuple[str, Sum]] = field(default_factory=dict)
     lags: Lags | None = None
     lag_words: Sequence[Lag] = field(default_factory=tuple)
 
@@ -128,22 +130,33 @@ def _references(item: Item) -> list[Ref]:
         if not value:
             continue
         if name == "inbound":
-            found.append(words.ref("inbound id", value, href=f"/webhooks/{value}"))
+            event = item.references.get("event") or value
+            found.append(words.ref("event id", event, href=f"/webhooks/{value}"))
         elif name == "case":
             found.append(words.ref("case id", value, href=f"/exceptions/{value}"))
         elif name == "source" and value.startswith("inbound:"):
             inbound_id = value.removeprefix("inbound:")
             found.append(words.ref("inbound id", inbound_id, href=f"/webhooks/{inbound_id}"))
-        elif name in ("event", "operation", "reference"):
+        elif name in ("operation", "reference"):
             found.append(words.ref(_REFERENCE[name], value))
     return found
 
 
 _REFERENCE = {
-    "event": "event id",
     "operation": "operation id",
     "reference": "provider reference",
 }
+
+
+_WEBHOOK = re.compile(r"Webhook (\S+) received(?:, (\d+) more times)?")
+
+
+def _words(item: Item) -> tuple[str, str | None]:
+    """Give an item's own words; a webhook is its type, with how often it came."""
+    found = _WEBHOOK.fullmatch(item.text) if item.kind == "webhook" else None
+    if found is None:
+        return item.text, None
+    return found[1], f"webhook, {int(found[2]) + 1} copies" if found[2] else "webhook"
 
 
 def _actor(item: Item, provider: str) -> Person | None:
@@ -157,19 +170,24 @@ def _card(item: Item, number: int, told: Told, *, links: bool) -> Card:
     words_after = item.text.rsplit("→", 1)[-1].strip().lower() if item.kind == "state" else ""
     mapping = item.references.get("mapping") if item.kind == "state" else None
     weight = "main" if item.level == "strong" else "light" if item.kind in _LIGHT else "plain"
+    text, more = _words(item)
+    purpose, asked = told.asked.get(item.payment_id or "", ("", None))
+    is_start = item.kind == "created" and asked is not None
     return Card(
         id=f"{item.lane}-{number}",
         at=item.at,
         lane=item.lane,
         kind=_KINDS.get(item.kind, item.kind),
         icon=_ICONS.get(item.kind, "info"),
-        text=item.text,
+        text=f"{purpose} payment started" if is_start else text,
+        code=item.kind == "webhook",
         weight=weight,
         tone="bad" if is_bad and item.kind != "case" else "warn" if is_bad else None,
         state=_STATES.get(words_after),
         actor=_actor(item, told.provider),
         reason=item.reason,
-        note=f"mapping v{mapping}" if mapping else None,
+        note=f"mapping v{mapping}" if mapping else more,
+        money=[Amount("Asked", asked)] if is_start and asked else [],
         references=_references(item) if links else [],
     )
 
@@ -195,14 +213,54 @@ def _entry_card(entry: JournalEntry, told: Told) -> Card:
 
 
 def _cards(told: Told, *, links: bool) -> list[Card]:
+    heard = _heard(told.items)
     found = [
-        _card(item, number, told, links=links)
+        _card(replace(item, at=_placed(item, heard)), number, told, links=links)
         for number, item in enumerate(told.items)
         if item.lane != "books"
     ]
     found += [_entry_card(entry, told) for entry in told.entries]
-    lanes = ("provider", "us", "books")
-    return sorted(found, key=lambda card: (card.at, lanes.index(card.lane), card.id))
+    return sorted(found, key=lambda card: (card.at, _LANES.index(card.lane), _rank(card), card.id))
+
+
+def _heard(items: Sequence[Item]) -> dict[str, datetime]:
+    """Say when each source was heard: a webhook arrived, an answer was asked for."""
+    found: dict[str, datetime] = {}
+    for item in items:
+        if item.kind == "webhook":
+            found[f"inbound:{item.references.get('inbound')}"] = item.at
+        elif item.kind == "operation":
+            asked = f"operation:{item.references.get('operation')}"
+            found[asked] = item.at + timedelta(milliseconds=1)
+        elif item.lane == "us" and (source := item.references.get("source")):
+            # Who may not see webhooks still sees what they caused.
+            found.setdefault(source, item.at)
+    return found
+
+
+def _placed(item: Item, heard: Mapping[str, datetime]) -> datetime:
+    """Place a provider's fact inside its second: they tell whole seconds, we hear within them.
+
+    A fact heard in the very second it names is drawn just before it was heard, never after.
+    """
+    at = heard.get(item.references.get("heard", ""))
+    if item.kind != "fact" or item.at.microsecond or at is None:
+        return item.at
+    is_same_second = item.at <= at < item.at + timedelta(seconds=1)
+    return at - timedelta(microseconds=1) if is_same_second else item.at
+
+
+def _rank(card: Card) -> int:
+    """Order what a provider told of one moment: first made, then tried, in the end settled."""
+    if card.kind != "api_read":
+        return len(_ORDER)
+    return next(
+        (no for no, word in enumerate(_ORDER) if card.text.startswith(word)), len(_ORDER) - 1
+    )
+
+
+_LANES = ("provider", "us", "books")
+_ORDER = ("Created", "Waiting", "Card declined", "3D Secure", "Processing", "Authorised", "")
 
 
 def build(told: Told, *, links: bool, note: str, order: tuple[str, str] | None = None) -> Timeline:

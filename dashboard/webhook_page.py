@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from core.permissions import Permission
 from core.states import Inbound
 from core.strictjson import Json
-from dashboard import states, trees, webhooks, words
+from dashboard import books, states, trees, webhooks, words
 from dashboard.shapes import Act, Fact, FactGroup, Link, RailMark, State, View
 from domain import desk, inbox_queries, naming
 from domain.actors import Actor
@@ -21,7 +21,7 @@ PARTS = ("header", "story", "facts")
 SETTLED = frozenset({Inbound.PROCESSED.value, Inbound.NO_EFFECT.value})
 WAITS = frozenset({Inbound.RECEIVED.value, Inbound.FAILED.value, Inbound.UNMATCHED.value})
 _EFFECT_ICONS = {"change": "check", "entry": "book", "event": "bolt", "case": "exceptions"}
-_SCHEMES = {"v1": "HMAC-SHA256, scheme v1"}
+_SCHEMES = {"stripe_v1": "HMAC-SHA256, Stripe v1"}
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def _sentence(shown: Shown) -> str:
     row = shown.row
     if row.state == Inbound.RECEIVED:
         return "Stored and acknowledged. The worker applies it in the order of arrival."
-    said = words.verdict(row.verdict or "")
+    said = words.verdict(row.verdict or "", own=row.id)
     if row.state == Inbound.PROCESSED and row.processed_at is not None:
         took = max(0.0, (row.processed_at - row.received_at).total_seconds())
         tries = words.counted(row.attempts, "attempt")
@@ -143,14 +143,16 @@ def story(session: Session, shown: Shown) -> View:
 def _no_effects(row: InboundEvent) -> str:
     if row.state in WAITS:
         return "Nothing yet."
-    return f"It had no effect. {words.verdict(row.verdict or '')}".strip()
+    return f"It had no effect. {words.verdict(row.verdict or '', own=row.id)}".strip()
 
 
 def _attempt(
     attempt: InboundAttempt, names: Mapping[str, str], *, last: bool, row: InboundEvent
 ) -> View:
     act = "Replayed by hand" if attempt.is_replay else "Applied by the worker"
-    said = words.verdict(row.verdict) if last and row.verdict and not attempt.error else ""
+    said = (
+        words.verdict(row.verdict, own=row.id) if last and row.verdict and not attempt.error else ""
+    )
     return {
         "no": attempt.no,
         "state": _outcome(attempt),
@@ -171,15 +173,29 @@ def _effect(effect: Effect) -> View:
         href = f"/payments/{effect.object_id}"
     elif effect.object_id and effect.object_id.startswith("ord_"):
         href = f"/orders/{effect.object_id}"
-    text = words.sentence(effect.text.replace("_", " ")) if effect.kind != "event" else effect.text
-    if effect.kind == "event":
-        text = f"Event {effect.text} told"
     return {
         "icon": _EFFECT_ICONS.get(effect.kind, "dot"),
-        "text": text,
+        "text": _effect_words(effect),
         "href": href,
         "at": words.moment(effect.at),
     }
+
+
+def _effect_words(effect: Effect) -> str:
+    """Say an effect as the rest of the desk says it."""
+    if effect.kind == "event":
+        return f"Event {effect.text} told"
+    if effect.kind == "entry":
+        kind = effect.text.removeprefix("journal entry ")
+        return f"Posted: {books.entry_kind(kind).lower()}"
+    kind, _, moved = effect.text.partition(" ")
+    old, _, new = moved.partition(" → ")
+    table = {"payment": states.PAYMENT, "order": states.ORDER}.get(kind)
+    if table is not None and old in table and new in table:
+        return f"{kind.capitalize()} moved from {table[old].word} to {table[new].word}"
+    if kind == "payment_sub":
+        return states.SUB_WORDS.get(new, "Nothing more is needed of the payer")
+    return words.sentence(effect.text.replace("_", " "))
 
 
 def payload(shown: Shown) -> View:
@@ -218,7 +234,7 @@ def facts(session: Session, shown: Shown) -> View:
 
 def _verified(row: InboundEvent, numbers: Mapping[str, int]) -> list[Fact]:
     scheme = _SCHEMES.get(row.signature_scheme, row.signature_scheme)
-    found = [Fact("Secret", webhooks.verified_by(row, numbers)), Fact("Scheme", scheme)]
+    found = [Fact("Secret version", webhooks.verified_by(row, numbers)), Fact("Scheme", scheme)]
     if row.provider_at is not None:
         apart = abs((row.received_at - row.provider_at).total_seconds())
         found.append(Fact("Happened", at=words.moment(row.provider_at)))

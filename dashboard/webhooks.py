@@ -53,7 +53,7 @@ def wanted_of(asked: Asked) -> InboundFilter:
 def verified_by(row: InboundEvent, numbers: Mapping[str, int]) -> str:
     """Say which version of the secret verified a delivery."""
     number = numbers.get(row.secret_version_id or "")
-    return f"v{number}" if number else "a secret no longer known"
+    return f"v{number}" if number else "unknown"
 
 
 def row_view(
