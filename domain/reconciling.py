@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import exists, or_, select
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -19,11 +19,11 @@ from core.errors import AppError, ProviderRefused
 from core.money import Money, asset
 from core.states import Payment as Status
 from core.strictjson import Json
-from domain import cases, database, settlement
+from domain import cases, database, settlement, workset
 from domain.actors import Actor
 from domain.cases import Finding
 from domain.transitions import Why
-from models.payments import Payment, ProviderReference
+from models.payments import Payment
 from providers.seam import Rail, Reading
 
 # What was made while the list was being read may be missing from it.
@@ -125,21 +125,11 @@ def _fail(found: Reconciled, name: str, error: Exception) -> None:
 
 def _find(session: Session, rail: Rail, reading: Reading) -> Payment | None:
     """Find and lock the payment that an object belongs to: by the names we know, then by our id in it."""
-    named = exists().where(
-        ProviderReference.payment_id == Payment.id,
-        ProviderReference.provider == rail.name,
-        ProviderReference.reference.in_(reading.references),
+    ours = workset.condition(
+        rail.name, reading.references, reading.payment_id, livemode=rail.mode == "live"
     )
-    ours = (Payment.id == (reading.payment_id or "")) & or_(
-        Payment.provider_reference.is_(None),
-        Payment.provider_reference.in_(reading.references),
-        Payment.method == "checkout",
-    )
-    statement = select(Payment).where(
-        Payment.provider == rail.name, Payment.livemode.is_(rail.mode == "live"), or_(named, ours)
-    )
-    statement = statement.with_for_update(of=Payment).execution_options(populate_existing=True)
-    return session.scalars(statement).first()
+    statement = select(Payment).where(ours).with_for_update(of=Payment)
+    return session.scalars(statement.execution_options(populate_existing=True)).first()
 
 
 def _apply(session: Session, payment: Payment, reading: Reading, why: Why) -> str | None:

@@ -1,0 +1,1 @@
+"""Measurements on the real processes and databases; `make bench` runs them, docs/measurements.md keeps them."""

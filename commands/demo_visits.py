@@ -1,0 +1,297 @@
+"""What visitors of the demo shop do: order, pay, be declined, confirm with their bank, give up, come back."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from commands import demo_wire
+from commands.demo_wire import Answered
+from core import ids
+from core.money import Asset, Money, asset
+from domain.samples.dice import Dice
+
+_CURRENCIES = (("EUR", 45), ("USD", 22), ("GBP", 15), ("JPY", 10), ("KWD", 8))
+_GOODS = (
+    ("Oak dining table", 420, 1900),
+    ("Weekend in the mountains for two", 260, 780),
+    ("Touring bicycle, 56 cm", 640, 2400),
+    ("Ceramic tea set, hand-thrown", 45, 160),
+    ("Wedding flowers", 380, 1500),
+    ("Used cello with bow", 900, 4200),
+    ("Logo and website, three pages", 700, 2800),
+    ("Garden shed, delivered and built", 1100, 3900),
+    ("Portrait session, one hour", 90, 240),
+    ("Vintage record player", 120, 640),
+)
+_PARTS = ("Design", "Production", "Delivery")
+_PAYING = (
+    ("visa", 50),
+    ("mastercard", 25),
+    ("amex", 10),
+    ("visa_debit", 8),
+    ("jp", 3),
+    ("gb_debit", 4),
+)
+_DECLINED = (
+    ("chargeDeclined", 40),
+    ("chargeDeclinedInsufficientFunds", 35),
+    ("chargeDeclinedExpiredCard", 15),
+    ("chargeDeclinedProcessingError", 10),
+)
+_ASKING = "authenticationRequired"
+# Published test numbers for the provider's hosted page.
+# Source: https://docs.stripe.com/testing
+_TYPED = (("4242424242424242", 70), ("4000002500003155", 20), ("4000000000000002", 10))
+DEPOSIT_SECONDS = 20
+
+
+class Unexpected(Exception):
+    """An answer that the demo has no part for; the message says which."""
+
+
+@dataclass(frozen=True)
+class Shop:
+    """Where the visits go. stripe: origin of the stand-in; pace: by how much every pause is stretched."""
+
+    url: str
+    key: str
+    stripe: str
+    stripe_key: str
+    buyers: Sequence[str]
+    sellers: Sequence[str]
+    stopped: threading.Event
+    pace: float = 1.0
+
+    def pause(self, dice: Dice, low: int, high: int) -> None:
+        """Let the visitor think for some tenths of seconds, unless all shall end."""
+        self.stopped.wait(dice.between(low, high) / 10 * self.pace)
+
+    def post(self, path: str, document: dict[str, object]) -> dict[str, Any]:
+        """Call the API as a merchant's server does.
+
+        Raises: Unexpected, OSError
+        """
+        headers = {"Authorization": f"Bearer {self.key}", "Idempotency-Key": ids.new("demo")}
+        url = f"{self.url}{path}"
+        return _wanted(demo_wire.send("POST", url, document=document, headers=headers), path)
+
+    def get(self, path: str) -> dict[str, Any]:
+        """Read from the API.
+
+        Raises: Unexpected, OSError
+        """
+        headers = {"Authorization": f"Bearer {self.key}"}
+        return _wanted(demo_wire.send("GET", f"{self.url}{path}", headers=headers), path)
+
+
+def _wanted(answered: Answered, path: str) -> dict[str, Any]:
+    if answered.is_success:
+        return answered.body
+    error = answered.body.get("error", {})
+    raise Unexpected(f"{path} answered {answered.status} {error.get('code', '')}".rstrip())
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One visitor with an order just made."""
+
+    shop: Shop
+    dice: Dice
+    order: dict[str, Any]
+
+    @property
+    def title(self) -> str:
+        """The order as a line of the log shows it."""
+        total = self.order["total"]
+        return f"{total['amount']} {total['currency']} {self.order['description']}"
+
+    def intent(self, **more: object) -> dict[str, Any]:
+        """Ask for a payment on the pay page."""
+        said: dict[str, object] = {"orderId": self.order["orderId"]}
+        return self.shop.post("/api/payments/intents", said | more)
+
+    def confirm(self, intent: dict[str, Any], card: str) -> Answered:
+        """Pay as the payer's browser does: with the publishable key and the client secret."""
+        form = {
+            "client_secret": intent["clientSecret"],
+            "payment_method": f"pm_card_{card}",
+            "return_url": f"{intent['payUrl']}/return",
+        }
+        path = f"/v1/payment_intents/{intent['providerReference']}/confirm"
+        headers = {"Authorization": f"Bearer {intent['publishableKey']}"}
+        answered = demo_wire.send("POST", self.shop.stripe + path, form=form, headers=headers)
+        if answered.status not in (200, 402):
+            raise Unexpected(f"the stand-in answered {answered.status} to a confirmation")
+        return answered
+
+
+def _major(dice: Dice, of: Asset, low: int, high: int) -> str:
+    minor = dice.between(low, high) * 10**of.scale * (150 if of.scale == 0 else 1)
+    if of.scale == 2:
+        minor += dice.pick((0, 0, 0, 50, 90, 99))
+    return Money(minor, of).major()
+
+
+def _order(shop: Shop, dice: Dice) -> dict[str, Any]:
+    what, low, high = dice.pick(_GOODS)
+    of = asset(dice.weighted(_CURRENCIES))
+    total = _major(dice, of, low, high)
+
+    def money(amount: str) -> dict[str, str]:
+        return {"amount": amount, "currency": of.code}
+
+    said: dict[str, object] = {
+        "description": what,
+        "total": money(total),
+        "buyerId": dice.pick(shop.buyers),
+        "sellerId": dice.pick(shop.sellers),
+        "metadata": {"demo": "true"},
+    }
+    if dice.permille(650):
+        said["deposit"] = money(_major(dice, of, max(1, low // 5), max(2, low // 3)))
+    if dice.permille(300):
+        share = _major(dice, of, max(1, low // 5), max(2, low // 4))
+        said["milestones"] = [{"title": title, "amount": money(share)} for title in _PARTS]
+    return shop.post("/api/orders", said)
+
+
+def _pay(visit: Visit) -> str:
+    intent = visit.intent()
+    visit.shop.pause(visit.dice, 5, 80)
+    card = visit.dice.weighted(_PAYING)
+    visit.confirm(intent, card)
+    if visit.order.get("deposit") and visit.dice.permille(250):
+        return f"paid with {card}{_pay_balance(visit)}"
+    return f"paid with {card}"
+
+
+def _pay_balance(visit: Visit) -> str:
+    """Pay the rest once the deposit has arrived."""
+    for _ in range(DEPOSIT_SECONDS):
+        visit.shop.stopped.wait(1)
+        now = visit.shop.get(f"/api/orders/{visit.order['orderId']}")
+        if now["status"] == "DepositPaid":
+            visit.confirm(visit.intent(purpose="balance"), visit.dice.weighted(_PAYING))
+            return ", then the balance"
+        if visit.shop.stopped.is_set():
+            break
+    return ""
+
+
+def _declined(visit: Visit) -> str:
+    intent = visit.intent()
+    visit.shop.pause(visit.dice, 5, 60)
+    card = visit.dice.weighted(_DECLINED)
+    visit.confirm(intent, card)
+    if visit.dice.permille(600):
+        visit.shop.pause(visit.dice, 20, 120)
+        visit.confirm(intent, visit.dice.weighted(_PAYING))
+        return f"declined ({card}), then paid"
+    return f"declined ({card})"
+
+
+def _asked_by_bank(visit: Visit) -> str:
+    intent = visit.intent()
+    visit.shop.pause(visit.dice, 5, 60)
+    answered = visit.confirm(intent, _ASKING)
+    visit.shop.pause(visit.dice, 20, 150)
+    passed = visit.dice.permille(750)
+    _decide(visit.shop, _challenge(answered.body), passed=passed)
+    if passed:
+        return "confirmed with the bank and paid"
+    if visit.dice.permille(500):
+        visit.confirm(intent, visit.dice.weighted(_PAYING))
+        return "refused at the bank, then paid with another card"
+    return "refused at the bank"
+
+
+def _challenge(intent: dict[str, Any]) -> str:
+    action = intent.get("next_action") or {}
+    by_script = action.get("use_stripe_sdk", {}).get("stripe_js")
+    url = by_script or action.get("redirect_to_url", {}).get("url")
+    if not url:
+        raise Unexpected(f"no challenge to answer: the intent is {intent.get('status')}")
+    return str(url)
+
+
+def _decide(shop: Shop, url: str, *, passed: bool) -> None:
+    """Press the button of the bank's page."""
+    if not url.startswith(f"{shop.stripe}/"):
+        raise Unexpected("the bank's page is not at the stand-in")
+    demo_wire.send("POST", url, form={"outcome": "complete" if passed else "fail"})
+
+
+def _abandoned(visit: Visit) -> str:
+    visit.intent()
+    return "left without paying"
+
+
+def _cancelled(visit: Visit) -> str:
+    intent = visit.intent()
+    visit.shop.pause(visit.dice, 20, 120)
+    path = f"/api/payments/{intent['paymentId']}/cancel"
+    visit.shop.post(path, {"reason": "The buyer changed their mind."})
+    return "cancelled"
+
+
+def _held(visit: Visit) -> str:
+    intent = visit.intent(captureMethod="manual")
+    visit.shop.pause(visit.dice, 5, 60)
+    visit.confirm(intent, "visa")
+    if visit.dice.permille(500):
+        return "held"
+    visit.shop.pause(visit.dice, 50, 200)
+    # Captured in the provider's own dashboard, as some merchants do.
+    path = f"/v1/payment_intents/{intent['providerReference']}/capture"
+    headers = {"Authorization": f"Bearer {visit.shop.stripe_key}"}
+    demo_wire.send("POST", visit.shop.stripe + path, form={}, headers=headers)
+    return "held, then captured at the provider"
+
+
+def _checkout(visit: Visit) -> str:
+    said: dict[str, object] = {"orderId": visit.order["orderId"]}
+    session = visit.shop.post("/api/payments/stripe/checkout-session", said)
+    visit.shop.pause(visit.dice, 20, 200)
+    if visit.dice.permille(200):
+        return "left the provider's page without paying"
+    number = visit.dice.weighted(_TYPED)
+    form = {
+        "method": "card",
+        "email": "visitor@demo.example",
+        "name": "Demo Visitor",
+        "number": number,
+        "expiry": "12/34",
+        "cvc": "123",
+    }
+    answered = demo_wire.send("POST", session["url"], form=form)
+    if answered.location and "/3ds/" in answered.location:
+        visit.shop.pause(visit.dice, 20, 100)
+        _decide(visit.shop, answered.location, passed=True)
+        return "paid on the provider's page, confirmed with the bank"
+    return f"{'paid' if answered.is_success else 'declined'} on the provider's page"
+
+
+PARTS: tuple[tuple[Callable[[Visit], str], int], ...] = (
+    (_pay, 46),
+    (_checkout, 16),
+    (_declined, 12),
+    (_asked_by_bank, 11),
+    (_abandoned, 6),
+    (_cancelled, 5),
+    (_held, 4),
+)
+
+
+def play(shop: Shop, dice: Dice, part: Callable[[Visit], str] | None = None) -> str:
+    """Let one visitor order something and do with it what visitors do. Gives a line for the log.
+
+    part: which of `PARTS`, or by the dice.
+    Raises: Unexpected, OSError, http.client.HTTPException
+    """
+    visit = Visit(shop, dice, _order(shop, dice))
+    shop.pause(dice, 5, 40)
+    ending = (part or dice.weighted(PARTS))(visit)
+    return f"{visit.title}: {ending}"

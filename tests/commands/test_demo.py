@@ -1,0 +1,141 @@
+"""The demo's visitors use only doors that anybody has, and everything they leave behind agrees with the provider."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import pytest
+from sqlalchemy import func, select
+
+import config
+import wsgi
+from commands import demo, demo_visits
+from commands.demo_visits import PARTS, Shop, Visit
+from domain import database, verification
+from domain.samples.dice import Dice
+from models.inbound import InboundEvent
+from models.orders import Order
+from models.payments import Payment
+from models.people import ApiKey, Merchant, User
+from tests.rig import environment, product
+from tests.rig.product import Processes, Stack
+
+
+@contextmanager
+def opened(stack: Stack, url: str, instance: Path) -> Iterator[Shop]:
+    """Lend the demo's shop at a running stack, without pauses between what a visitor does."""
+    own = {"PUBLIC_URL": stack.web.url} | product.stripe_settings(stack.stripe.url)
+    settings = config.load(environment.settings(url, instance, **own))
+    wsgi.create_app(settings)
+    try:
+        with demo.open_shop(settings, stopped=threading.Event(), pace=0.0) as shop:
+            yield shop
+    finally:
+        database.engine().dispose()
+
+
+def until(holds: Callable[[], bool], *, seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it did not come true in time"
+        time.sleep(0.1)
+
+
+def waiting() -> int:
+    with database.reading() as session:
+        states = ("received", "failed", "unmatched")
+        statement = select(func.count()).where(InboundEvent.state.in_(states))
+        return session.scalar(statement) or 0
+
+
+def test_every_kind_of_visit_agrees_with_the_providers_ledger(
+    stack: Stack, database_url: str, processes: Processes
+) -> None:
+    with opened(stack, database_url, processes.instance) as shop:
+        for part, _ in PARTS:
+            assert ": " in demo_visits.play(shop, Dice(7), part)
+        pay_deposit_and_balance(shop)
+        counts = demo.traffic(shop, per_minute=300, seconds=1, seed=5, say=False)
+        assert counts["failed"] == 0
+        until(lambda: books_agree(stack))
+    with opened(stack, database_url, processes.instance):
+        assert verification.verify().ok
+        assert_labelled()
+
+
+def pay_deposit_and_balance(shop: Shop) -> None:
+    order = {
+        "description": "Oak table",
+        "total": {"amount": "100.00", "currency": "EUR"},
+        "deposit": {"amount": "20.00", "currency": "EUR"},
+        "buyerId": shop.buyers[0],
+    }
+    visit = Visit(shop, Dice(1), shop.post("/api/orders", order))
+    visit.confirm(visit.intent(), "visa")
+    assert demo_visits._pay_balance(visit) == ", then the balance"
+    until(lambda: shop.get(f"/api/orders/{visit.order['orderId']}")["status"] == "Paid")
+
+
+def books_agree(stack: Stack) -> bool:
+    truth = stack.truth()
+    with database.reading() as session:
+        ours = {
+            row.provider_reference: row.received_minor
+            for row in session.scalars(select(Payment).where(Payment.method == "intent"))
+        }
+    theirs = {name: line["amount_received"] for name, line in truth.items() if name in ours}
+    return waiting() == 0 and theirs == ours
+
+
+def assert_labelled() -> None:
+    """One merchant, people made once, and only the key of the run that is open still lives."""
+    with database.reading() as session:
+        merchant = session.scalars(select(Merchant).where(Merchant.slug == "demo-market")).one()
+        keys = session.scalars(select(ApiKey).where(ApiKey.merchant_id == merchant.id)).all()
+        assert sorted(key.state for key in keys) == ["active", "revoked"]
+        assert {order.merchant_id for order in session.scalars(select(Order))} == {merchant.id}
+        people = session.scalars(select(User).where(User.demo)).all()
+        assert len(people) == len(demo.BUYERS) + len(demo.SELLERS)
+
+
+def test_rate_swings_around_its_mean() -> None:
+    dice = Dice(3)
+    gaps = [demo.gap_seconds(dice, 6.0, second) for second in range(demo.DAY_SECONDS)]
+    busy, calm = gaps[: demo.DAY_SECONDS // 2], gaps[demo.DAY_SECONDS // 2 :]
+    assert min(gaps) >= 0
+    assert sum(busy) / len(busy) < 10 < sum(calm) / len(calm)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"STRIPE_API_BASE": "https://api.stripe.com"},
+        {"STRIPE_API_BASE": "http://payments.example:9"},
+        {"PUBLIC_URL": "https://desk.example"},
+    ],
+)
+def test_it_refuses_to_run_without_the_stand_in(
+    changed: dict[str, str], sqlite_url: str, processes: Processes
+) -> None:
+    rail = product.stripe_settings("http://127.0.0.1:9") | changed
+    settings = config.load(environment.settings(sqlite_url, processes.instance, **rail))
+    wsgi.create_app(settings)
+    with pytest.raises(click.ClickException):
+        demo._assert_stand_in(settings)
+    database.engine().dispose()
+
+
+def test_command_plays_for_the_time_asked(processes: Processes, sqlite_url: str) -> None:
+    stack = processes.stack(sqlite_url)
+    env = product.stripe_settings(stack.stripe.url) | {"PUBLIC_URL": stack.web.url}
+    options = ("--rate", "120", "--for", "2", "--seed", "4", "--json")
+    running = processes.flask(sqlite_url, "demo-traffic", *options, **env)
+    assert running.wait_dead(seconds=60) == 0
+    counts = json.loads(running.output())
+    assert counts["visits"] >= 1 and counts["failed"] == 0
