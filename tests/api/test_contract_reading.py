@@ -52,7 +52,9 @@ NOT_STRICT = [
 def test_what_is_no_strict_json_object_is_malformed(probed: Probe, client: FlaskClient) -> None:
     for body in NOT_STRICT:
         answer = post(client, body)
-        assert (answer.status_code, answer.json["error"]["code"]) == (400, "MALFORMED_JSON"), body[:60]
+        assert (answer.status_code, answer.json["error"]["code"]) == (400, "MALFORMED_JSON"), body[
+            :60
+        ]
 
 
 BAD_FIELDS = [
@@ -86,7 +88,9 @@ BAD_FIELDS = [
 def test_each_bad_field_is_named(probed: Probe, client: FlaskClient) -> None:
     for body, field in BAD_FIELDS:
         answer = post(client, json.dumps(body).encode())
-        assert (answer.status_code, answer.json["error"]["code"]) == (400, "VALIDATION_FAILED"), field
+        assert (answer.status_code, answer.json["error"]["code"]) == (400, "VALIDATION_FAILED"), (
+            field
+        )
         assert field in [row["field"] for row in answer.json["error"]["details"]["fields"]], field
         assert all(
             row["code"] and row["message"] for row in answer.json["error"]["details"]["fields"]
@@ -159,7 +163,9 @@ BAD_QUERIES = [
 def test_a_bad_query_is_refused(probed: Probe, client: FlaskClient) -> None:
     for query, field in BAD_QUERIES:
         answer = client.get(f"/api/probe/things?{query}")
-        assert (answer.status_code, answer.json["error"]["code"]) == (400, "VALIDATION_FAILED"), field
+        assert (answer.status_code, answer.json["error"]["code"]) == (400, "VALIDATION_FAILED"), (
+            field
+        )
         assert field in [row["field"] for row in answer.json["error"]["details"]["fields"]], field
 
 

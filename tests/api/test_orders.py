@@ -55,48 +55,46 @@ def test_an_order_is_made_with_exact_amounts_and_milestones(till: Till, who: Per
 
 
 def test_amounts_are_read_from_their_text_never_through_float(till: Till, who: Personas) -> None:
-    raw = b'{"description":"x","total":{"amount":90071992547409.93,"currency":"EUR"}}'
+    raw = b'{"description":"x","total":{"amount":70368744177664.01,"currency":"EUR"}}'
     headers = who.bo.headers | {"Idempotency-Key": "exact-amount"}
     answer = till.app.test_client().post(
         "/api/orders", data=raw, content_type="application/json", headers=headers
     )
     assert answer.status_code == 201, answer.text
     assert answer.json is not None
-    assert answer.json["total"]["amount"] == "90071992547409.93"
+    assert answer.json["total"]["amount"] == "70368744177664.01"
 
 
-@pytest.mark.parametrize(
-    ("more", "field"),
-    [
-        ({"total": {"amount": "1.005", "currency": "EUR"}}, "total"),
-        ({"total": {"amount": "0", "currency": "EUR"}}, "total"),
-        ({"total": {"amount": "-1", "currency": "EUR"}}, "total"),
-        ({"total": {"amount": "1", "currency": "XYZ"}}, "total"),
-        ({"total": {"amount": "1.5", "currency": "JPY"}}, "total"),
-        ({"total": "125.00"}, "total"),
-        ({"total": {"amount": "1e3", "currency": "EUR"}}, "total"),
-        ({"total": {"amount": "99999999999999999999", "currency": "EUR"}}, "total"),
-        ({"deposit": "125.01"}, "deposit"),
-        ({"deposit": {"amount": "5", "currency": "USD"}}, "deposit"),
-        ({"milestones": [{"title": "a", "amount": 100}, {"title": "b", "amount": 26}]}, "milestones"),
-        ({"milestones": [{"title": "a", "amount": {"amount": 5, "currency": "USD"}}]}, "milestones.0.amount"),
-        ({"sellerId": "usr_nobody"}, "sellerId"),
-        ({"buyerId": "usr_other"}, "buyerId"),
-        ({"depositDueAt": "2020-01-01T00:00:00Z"}, "depositDueAt"),
-        ({"depositDueAt": "2099-01-01"}, "depositDueAt"),
-        ({"description": ""}, "description"),
-        ({"metadata": {"a": 1}}, "metadata.a"),
-        ({"surprise": True}, "surprise"),
-    ],
-)  # fmt: skip
-def test_what_does_not_add_up_is_refused_by_field(
-    till: Till, who: Personas, more: dict[str, Any], field: str
-) -> None:
-    answer = till.post("/api/orders", who.bo, ORDER | more)
-    assert answer.status_code == 400, answer.text
-    assert any(name == field or name.startswith(f"{field}.") for name in fields(answer)), (
-        answer.text
-    )
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"total": {"amount": "1.005", "currency": "EUR"}}, "total"),
+    ({"total": {"amount": "0", "currency": "EUR"}}, "total"),
+    ({"total": {"amount": "-1", "currency": "EUR"}}, "total"),
+    ({"total": {"amount": "1", "currency": "XYZ"}}, "total"),
+    ({"total": {"amount": "1.5", "currency": "JPY"}}, "total"),
+    ({"total": "125.00"}, "total"),
+    ({"total": {"amount": "1e3", "currency": "EUR"}}, "total"),
+    ({"total": {"amount": "99999999999999999999", "currency": "EUR"}}, "total"),
+    ({"total": {"amount": "90071992547409.92", "currency": "EUR"}}, "total"),
+    ({"deposit": "125.01"}, "deposit"),
+    ({"deposit": {"amount": "5", "currency": "USD"}}, "deposit"),
+    ({"milestones": [{"title": "a", "amount": 100}, {"title": "b", "amount": 26}]}, "milestones"),
+    ({"milestones": [{"title": "a", "amount": {"amount": 5, "currency": "USD"}}]}, "milestones.0.amount"),
+    ({"sellerId": "usr_nobody"}, "sellerId"),
+    ({"buyerId": "usr_other"}, "buyerId"),
+    ({"depositDueAt": "2020-01-01T00:00:00Z"}, "depositDueAt"),
+    ({"depositDueAt": "2099-01-01"}, "depositDueAt"),
+    ({"description": ""}, "description"),
+    ({"metadata": {"a": 1}}, "metadata.a"),
+    ({"surprise": True}, "surprise"),
+]  # fmt: skip
+
+
+def test_what_does_not_add_up_is_refused_by_field(till: Till, who: Personas) -> None:
+    for more, field in REFUSED:
+        answer = till.post("/api/orders", who.bo, ORDER | more)
+        assert answer.status_code == 400, f"{more}: {answer.text}"
+        named = [name == field or name.startswith(f"{field}.") for name in fields(answer)]
+        assert any(named), f"{more}: {answer.text}"
 
 
 def test_no_column_of_the_server_can_be_set_by_a_caller(till: Till, who: Personas) -> None:
@@ -183,21 +181,18 @@ def test_what_the_invoice_needs_is_sealed_and_never_shown(till: Till, who: Perso
     assert b"Ottilie" not in draft.sealed
 
 
-@pytest.mark.parametrize(
-    ("line", "field"),
-    [
-        ({"quantity": "0"}, "invoice.lines.0.quantity"),
-        ({"quantity": "-1"}, "invoice.lines.0.quantity"),
-        ({"taxRate": "100"}, "invoice.lines.0.taxRate"),
-        ({"unitAmount": {"amount": "1", "currency": "USD"}}, "invoice.lines.0.unitAmount"),
-    ],
-)
-def test_an_invoice_line_that_cannot_be_is_refused(
-    till: Till, who: Personas, line: dict[str, Any], field: str
-) -> None:
+def test_an_invoice_line_that_cannot_be_is_refused(till: Till, who: Personas) -> None:
     good = {"description": "Table", "quantity": "1", "unitAmount": "5", "taxRate": "19"}
-    answer = till.post("/api/orders", who.bo, ORDER | {"invoice": {"lines": [good | line]}})
-    assert (answer.status_code, fields(answer)) == (400, [field])
+    bad: list[tuple[dict[str, Any], str]] = [
+        ({"quantity": "0"}, "quantity"),
+        ({"quantity": "-1"}, "quantity"),
+        ({"taxRate": "100"}, "taxRate"),
+        ({"unitAmount": {"amount": "1", "currency": "USD"}}, "unitAmount"),
+    ]
+    for line, field in bad:
+        body = ORDER | {"invoice": {"lines": [good | line]}}
+        answer = till.post("/api/orders", who.bo, body)
+        assert (answer.status_code, fields(answer)) == (400, [f"invoice.lines.0.{field}"])
 
 
 def _ids(answer: Any) -> list[str]:

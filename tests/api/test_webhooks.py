@@ -163,7 +163,7 @@ HOSTILE: dict[str, bytes] = {
     "byte order mark": b"\xef\xbb\xbf" + b'{"id":"evt_1","type":"x.y"}',
     "only a nul": b"\x00",
     "deep arrays": b"[" * 200_000,
-    "deep objects": b'{"a":' * 50_000 + b"1" + b"}" * 50_000,
+    "deep objects": b'{"a":' * 40_000 + b"1" + b"}" * 40_000,
     "deep but whole": b'{"id":"evt_d","type":"a.b","data":' + b"[" * 40 + b"]" * 40 + b"}",
     "top-level array": b"[1,2,3]",
     "top-level string": b'"evt_1"',
@@ -226,9 +226,7 @@ def test_a_signed_hostile_body_is_quarantined_and_acknowledged(till: Till, who: 
 @pytest.mark.parametrize(
     "more", [{"livemode": True}, {"account": "acct_other"}], ids=["wrong mode", "wrong account"]
 )
-def test_an_event_of_another_mode_or_account_is_set_aside(
-    till: Till, more: dict[str, Any]
-) -> None:
+def test_an_event_of_another_mode_or_account_is_set_aside(till: Till, more: dict[str, Any]) -> None:
     assert till.deliver(event(**more)).status_code == 200
     (row,) = rows()
     assert row.state == "quarantined"
@@ -246,9 +244,7 @@ def test_a_changed_body_under_the_same_id_opens_a_case(till: Till) -> None:
     assert kinds == ["DUPLICATE_CONFLICT"]
 
 
-def test_with_the_database_away_the_sender_is_told_to_come_again(
-    till: Till, tmp_path: Any
-) -> None:
+def test_with_the_database_away_the_sender_is_told_to_come_again(till: Till, tmp_path: Any) -> None:
     assert till.deliver(event()).status_code == 200
     away: Engine
     if database.is_sqlite():

@@ -48,7 +48,11 @@ def test_success_completes_the_payment_pays_the_deposit_and_posts_it(world: Worl
     assert (now.status, now.escrow_state, now.received_minor) == ("completed", "funded", 2500)
     with database.reading() as session:
         paid = session.get_one(Order, order.id)
-        assert (paid.status, paid.request_status, paid.paid_minor) == ("deposit_paid", "processing", 2500)
+        assert (paid.status, paid.request_status, paid.paid_minor) == (
+            "deposit_paid",
+            "processing",
+            2500,
+        )
         hold = f"order:{order.id}:escrow_hold"
         assert ledger.balance(session, hold, "EUR/2") == -2500
         assert ledger.balance(session, "provider:stripe:clearing", "EUR/2") == 2500
@@ -160,7 +164,9 @@ def test_money_for_a_cancelled_payment_is_booked_apart_and_never_revives_it(worl
 
 
 @pytest.mark.parametrize(("received", "kind"), [(2600, "OVERPAID"), (2400, "UNDERPAID")])
-def test_another_amount_than_asked_is_booked_and_shown(world: World, received: int, kind: str) -> None:
+def test_another_amount_than_asked_is_booked_and_shown(
+    world: World, received: int, kind: str
+) -> None:
     payment = world.payment()
     world.deliver_and_apply(world.paid(payment, received))
     assert world.read(payment).received_minor == received
@@ -222,11 +228,21 @@ def test_states_have_their_history_and_events_their_place(world: World) -> None:
         told = events.list_after(session, 0)
         assert [event.seq for event in told] == list(range(1, len(told) + 1))
         kinds = [event.type for event in told if not event.type.startswith("inbound.")]
-        assert kinds == ["order.created", "payment.created", "payment.succeeded", "order.deposit_paid"]
+        assert kinds == [
+            "order.created",
+            "payment.created",
+            "payment.succeeded",
+            "order.deposit_paid",
+        ]
         own = events.list_after(session, 0, actor=world.bo)
         assert [event.type for event in own] == kinds
         assert events.list_after(session, 0, actor=world.eve) == []
-    assert count(StateChange, StateChange.payment_id == payment.id, StateChange.object_kind == "payment") == 1
+    assert (
+        count(
+            StateChange, StateChange.payment_id == payment.id, StateChange.object_kind == "payment"
+        )
+        == 1
+    )
 
 
 def test_a_foreign_order_is_as_good_as_none(world: World) -> None:

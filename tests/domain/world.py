@@ -53,7 +53,9 @@ class FakeRail:
         self.asked.append(call)
         return self.script.pop(0) if self.script else None
 
-    def verify(self, body: bytes, headers: object, *, secrets: Sequence[LiveSecret], now: int) -> Verified:
+    def verify(
+        self, body: bytes, headers: object, *, secrets: Sequence[LiveSecret], now: int
+    ) -> Verified:
         return wire.verify(body, headers("Stripe-Signature"), secrets=secrets, now=now)  # type: ignore[operator]
 
     def read_delivery(self, body: bytes) -> Delivery:
@@ -157,7 +159,9 @@ class World:
         with database.reading() as session:
             return session.get_one(Payment, payment.id)
 
-    def event(self, kind: str, payment: Payment, *, at: int | None = None, **changes: object) -> bytes:
+    def event(
+        self, kind: str, payment: Payment, *, at: int | None = None, **changes: object
+    ) -> bytes:
         """Write a Stripe event about a payment's intent; its snapshot follows the rail's record."""
         record = self.rail.intents[str(payment.provider_reference)]
         record.update(changes)

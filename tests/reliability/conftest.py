@@ -10,6 +10,7 @@ import pytest
 
 from tests.reliability import stage as stages
 from tests.reliability.stage import Stage
+from tests.rig import fixtures
 from tests.rig.run import Run
 
 ENGINES = ("sqlite", "postgresql")
@@ -18,8 +19,8 @@ ENGINES = ("sqlite", "postgresql")
 class Raised:
     """The stages of one module; tests in random order must not tear each other's down."""
 
-    def __init__(self, run: Run, home: Path) -> None:
-        self.run, self.home = run, home
+    def __init__(self, run: Run, home: Path, processes: int) -> None:
+        self.run, self.home, self.processes = run, home, processes
         self.held: dict[str, Stage] = {}
         self.ended = ExitStack()
 
@@ -27,16 +28,18 @@ class Raised:
         """Give the stage on this engine."""
         if engine not in self.held:
             home = self.home / engine
-            self.held[engine] = self.ended.enter_context(
-                stages.raised(self.run, home, engine=engine)
-            )
+            raising = stages.raised(self.run, home, engine=engine, processes=self.processes)
+            self.held[engine] = self.ended.enter_context(raising)
         return self.held[engine]
 
 
 @pytest.fixture(scope="module")
-def raised(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Raised]:
-    """The stages of this module."""
-    made = Raised(run, tmp_path_factory.mktemp("stages"))
+def raised(
+    request: pytest.FixtureRequest, run: Run, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Raised]:
+    """The stages of this module; its WEB_PROCESSES says how many processes the web has."""
+    processes = getattr(request.module, "WEB_PROCESSES", 1)
+    made = Raised(run, tmp_path_factory.mktemp("stages"), processes)
     with made.ended:
         yield made
 
@@ -46,6 +49,8 @@ def stage(request: pytest.FixtureRequest, raised: Raised) -> Iterator[Stage]:
     """The product on a database that this module's tests share; the test runs once on each engine."""
     lent = raised.on(request.param)
     lent.bind()
+    # What the processes printed is shown when the test fails.
+    request.node.stash[fixtures.STARTED] = lent.processes
     yield lent
     lent.end_workers()
     if not lent.web.is_alive():

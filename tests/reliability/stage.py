@@ -49,6 +49,7 @@ class Stage:
     web: Running
     buyer: Buyer
     provider: Provider
+    processes: product.Processes
     workers: list[Running] = field(default_factory=list)
 
     @property
@@ -67,8 +68,7 @@ class Stage:
 
     def ask(self, query: str, **values: object) -> list[tuple[object, ...]]:
         """Read rows."""
-        with self.engine.connect() as connection:
-            return [tuple(row) for row in connection.execute(text(query), values)]
+        return checker.rows(self.url, query, **values)
 
     def hurry(self) -> None:
         """Let hours pass for everything that waits."""
@@ -109,6 +109,7 @@ class Stage:
             ready=lambda started: started.popen is not None,
         )
         self.workers.append(running)
+        self.processes.started.append(running)
         return running.start()
 
     def work_until_idle(self) -> None:
@@ -123,9 +124,14 @@ class Stage:
         chains.link_all()
 
     def assert_whole(self, *, is_complete: bool = True, about: str = "") -> None:
-        """Have the checker judge."""
+        """Have the checker judge a database at rest."""
         claim = self.provider.claim(self.buyer, is_complete=is_complete)
         checker.assert_whole(self.url, claim, about=about)
+
+    def conclude(self, *, about: str = "") -> None:
+        """Let everything that waits be done, then have the checker judge."""
+        self.work_until_idle()
+        self.assert_whole(about=about)
 
     def end_workers(self) -> None:
         """Kill the workers."""
@@ -144,8 +150,8 @@ def bind(env: dict[str, str], engine: sqlalchemy.Engine) -> None:
 
 
 @contextmanager
-def raised(run: Run, instance: Path, *, engine: str) -> Iterator[Stage]:
-    """Raise a stage on a fresh database of this engine and clear it away at last."""
+def raised(run: Run, instance: Path, *, engine: str, processes: int = 1) -> Iterator[Stage]:
+    """Raise a stage on a fresh database of this engine and clear it away at last. processes: of the web."""
     clone = databases.sqlite_clone if engine == "sqlite" else databases.postgres_clone
     home = run.folder("stages") / f"{os.getpid()}-{next(_numbers)}"
     home.mkdir()
@@ -154,7 +160,7 @@ def raised(run: Run, instance: Path, *, engine: str) -> Iterator[Stage]:
         port = ports.free_port()
         address = f"http://127.0.0.1:{port}"
         more = {"HOST": "127.0.0.1", "PORT": str(port), "PUBLIC_URL": address}
-        more |= {"WEB_CONCURRENCY": "1", "STRIPE_TIMEOUT_SECONDS": "2"}
+        more |= {"WEB_CONCURRENCY": str(processes), "STRIPE_TIMEOUT_SECONDS": "2"}
         env = environment.settings(url, instance, **product.stripe_settings(standin.url), **more)
         made = sqlalchemy.create_engine(url)
         bind(env, made)
@@ -162,7 +168,8 @@ def raised(run: Run, instance: Path, *, engine: str) -> Iterator[Stage]:
         web = _web(run, home, env, address)
         lent.started.append(web)
         provider = Provider(standin.url, address)
-        stage = Stage(run, home, env, made, web.start(), Buyer(address, token, _nothing), provider)
+        buyer = Buyer(address, token, _nothing)
+        stage = Stage(run, home, env, made, web.start(), buyer, provider, lent)
         stage.buyer.hurry = stage.hurry
         try:
             yield stage

@@ -57,8 +57,7 @@ def test_killed_web_loses_nothing_and_repeats_nothing(stage: Stage, point: str) 
     stage.provider.pay(again["providerReference"])
     stage.provider.deliver_new()
     until(lambda: stage.was_killed(armed), what=f"the web process to pass {point}", seconds=20)
-    stage.work_until_idle()
-    stage.assert_whole()
+    stage.conclude()
     assert stage.ask("select status from payments where id = :id", id=begun["paymentId"]) == [
         ("completed",)
     ]
@@ -96,8 +95,7 @@ def test_killed_worker_loses_nothing_and_repeats_nothing(stage: Stage, point: st
     stage.hurry()
     worker = stage.start_worker(point)
     assert worker.wait_dead(seconds=30) == -signal.SIGKILL, worker.output()
-    stage.work_until_idle()
-    stage.assert_whole()
+    stage.conclude()
     for payment_id, status in wanted.items():
         found = stage.ask("select status from payments where id = :id", id=payment_id)
         assert found == [(status,)]

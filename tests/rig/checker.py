@@ -338,6 +338,13 @@ INVARIANTS: dict[str, Callable[[Book, Claim], Iterator[str]]] = {
 }
 
 
+def rows(database_url: str, query: str, **values: object) -> list[tuple[Any, ...]]:
+    """Read rows by plain SQL on a connection of its own."""
+    engine = sqlalchemy.create_engine(database_url, poolclass=sqlalchemy.NullPool)
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(text(query), values)]
+
+
 def differences(database_url: str, claim: Claim) -> list[str]:
     """Give every breach of an invariant as a sentence that begins with its name."""
     engine = sqlalchemy.create_engine(database_url, poolclass=sqlalchemy.NullPool)

@@ -113,7 +113,7 @@ def test_settings_of_the_shell_do_not_reach_the_product(monkeypatch: pytest.Monk
 
 def test_left_out_tests_are_counted_at_the_end() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "tests/rig/test_browser.py", "-n", "2"],
+        [sys.executable, "-m", "pytest", "-q", "tests/rig/test_browser.py", "-n", "1"],
         cwd=ROOT,
         env=os.environ | {"PAYDESK_TEST_BROWSER": "none"},
         capture_output=True,
