@@ -105,18 +105,21 @@ def index() -> Response:
         listing.select(asked, "overdue", "Overdue", {"": "Shown too", "yes": "Only"}),
         *listing.day_inputs(asked),
     ]
-    with reading() as session:
-        counted = desk_queries.case_counts(session, actor=actor)
-    counts = {state: desk.capped(number) for state, number in counted.items()}
     view = rows_view(asked, actor)
     view |= {
         "lead": "What the machine would not decide alone. Each case says what was expected, what was "
         "found and how much is at risk.",
         "acts": [],
-        "tabs_items": listing.tabs(asked, TABS, counts),
+        "tabs_items": listing.tabs(asked, TABS, _counts(actor)),
         "bar": listing.bar(asked, _BAR, inputs),
     }
     return render.page("exceptions/index.html", view)
+
+
+def _counts(actor: Actor) -> dict[str, str]:
+    with reading() as session:
+        counted = desk_queries.case_counts(session, actor=actor)
+    return {state: desk.capped(number) for state, number in counted.items()}
 
 
 @routes.get("/exceptions/rows")
@@ -125,7 +128,9 @@ def rows() -> Response:
     asked = listing.read("/exceptions", NAMES)
     if not render.wants_fragment():
         return render.to(asked.href())
-    return render.part("exceptions/_rows.html", rows_view(asked, render.actor()))
+    actor = render.actor()
+    tabs = listing.tabs(asked, TABS, _counts(actor))
+    return render.part("exceptions/_live_rows.html", rows_view(asked, actor) | {"tabs_items": tabs})
 
 
 @routes.get("/exceptions/<case_id>")

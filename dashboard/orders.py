@@ -124,4 +124,6 @@ def rows() -> Response:
     asked = listing.read("/orders", NAMES)
     if not render.wants_fragment():
         return render.to(asked.href())
-    return render.part("orders/_rows.html", rows_view(asked, render.actor()))
+    actor = render.actor()
+    tabs = listing.tabs(asked, TABS, _counts(actor))
+    return render.part("orders/_live_rows.html", rows_view(asked, actor) | {"tabs_items": tabs})

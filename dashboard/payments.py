@@ -165,5 +165,7 @@ def rows() -> Response:
     asked = listing.read("/payments", NAMES)
     if not render.wants_fragment():
         return render.to(asked.href())
-    view = rows_view(asked, render.actor(), render.settings())
-    return render.part("payments/_rows.html", view)
+    actor = render.actor()
+    view = rows_view(asked, actor, render.settings())
+    view["tabs_items"] = listing.tabs(asked, TABS, _counts(actor))
+    return render.part("payments/_live_rows.html", view)

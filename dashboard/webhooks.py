@@ -119,18 +119,21 @@ def index() -> Response:
         listing.text_input(asked, "type", "Type"),
         *listing.day_inputs(asked),
     ]
-    with reading() as session:
-        counted = desk_queries.inbound_counts(session)
-    counts = {state: desk.capped(number) for state, number in counted.items()}
     view = rows_view(asked, actor)
     view |= {
         "lead": "Everything the providers sent us: verified, stored, then applied. Any event can be "
         "replayed; a preview comes first.",
         "acts": [],
-        "tabs_items": listing.tabs(asked, TABS, counts),
+        "tabs_items": listing.tabs(asked, TABS, _counts()),
         "bar": listing.bar(asked, _BAR, inputs),
     }
     return render.page("webhooks/index.html", view)
+
+
+def _counts() -> dict[str, str]:
+    with reading() as session:
+        counted = desk_queries.inbound_counts(session)
+    return {state: desk.capped(number) for state, number in counted.items()}
 
 
 @routes.get("/webhooks/rows")
@@ -139,4 +142,6 @@ def rows() -> Response:
     asked = listing.read("/webhooks", NAMES)
     if not render.wants_fragment():
         return render.to(asked.href())
-    return render.part("webhooks/_rows.html", rows_view(asked, render.actor()))
+    tabs = listing.tabs(asked, TABS, _counts())
+    view = rows_view(asked, render.actor()) | {"tabs_items": tabs}
+    return render.part("webhooks/_live_rows.html", view)
