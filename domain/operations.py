@@ -100,9 +100,12 @@ def take(session: Session, operation: Operation) -> int:
 
     Raises: LostRace when somebody else is calling the provider for it now. Transaction: caller's.
     """
-    statement = select(Operation).where(Operation.id == operation.id).with_for_update()
-    locked = session.scalars(statement.execution_options(populate_existing=True)).one()
-    if locked.lease_until is not None and locked.lease_until > clock.now():
+    statement = select(Operation).where(Operation.id == operation.id)
+    # Whoever settles it holds its row and may want the order's next, which the caller may hold.
+    locked = session.scalars(
+        statement.with_for_update(skip_locked=True).execution_options(populate_existing=True)
+    ).first()
+    if locked is None or (locked.lease_until is not None and locked.lease_until > clock.now()):
         raise LostRace("The provider is being asked right now. Try again in a moment.")
     locked.fence += 1
     locked.lease_until = clock.after(LEASE_SECONDS)
