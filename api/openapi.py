@@ -134,9 +134,11 @@ def codes(found: Endpoint) -> list[str]:
         listed += _GUARDED
         listed += ["SCOPE_MISSING", "KEY_IN_BROWSER"] if found.who in SCOPES else []
         listed += ["KYC_REQUIRED"] if found.money else []
-    if found.method != "GET" or found.query is not None:
+    if found.is_checked:
         listed += ["VALIDATION_FAILED", "CARD_NUMBER_REFUSED", "UNKNOWN_VERSION"]
     if found.body is not None:
+        # The body may name what does not exist.
+        listed += ["NOT_FOUND"] if found.key is not None else []
         listed += ["MALFORMED_JSON", "LENGTH_REQUIRED", "BODY_TOO_LARGE", "UNSUPPORTED_MEDIA"]
     if found.key is not None:
         listed += ["IDEMPOTENCY_KEY_INVALID", "IDEMPOTENCY_KEY_REUSED", "IDEMPOTENCY_IN_PROGRESS"]
@@ -268,5 +270,6 @@ for _path, _why, _summary in (
             answers={200: None},
             tag="meta",
             media=_media,
+            is_checked=False,
         )
     )

@@ -143,6 +143,7 @@ def route(
         deviation=deviation,
         media=media,
         takes=takes,
+        is_checked=False,
     )
 
     def declared(view: Raw) -> Raw:

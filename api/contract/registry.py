@@ -30,7 +30,8 @@ class Endpoint:
     """One row of the surface. path: as documented, with `{placeholders}`; answers: status → record.
 
     key: whether an Idempotency-Key is required (`R`) or heeded (`O`); money: the KYC gate stands
-    before it; deviation: what differs from the source it comes from, and why.
+    before it; deviation: what differs from the source it comes from, and why; is_checked: the
+    checks of `endpoint` stand before the view, rather than the view doing everything itself.
     """
 
     method: str
@@ -50,6 +51,7 @@ class Endpoint:
     deviation: str | None = None
     media: str = "application/json"
     takes: str = "application/json"
+    is_checked: bool = True
 
     @property
     def name(self) -> str:

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from api.contract import registry
-from tests.api import personas, probe
+from tests.api import apps, personas, probe
 from web import identity
 
 
@@ -27,3 +27,10 @@ def probed(app: Flask, monkeypatch: pytest.MonkeyPatch) -> probe.Probe:
     # The probe must not be found in the description that other tests of this process read.
     monkeypatch.setattr(registry, "ENDPOINTS", dict(registry.ENDPOINTS))
     return probe.mount(app)
+
+
+@pytest.fixture
+def make_app(environ: dict[str, str]) -> Iterator[apps.Make]:
+    """Makes further apps: `make_app(STRIPE_SECRET_KEY="sk_test_x")`."""
+    with apps.maker(environ) as make:
+        yield make

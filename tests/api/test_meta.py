@@ -19,6 +19,7 @@ from core import clock
 from domain import database, presence
 from domain.database import transaction
 from models.operations import Operation
+from tests.api.apps import Make
 from tests.api.personas import Personas
 
 
@@ -28,13 +29,12 @@ def test_healthz_asks_no_database(client: FlaskClient, monkeypatch: pytest.Monke
     assert (answer.status_code, answer.json) == (200, {"status": "ok"})
 
 
-def test_readyz_is_degraded_without_worker_and_ready_with_one(
-    environ: dict[str, str], client: FlaskClient
-) -> None:
+def test_readyz_is_degraded_without_worker_and_ready_with_one(make_app: Make) -> None:
+    client = make_app().test_client()
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json["status"]) == (200, "degraded")
     assert (answer.json["migrations"], answer.json["workers"]) == ("at head", 0)
-    app = wsgi.create_app(config.load(environ | {"STRIPE_SECRET_KEY": "sk_test_x"}))
+    app = make_app(STRIPE_SECRET_KEY="sk_test_x")
     with transaction() as session:
         presence.beat(session, presence.identify("worker"))
     answer = app.test_client().get("/readyz")
@@ -84,16 +84,14 @@ def test_metrics_are_prometheus_text_with_counts_of_what_waits(client: FlaskClie
     assert "/healthz" in routes
 
 
-def test_in_production_metrics_take_a_token_or_a_role(
-    environ: dict[str, str], tmp_path: Path
-) -> None:
+def test_in_production_metrics_take_a_token_or_a_role(make_app: Make) -> None:
     import base64
     import os
 
     def key() -> str:
         return "k1:" + base64.b64encode(os.urandom(32)).decode()
 
-    env = environ | {
+    env = {
         "PAYDESK_ENV": "production",
         "SECRET_KEY": "x9" * 20,
         "MASTER_KEYS": key(),
@@ -101,7 +99,7 @@ def test_in_production_metrics_take_a_token_or_a_role(
         "PUBLIC_URL": "https://pay.example",
         "METRICS_TOKEN": "metrics-token-1",
     }
-    client = wsgi.create_app(config.load(env)).test_client()
+    client = make_app(**env).test_client()
     ask = {"base_url": "https://pay.example"}
     assert client.get("/metrics", **ask).status_code == 401
     for header in ("Bearer metrics-token-2", "metrics-token-1", "Bearer "):
@@ -154,13 +152,8 @@ def _operation(number: int, state: str) -> Operation:
     )
 
 
-def test_the_public_status_follows_what_providers_answer(
-    environ: dict[str, str], app: Flask
-) -> None:
-    del app
-    client = wsgi.create_app(
-        config.load(environ | {"STRIPE_SECRET_KEY": "sk_test_x"})
-    ).test_client()
+def test_the_public_status_follows_what_providers_answer(make_app: Make) -> None:
+    client = make_app(STRIPE_SECRET_KEY="sk_test_x").test_client()
     assert client.get("/api/status").json["state"] == "ok"
     with transaction() as session:
         session.add_all(_operation(number, "unknown") for number in range(3))

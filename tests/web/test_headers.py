@@ -8,8 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-import config
-import wsgi
+from tests.api.apps import Make
 from tests.rig import environment
 from tests.web.pages import Desk
 
@@ -24,14 +23,14 @@ def environ(sqlite_url: str, instance: Path) -> dict[str, str]:
     )
 
 
-def _production(environ: dict[str, str], **more: str) -> Flask:
+def _production(make_app: Make, **more: str) -> Flask:
     keys = dict.fromkeys(("MASTER_KEYS", "JWT_KEYS"), "k1:" + "QUJDRA" * 7 + "Q=")
     made = {
         "PAYDESK_ENV": "production",
         "SECRET_KEY": "y8" * 20,
         "PUBLIC_URL": "https://pay.example",
     }
-    return wsgi.create_app(config.load(environ | keys | made | more))
+    return make_app(**(keys | made | more))
 
 
 def test_every_answer_carries_the_basic_headers(desk: Desk, client: FlaskClient) -> None:
@@ -86,7 +85,7 @@ def test_desk_pages_run_nothing_but_our_own_files(desk: Desk, client: FlaskClien
     assert "payment=()" in headers["Permissions-Policy"]
 
 
-def test_pay_pages_alone_may_load_stripe(environ: dict[str, str]) -> None:
+def test_pay_pages_alone_may_load_stripe(make_app: Make) -> None:
     for url, script, frames, connects in (
         (
             "https://js.stripe.com/v3/",
@@ -103,7 +102,7 @@ def test_pay_pages_alone_may_load_stripe(environ: dict[str, str]) -> None:
     ):
         from tests.web import pages
 
-        desk = pages.mount(wsgi.create_app(config.load(environ | {"STRIPE_JS_URL": url})))
+        desk = pages.mount(make_app(STRIPE_JS_URL=url))
         client = desk.app.test_client()
         policy = client.get("/knock/pay").headers["Content-Security-Policy"]
         assert f"script-src 'self' {script};" in policy
@@ -113,14 +112,14 @@ def test_pay_pages_alone_may_load_stripe(environ: dict[str, str]) -> None:
         assert script not in client.get("/knock/open").headers["Content-Security-Policy"]
 
 
-def test_over_https_browsers_stay_there(environ: dict[str, str]) -> None:
-    client = _production(environ).test_client()
+def test_over_https_browsers_stay_there(make_app: Make) -> None:
+    client = _production(make_app).test_client()
     headers = client.get("/healthz", base_url="https://pay.example").headers
     assert headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
 
 
-def test_production_answers_to_its_own_hosts_only(environ: dict[str, str]) -> None:
-    client = _production(environ).test_client()
+def test_production_answers_to_its_own_hosts_only(make_app: Make) -> None:
+    client = _production(make_app).test_client()
     for host, status in (
         ("pay.example", 200),
         ("localhost", 200),
@@ -128,7 +127,7 @@ def test_production_answers_to_its_own_hosts_only(environ: dict[str, str]) -> No
         ("pay.example.evil.example", 400),
     ):
         assert client.get("/healthz", base_url=f"https://{host}").status_code == status, host
-    named = _production(environ, TRUSTED_HOSTS="one.example,.two.example").test_client()
+    named = _production(make_app, TRUSTED_HOSTS="one.example,.two.example").test_client()
     for host, status in (("one.example", 200), ("a.two.example", 200), ("pay.example", 400)):
         assert named.get("/healthz", base_url=f"https://{host}").status_code == status, host
 
@@ -141,7 +140,7 @@ def test_a_request_without_host_is_refused(app: Flask) -> None:
     assert run_wsgi_app(app.wsgi_app, surroundings)[1].startswith("400")
 
 
-def test_only_a_tls_terminator_may_say_who_asks(app: Flask, environ: dict[str, str]) -> None:
+def test_only_a_tls_terminator_may_say_who_asks(app: Flask, make_app: Make) -> None:
     seen: list[tuple[str | None, str]] = []
 
     def note(each: Flask) -> None:
@@ -151,7 +150,7 @@ def test_only_a_tls_terminator_may_say_who_asks(app: Flask, environ: dict[str, s
 
             seen.append((request.remote_addr, request.scheme))
 
-    secure = _production(environ)
+    secure = _production(make_app)
     for each in (app, secure):
         note(each)
     forwarded = {
@@ -227,11 +226,11 @@ def test_a_callers_request_name_is_kept_when_it_has_the_form(client: FlaskClient
         )
 
 
-def test_limits_are_counted_per_principal_and_per_address(environ: dict[str, str]) -> None:
+def test_limits_are_counted_per_principal_and_per_address(make_app: Make) -> None:
     from tests.api import personas
     from web import limits
 
-    client = wsgi.create_app(config.load(environ | {"RATE_LIMITS": "on"})).test_client()
+    client = make_app(RATE_LIMITS="on").test_client()
     who = personas.Personas()
     first = client.get("/api/me", headers=who.bo.headers).headers
     assert (first["RateLimit-Limit"], first["RateLimit-Remaining"]) == ("1200", "1199")
