@@ -26,7 +26,7 @@ from core import clock
 from core.errors import invalid
 from core.money import asset
 from core.permissions import Permission
-from domain import intents, operations, return_urls
+from domain import operations, starting
 from domain.intents import PaymentWanted
 from models.payments import Payment
 from providers import registry
@@ -129,9 +129,13 @@ def _pay(call: Call[Any, Any], wanted: PaymentWanted) -> Answer:
     made: list[bool] = []
 
     def begin(session: Session) -> Step:
-        begun = intents.begin(session, wanted, actor=call.actor, source=call.source)
-        if wanted.method == "checkout":
-            return_urls.fill_in(begun, public_url=identity.settings().public_url)
+        begun = starting.start(
+            session,
+            wanted,
+            actor=call.actor,
+            source=call.source,
+            public_url=identity.settings().public_url,
+        )
         made.append(begun.is_new)
         return Step(begun.payment, begun.operation, begun.fence)
 

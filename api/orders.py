@@ -46,6 +46,9 @@ from providers import registry
 blueprint = Blueprint("orders", __name__)
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255, strip_whitespace=True)]
 Id = Annotated[str, StringConstraints(min_length=1, max_length=40)]
+# What canonical JSON can hash exactly, and what every JSON reader reads back exactly.
+# Source: RFC 8785 section 3.2.2.3, RFC 7493 section 2.2
+LARGEST_MINOR = 2**53 - 1
 _STORED = {word.lower(): stored.value for stored, word in ORDER_ON_API.items()} | {
     stored.value: stored.value for stored in ORDER_ON_API
 }
@@ -102,6 +105,8 @@ def _wanted(call: Call[OrderIn, NoQuery]) -> OrderWanted:
     said = call.body
     total = said.total.money(field="total")
     of = total.asset
+    if total.minor > LARGEST_MINOR:
+        raise invalid("total", "The amount is too large.", code="too_large")
     if said.deposit_due_at is not None and said.deposit_due_at <= clock.now():
         raise invalid("depositDueAt", "The deposit must be due in the future.")
     return OrderWanted(

@@ -192,15 +192,15 @@ def balances_of(
     as_of: only entries that took effect up to and at this instant.
     """
     keys = [(account.address, account.asset) for account in accounts]
+    if not keys:
+        return {}
     statement = select(Posting.address, Posting.asset, func.sum(Posting.amount_minor))
     if as_of is not None:
         statement = statement.join(JournalEntry, JournalEntry.id == Posting.entry_id)
         statement = statement.where(JournalEntry.effective_at <= as_of)
     wanted = or_(*[and_(Posting.address == key, Posting.asset == unit) for key, unit in keys])
     grouped = statement.where(wanted).group_by(Posting.address, Posting.asset)
-    sums = (
-        {(key, unit): int(total) for key, unit, total in session.execute(grouped)} if keys else {}
-    )
+    sums = {(key, unit): int(total) for key, unit, total in session.execute(grouped)}
     return {
         key: Money(own_side(account.kind) * sums.get(key, 0), asset(account.asset))
         for key, account in zip(keys, accounts, strict=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from sqlalchemy import ColumnElement, or_, select, tuple_
 from sqlalchemy.orm import Session, defer
@@ -22,6 +23,7 @@ from models.payments import Payment, StateChange
 
 # What identifies the row itself is not an effect of it.
 _OWN_EVENTS = "inbound."
+LARGEST_EXPONENT = 30
 
 
 @dataclass(frozen=True)
@@ -131,9 +133,33 @@ def content_of(row: InboundEvent) -> Json:
     except NotFound:
         return None
     try:
-        return redaction.redacted(strictjson.loads(body))
+        return _writable(redaction.redacted(strictjson.loads(body)))
     except strictjson.Unreadable as error:
         return {"unreadable": str(error), "bytes": len(body)}
+
+
+def _text(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+def _writable(value: Json) -> Json:
+    """Make a foreign value one that can be written again.
+
+    A number with a huge exponent becomes its text: spelled out it would fill the memory. Half of a
+    surrogate pair becomes a question mark: it has no bytes.
+    """
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, dict):
+        return {_text(key): _writable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_writable(item) for item in value]
+    if isinstance(value, Decimal):
+        exponent = value.as_tuple().exponent
+        return (
+            value if isinstance(exponent, int) and abs(exponent) <= LARGEST_EXPONENT else str(value)
+        )
+    return value
 
 
 def headers_of(row: InboundEvent) -> dict[str, Json]:

@@ -74,8 +74,8 @@ def stripe_process(start_stripe: Callable[..., Running]) -> Running:
 @pytest.fixture
 def environ(database_url: str, instance: Path, stripe_process: Running) -> dict[str, str]:
     rail = product.stripe_settings(stripe_process.url)
-    origins = {"CORS_ORIGINS": "https://shop.example"}
-    return environment.settings(database_url, instance, **rail, **origins)
+    more = {"CORS_ORIGINS": "https://shop.example", "STRIPE_TIMEOUT_SECONDS": "1"}
+    return environment.settings(database_url, instance, **rail, **more)
 
 
 @pytest.fixture
@@ -173,7 +173,12 @@ def test_a_lost_answer_is_unknown_and_found_again_under_the_same_provider_key(
     desk: StandIn, who: Personas
 ) -> None:
     order = desk.order(who.bo)
-    fault = {"op": "payment_intents.create", "kind": "5xx_after", "times": 2}
+    fault = {
+        "op": "payment_intents.create",
+        "kind": "timeout_after_effect",
+        "times": 2,
+        "seconds": 3,
+    }
     desk.control("faults", [fault])
     body, key = {"orderId": order["orderId"]}, fresh_key()
     answer = desk.post(INTENTS, who.bo, body, key=key)
