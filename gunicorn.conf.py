@@ -41,8 +41,8 @@ proc_name = "paydesk"
 timeout = 30
 # Streams are told to come back within a second of SIGTERM; this is for requests under way.
 graceful_timeout = 4
-# Also how long a client may take to send its head.
-keepalive = 5
+# Also how long a client may take to send its head; a thousand streams that come back at once need some.
+keepalive = 15
 limit_request_line = 8190
 limit_request_fields = 100
 limit_request_field_size = 8190

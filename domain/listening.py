@@ -1,15 +1,17 @@
 """Hearing that something was committed, by any process; what it was, readers look up themselves.
 
 PostgreSQL tells it by LISTEN on a connection of its own, SQLite by a changed data version. Either is only
-a wake-up: a tick each second stands behind it, so a lost one costs a second and never an event.
+a wake-up: a tick each second stands behind it, so a lost one costs a second and never an event. A payload
+says for whom it is, `events` for streams or `work` for workers; without one it is for everybody.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING, cast
 
 import structlog
@@ -23,6 +25,8 @@ from domain.sequencer import CHANNEL
 if TYPE_CHECKING:
     import psycopg
 
+ANY = ""
+KINDS = (ANY, "events", "work")
 BACKSTOP_SECONDS = 1.0
 POLL_SECONDS = 0.01
 QUIET_POLL_SECONDS = 0.025
@@ -36,51 +40,54 @@ class Waker:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._count = 0
+        self._counts: Counter[str] = Counter()
         self._waiting = 0
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners: list[tuple[Callable[[], None], str]] = []
         self._wanted_at = 0.0
         self._stopping = False
         self._thread: threading.Thread | None = None
         self._pid = 0
 
-    def count(self) -> int:
+    def count(self, kind: str = ANY) -> int:
         """Give how often it woke; hand it to `wait` to miss nothing between looking and waiting."""
-        return self._count
+        return self._counts[kind]
 
-    def wake(self) -> None:
-        """Wake everybody in this process now; others hear it from the database."""
+    def wake(self, kind: str = ANY) -> None:
+        """Wake those in this process who wait for a kind, or everybody."""
         with self._changed:
-            self._count += 1
+            for each in KINDS if kind == ANY else (kind, ANY):
+                self._counts[each] += 1
             self._changed.notify_all()
-        for listener in tuple(self._listeners):
-            listener()
+        for listener, wanted in tuple(self._listeners):
+            if ANY in (kind, wanted) or kind == wanted:
+                listener()
 
-    def wait(self, timeout: float, *, since: int | None = None) -> bool:
+    def wait(self, timeout: float, *, since: int | None = None, kind: str = ANY) -> bool:
         """Wait until something may have happened. Gives False when `timeout` seconds passed.
 
-        since: a `count()` taken before looking; a wake-up after it counts as heard.
+        since: a `count(kind)` taken before looking; a wake-up after it counts as heard.
         """
         with self._changed:
             self._waiting += 1
             self._want()
             try:
-                before = self._count if since is None else since
-                return self._changed.wait_for(lambda: self._count != before, timeout)
+                before = self._counts[kind] if since is None else since
+                return self._changed.wait_for(lambda: self._counts[kind] != before, timeout)
             finally:
                 self._waiting -= 1
                 self._wanted_at = clock.monotonic()
 
-    def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
-        """Call `listener`, which must not block, at each wake-up. Gives what ends it."""
+    def subscribe(self, listener: Callable[[], None], *, kind: str = ANY) -> Callable[[], None]:
+        """Call `listener`, which must not block, at each wake-up of a kind. Gives what ends it."""
+        subscribed = (listener, kind)
         with self._changed:
-            self._listeners.append(listener)
+            self._listeners.append(subscribed)
             self._want()
 
         def end() -> None:
             with self._changed:
-                if listener in self._listeners:
-                    self._listeners.remove(listener)
+                if subscribed in self._listeners:
+                    self._listeners.remove(subscribed)
                 self._wanted_at = clock.monotonic()
 
         return end
@@ -118,10 +125,10 @@ class Waker:
         failed = (SQLAlchemyError, OSError, database.engine().dialect.loaded_dbapi.Error)
         while self._goes_on():
             try:
-                with _own_connection() as connection:
+                with closing(database.own_connection()) as connection:
                     for heard in follow(connection):
-                        if heard:
-                            self.wake()
+                        for kind in heard:
+                            self.wake(kind)
                         if not self._goes_on():
                             return
             except failed as error:
@@ -134,31 +141,24 @@ class Waker:
         self.wake()
 
 
-@contextmanager
-def _own_connection() -> Iterator[DBAPIConnection]:
-    with closing(database.own_connection()) as connection:
-        yield connection
-
-
-def _follow_postgresql(connection: DBAPIConnection) -> Iterator[bool]:
-    """Give True once it listens, at each notification, and each second for the backstop."""
+def _follow_postgresql(connection: DBAPIConnection) -> Iterator[Iterable[str]]:
+    """Give the kinds of each notification; everything once it listens, and each second."""
     listening = cast("psycopg.Connection[tuple[object, ...]]", connection)
     listening.autocommit = True
     listening.execute(f"listen {CHANNEL}")
-    told_at, heard = 0.0, True
+    told_at, heard = 0.0, {ANY}
     while True:
         now = clock.monotonic()
-        if heard or now - told_at >= BACKSTOP_SECONDS:
-            told_at = now
-            yield True
-        else:
-            yield False
+        if ANY in heard or now - told_at >= BACKSTOP_SECONDS:
+            told_at, heard = now, {ANY}
+        yield heard
         # Several notifications that came together wake once. Short, so that `stop` is not kept waiting.
-        heard = bool(list(listening.notifies(timeout=BACKSTOP_SECONDS / 5, stop_after=1)))
+        notified = listening.notifies(timeout=BACKSTOP_SECONDS / 5, stop_after=1)
+        heard = {each.payload if each.payload in KINDS else ANY for each in notified}
 
 
-def _follow_sqlite(connection: DBAPIConnection) -> Iterator[bool]:
-    """Give True when another connection has committed, and each second for the backstop."""
+def _follow_sqlite(connection: DBAPIConnection) -> Iterator[Iterable[str]]:
+    """Wake everybody when another connection has committed, and each second."""
     cursor = connection.cursor()
     seen: object = None
     changed_at = told_at = clock.monotonic()
@@ -172,9 +172,9 @@ def _follow_sqlite(connection: DBAPIConnection) -> Iterator[bool]:
             changed_at = now
         if changed or now - told_at >= BACKSTOP_SECONDS:
             told_at = now
-            yield True
+            yield (ANY,)
         else:
-            yield False
+            yield ()
         quiet = now - changed_at > QUIET_AFTER_SECONDS
         pause.wait(QUIET_POLL_SECONDS if quiet else POLL_SECONDS)
 

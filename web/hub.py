@@ -269,7 +269,7 @@ class Hub:
             return True
 
     def _run(self) -> None:
-        end = waker.subscribe(self._awake.set)
+        end = waker.subscribe(self._awake.set, kind="events")
         try:
             while not self._is_over():
                 self._awake.wait(BACKSTOP_SECONDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import fcntl
+import itertools
 import selectors
 import socket
 import termios
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from core import clock, ids
+from core import clock
 from core.errors import AppError, Unavailable
 from domain import feed
 from domain.actors import Actor
@@ -23,12 +24,18 @@ from web.hub import Ending, Subscriber, reach
 
 PING_SECONDS = 14.0
 # Together with the few seconds for which identities are remembered, below the 15 that are promised.
-RECHECK_SECONDS = 10.0
-SUSPECT_SECONDS = 4.0
+RECHECK_SECONDS = 12.0
+SUSPECT_SECONDS, SUSPECT_PAUSE = 4.0, 0.5
 ROUND_SECONDS = 0.25
 # After one of these, the rights of whom it names are looked at again at once.
 REVOKING = ("session.", "user.", "api_key.")
 log = structlog.get_logger()
+_opened = itertools.count(1)
+
+
+def _first_look() -> float:
+    # Streams that came together must not be looked at together: the golden ratio spreads them evenly.
+    return clock.monotonic() + RECHECK_SECONDS * (next(_opened) * 0.618034 % 1)
 
 
 @dataclass(eq=False)
@@ -38,9 +45,7 @@ class Kept:
     subscriber: Subscriber
     look_again: Callable[[], Actor | None] | None
     peer: socket.socket | None
-    due_at: float = field(
-        default_factory=lambda: clock.monotonic() + ids.jittered(RECHECK_SECONDS * 0.8)
-    )
+    due_at: float = field(default_factory=_first_look)
     suspect_until: float = 0.0
 
 
@@ -137,8 +142,7 @@ class Keeper:
 
     def _look_again(self, kept: Kept) -> None:
         now = clock.monotonic()
-        pause = 0.5 if now < kept.suspect_until else ids.jittered(RECHECK_SECONDS)
-        kept.due_at = now + min(pause, RECHECK_SECONDS)
+        kept.due_at = now + (SUSPECT_PAUSE if now < kept.suspect_until else RECHECK_SECONDS)
         if kept.look_again is None:
             return
         subscriber = kept.subscriber

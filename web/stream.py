@@ -14,6 +14,7 @@ import structlog
 from flask import Flask, Response, current_app, request
 
 from config import Settings
+from core import ids
 from core.errors import Gone, Unavailable
 from domain import feed
 from domain.actors import Actor
@@ -24,7 +25,7 @@ from web.keeper import Kept, keeper
 from web.slots import Limits, Slot, Slots
 
 RETRY = b"retry: 3000\n\n"
-BYE = b'event: bye\ndata: {"reason": "restart"}\n\n'
+RETURN_MILLISECONDS = 2500
 # So far behind, reading the present state anew is cheaper for both sides than the way here.
 LONGEST_BACKLOG = 100_000
 SEND_BUFFER_BYTES = 65_536
@@ -156,7 +157,13 @@ def _told(wish: Wish, subscriber: Subscriber, start: _Start) -> Iterator[bytes]:
             if told:
                 yield told
     if subscriber.ending is Ending.RESTART:
-        yield BYE
+        yield _bye()
+
+
+def _bye() -> bytes:
+    # All of them must not come back in the same instant.
+    milliseconds = round(ids.jittered(RETURN_MILLISECONDS))
+    return f'event: bye\nretry: {milliseconds}\ndata: {{"reason": "restart"}}\n\n'.encode()
 
 
 def _backlog(wish: Wish, subscriber: Subscriber, place: int) -> Iterator[bytes]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+import sqlalchemy
 from sqlalchemy import Engine, text
 
 from domain import database
@@ -84,3 +85,34 @@ def test_a_broken_connection_is_replaced(waker: Waker, write: Write) -> None:
         write()
         assert heard.wait(5)
     end()
+
+
+def test_a_wake_up_for_workers_leaves_streams_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Waker, "_want", lambda _: None)
+    waker = Waker()
+    streams, workers, everybody = threading.Event(), threading.Event(), threading.Event()
+    waker.subscribe(streams.set, kind="events")
+    waker.subscribe(workers.set, kind="work")
+    waker.subscribe(everybody.set)
+    waker.wake("work")
+    assert workers.is_set() and everybody.is_set() and not streams.is_set()
+    assert (waker.count("work"), waker.count("events"), waker.count()) == (1, 0, 1)
+    assert not waker.wait(0.01, since=0, kind="events")
+    assert waker.wait(0, since=0, kind="work") and waker.wait(0, since=0)
+    waker.wake()
+    assert streams.is_set() and waker.wait(0, since=0, kind="events")
+
+
+def test_a_notification_says_for_whom_it_is(postgres_url: str) -> None:
+    made = sqlalchemy.create_engine(postgres_url)
+    database.bind(made)
+    waker = Waker()
+    warm_up(waker)
+    for payload, kind in (("work", "work"), ("events", "events"), ("", "work")):
+        seen, began = waker.count(kind), time.monotonic()
+        with made.begin() as connection:
+            connection.execute(text(f"notify paydesk, '{payload}'"))
+        assert waker.wait(5, since=seen, kind=kind)
+        assert time.monotonic() - began < 2
+    waker.stop()
+    made.dispose()
