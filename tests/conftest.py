@@ -80,6 +80,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         runs.finish(config.stash[fixtures.RUN])
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a test by its place, not by a long text: a random one would differ between workers."""
+    return argname if isinstance(val, str | bytes) and len(val) > 60 else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark tests by what they need; leave out what was asked to be left out."""
     left_out.leave_out(config, items)
