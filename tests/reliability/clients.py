@@ -111,6 +111,11 @@ def signed(
     return f"t={stamp},v1={mac}"
 
 
+def json_of(event: Mapping[str, Any]) -> bytes:
+    """Write an event as Stripe does."""
+    return json.dumps(event, indent=2, ensure_ascii=False).encode()
+
+
 def deliver(url: str, body: bytes, *, header: str | None = None, **more: str) -> Answer:
     """Deliver a body at the webhook door as Stripe does, once."""
     headers = {"Content-Type": "application/json; charset=utf-8"}
@@ -226,7 +231,7 @@ class Provider:
 
     def deliver(self, event: Mapping[str, Any]) -> Answer:
         """Deliver one event until it is acknowledged."""
-        body = json.dumps(event, indent=2, ensure_ascii=False).encode()
+        body = json_of(event)
 
         def between() -> None:
             """Stripe waits longer; what it does is the same."""
