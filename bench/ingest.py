@@ -112,9 +112,7 @@ def _judge(report: Report, engine: str, app: Result, floor: Result) -> None:
     sentence = f"{engine}: {share:.2f} of the floor, at least {SHARE[engine]}"
     report.expect(sentence, holds=share >= SHARE[engine])
     p99 = spread(app.latencies)["p99_ms"]
-    report.expect(
-        f"{engine}: p99 {p99} ms, at most {LONGEST_MS:.0f} ms", holds=p99 <= LONGEST_MS
-    )
+    report.expect(f"{engine}: p99 {p99} ms, at most {LONGEST_MS:.0f} ms", holds=p99 <= LONGEST_MS)
 
 
 def _events(url: str, count: int) -> Iterator[bytes]:
@@ -133,7 +131,13 @@ def _floor(ground: Bench, floor: Path) -> Iterator[Running]:
     port = ports.free_port()
     own = f"http://127.0.0.1:{port}"
     argv = [sys.executable, "-m", "gunicorn", "-w", "2", "-k", "gthread", "--threads", "8"]
-    argv += ["--no-control-socket", "--log-level", "warning", "--chdir", str(floor.parent.resolve())]
+    argv += [
+        "--no-control-socket",
+        "--log-level",
+        "warning",
+        "--chdir",
+        str(floor.parent.resolve()),
+    ]
     argv += ["-c", os.devnull, "-b", f"127.0.0.1:{port}", f"{floor.stem}:app"]
     env = ground.env | {"FLOOR_DB": _floor_database(ground), "FLOOR_SECRET": stock.SECRET}
     running = process.command(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 
 from bench import rig, stock
 from bench.report import Report
@@ -56,17 +58,17 @@ def _run(report: Report, ground: Bench, events: int) -> None:
         report.expect(f"one worker applies at least {TARGET} events/s", holds=rate >= TARGET)
 
 
-def _wait(is_done: object) -> None:
+def _wait(is_done: Callable[[], bool]) -> None:
     until = clock.monotonic() + _PATIENCE_SECONDS
-    while not is_done():  # type: ignore[operator]
+    while not is_done():
         if clock.monotonic() > until:
             raise SystemExit("the worker did not finish in time")
         time.sleep(0.25)
 
 
-def _count(condition: object) -> int:
+def _count(condition: ColumnElement[bool]) -> int:
     with database.reading() as session:
-        return session.scalar(select(func.count()).where(condition)) or 0  # type: ignore[arg-type]
+        return session.scalar(select(func.count()).where(condition)) or 0
 
 
 def _unlinked() -> int:
@@ -74,7 +76,11 @@ def _unlinked() -> int:
         return sum(chains.count_unlinked(session, chain) for chain in chains.CHAINS)
 
 
-def _applied() -> tuple[object, object]:
+def _applied() -> tuple[datetime, datetime]:
+    """Give when the first and the last event were applied."""
     with database.reading() as session:
         columns = func.min(InboundEvent.processed_at), func.max(InboundEvent.processed_at)
-        return session.execute(select(*columns)).one()
+        first, last = session.execute(select(*columns)).one()
+    assert first is not None  # all of them were applied
+    assert last is not None
+    return first, last

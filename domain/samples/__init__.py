@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -72,7 +72,7 @@ class _Loader:
         self._dice, self._namer, self._sheaf = Dice(seed), Namer(), Sheaf()
         self._wanted, self._api_version = wanted, api_version
         self._now = clock.now()
-        self._times = iter(_times(self._dice, wanted, self._now))
+        self._times = _times(self._dice, wanted, self._now)
         self._cast: Cast | None = None
         self._books = Books(set())
         self.payments = self.orders = self.rows = 0
@@ -94,7 +94,9 @@ class _Loader:
         entries: list[tuple[str, str]] = []
         until = min(self.payments + BATCH, self._wanted)
         while self.payments < until:
-            story = stories.tell(self._dice, cast, next(self._times), self._now)
+            # Some orders are paid twice; by payments, the last ones are of today all the same.
+            at = self._times[self.payments]
+            story = stories.tell(self._dice, cast, at, self._now)
             entries += self._add(story, trail, arrivals)
         self._number(session)
         self._link(session, "audit", [(row, content) for _, row, content in trail.linked])
@@ -103,6 +105,8 @@ class _Loader:
 
     def _add(self, story: stories.Story, trail: Trail, arrivals: Arrivals) -> list[tuple[str, str]]:
         order_id = self._namer.at("ord", story.made_at)
+        # The last order of a load may have room for its first payment only.
+        del story.attempts[self._wanted - self.payments :]
         add_order(self._sheaf, story, order_id, namer=self._namer)
         trail.order_made(story, order_id)
         entries = []
@@ -176,7 +180,7 @@ def _newest_secret(session: Session) -> str | None:
     return session.scalar(statement)
 
 
-def _times(dice: Dice, count: int, now: datetime) -> Iterator[datetime]:
+def _times(dice: Dice, count: int, now: datetime) -> list[datetime]:
     """Spread moments over a year: more of them lately, most of them by day. Oldest first."""
     found = []
     for _ in range(count):
@@ -189,4 +193,4 @@ def _times(dice: Dice, count: int, now: datetime) -> Iterator[datetime]:
             hour=dice.weighted(_HOURS), minute=dice.below(60), second=dice.below(60)
         )
         found.append(min(at, now - timedelta(minutes=2)))
-    yield from sorted(found)
+    return sorted(found)

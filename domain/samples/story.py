@@ -189,7 +189,7 @@ def _attempt(dice: Dice, purpose: str, minor: int, at: datetime, now: datetime) 
 def _end(dice: Dice, age: timedelta) -> str:
     if age < YOUNG and dice.permille(400):
         return dice.weighted((("open", 80), ("challenged", 20)))
-    if age < WAITING and dice.permille(60):
+    if age < WAITING and dice.permille(160):
         return dice.weighted((("held", 50), ("debiting", 50)))
     end = dice.weighted(_ENDS)
     is_early = age < WAITING and end in ("expired", "stuck")

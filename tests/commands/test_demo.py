@@ -70,7 +70,7 @@ def test_every_kind_of_visit_agrees_with_the_providers_ledger(
 
 
 def pay_deposit_and_balance(shop: Shop) -> None:
-    order = {
+    order: dict[str, object] = {
         "description": "Oak table",
         "total": {"amount": "100.00", "currency": "EUR"},
         "deposit": {"amount": "20.00", "currency": "EUR"},
