@@ -44,11 +44,22 @@ def _name(object_id: str) -> str:
     return f"{kind} {words.short(object_id)}".strip()
 
 
-def _changes(rows: Sequence[Mapping[str, Json]], asset_name: str | None) -> list[Change]:
-    found = []
+def _assets(rows: Sequence[Mapping[str, Json]]) -> dict[str, str]:
+    """Find the currency of each payment and order that a difference speaks of."""
+    names = {str(row["object"]) for row in rows}
+    with reading() as session:
+        payments = desk.payments_by_id(session, (name for name in names if name[:4] == "pay_"))
+        orders = desk.orders_by_id(session, (name for name in names if name[:4] == "ord_"))
+    found = {row.id: row.asset for row in payments.values()}
+    return found | {row.id: row.asset for row in orders.values()}
+
+
+def _changes(rows: Sequence[Mapping[str, Json]]) -> list[Change]:
+    found, assets = [], _assets(rows)
     for row in rows:
         field = str(row["field"])
         before, after = row.get("before"), row.get("after")
+        asset_name = assets.get(str(row["object"]))
         if field.endswith(_MONEY) and asset_name:
             before, after = _sum(before, asset_name), _sum(after, asset_name)
         name = field.removesuffix(_MONEY)
@@ -84,7 +95,6 @@ def _effects(found: Preview) -> list[View]:
 def preview_view(found: Preview, shown: Shown) -> View:
     """Prepare what the trial run showed."""
     verdict, tone, shape = _VERDICTS[found.verdict]
-    asset_name = shown.payment.asset if shown.payment else None
     cause = words.inbound_in(found.why)
     cause = cause if cause != shown.row.id else None
     refs = [words.ref("inbound id", cause, href=f"/webhooks/{cause}")] if cause else []
@@ -94,7 +104,7 @@ def preview_view(found: Preview, shown: Shown) -> View:
         "tone": tone,
         "shape": shape,
         "refs": refs,
-        "diff": _changes(found.diff, asset_name),
+        "diff": _changes(found.diff),
         "postings": _entries(found.postings),
         "effects": _effects(found),
         "events": [{"type": kind, "text": "is told"} for kind in found.events],

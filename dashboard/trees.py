@@ -52,14 +52,34 @@ def _node(name: str | None, value: Json, depth: int, left: _Left) -> Leaf | Bran
     left.nodes -= 1
     if not isinstance(value, dict | list):
         return _leaf(name, value)
-    if depth >= DEEPEST or left.nodes <= 0:
-        return Leaf(name, "word", f"… {counted(len(value), 'more value')} not shown")
-    if isinstance(value, dict):
-        children = [_node(key, item, depth + 1, left) for key, item in value.items()]
-        size = counted(len(value), "field")
-        return Branch(name, "{ }", size, depth < OPEN_LEVELS, children)
-    children = [_node(str(no), item, depth + 1, left) for no, item in enumerate(value)]
-    return Branch(name, "[ ]", counted(len(value), "item"), depth < OPEN_LEVELS, children)
+    if depth >= DEEPEST:
+        return _left_out(name, len(value))
+    is_object = isinstance(value, dict)
+    items = list(value.items()) if isinstance(value, dict) else _numbered(value)
+    return Branch(
+        name,
+        "{ }" if is_object else "[ ]",
+        counted(len(value), "field" if is_object else "item"),
+        depth < OPEN_LEVELS,
+        _children(items, depth + 1, left),
+    )
+
+
+def _numbered(items: Sequence[Json]) -> list[tuple[str, Json]]:
+    return [(str(no), item) for no, item in enumerate(items)]
+
+
+def _children(items: Sequence[tuple[str, Json]], depth: int, left: _Left) -> list[Leaf | Branch]:
+    found: list[Leaf | Branch] = []
+    for key, item in items:
+        if left.nodes <= 0:
+            return [*found, _left_out(None, len(items) - len(found))]
+        found.append(_node(key, item, depth, left))
+    return found
+
+
+def _left_out(name: str | None, number: int) -> Leaf:
+    return Leaf(name, "word", f"… {counted(number, 'more value')} not shown")
 
 
 def _leaf(name: str | None, value: Json) -> Leaf:
