@@ -12,6 +12,7 @@ from core.strictjson import Json
 from providers.seam import KeyedFact, Oddity, Reading, UnreadableDelivery
 from providers.stripe.amounts import from_stripe
 from providers.stripe.errors import decline_words
+from providers.stripe.wire import is_word
 
 Thing = dict[str, Json]
 
@@ -22,8 +23,8 @@ def thing(value: Json) -> Thing:
 
 
 def word(value: Json) -> str | None:
-    """Give a non-empty string, or None."""
-    return value if isinstance(value, str) and value else None
+    """Give a name, code or address as Stripe writes them, or None."""
+    return value if is_word(value) else None
 
 
 def reference_of(value: Json) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Sequence
+from typing import TypeGuard
 
 from core import clock, strictjson
 from core.errors import BadSignature
@@ -52,8 +53,13 @@ def verify(body: bytes, header: str | None, *, secrets: Sequence[LiveSecret], no
     raise BadSignature
 
 
+def is_word(value: Json) -> TypeGuard[str]:
+    """Tell whether a value is a name as Stripe makes them; NUL and lone surrogates cannot be stored."""
+    return isinstance(value, str) and bool(value) and value.isascii() and value.isprintable()
+
+
 def _text(value: Json, *, longest: int = 255) -> str | None:
-    return value if isinstance(value, str) and 0 < len(value) <= longest else None
+    return value if is_word(value) and len(value) <= longest else None
 
 
 def parse(body: bytes) -> dict[str, Json]:
