@@ -74,7 +74,8 @@ def link_all(*, everything: bool = False) -> int:
         while True:
             with database.transaction() as session:
                 count = link_batch(session, chain, everything=everything)
-                crash.point("chain.before_commit")
+                if count:
+                    crash.point("chain.before_commit")
             total += count
             if count < BATCH:
                 break

@@ -64,8 +64,10 @@ def number_events(*, ring: bool) -> int:
         counted = connection.execute(_NUMBER_POSTGRESQL, {"batch": BATCH}).rowcount
         if counted or ring:
             connection.execute(_NOTIFY)
-        crash.point("sequencer.before_commit")
-    crash.point("sequencer.after_commit")
+        if counted:
+            crash.point("sequencer.before_commit")
+    if counted:
+        crash.point("sequencer.after_commit")
     return counted
 
 
