@@ -59,7 +59,7 @@ def apply_answer(payment_id: str, reading: Reading, *, why: Why) -> Asked:
     Transaction: opens its own.
     """
     with database.transaction() as session:
-        statement = select(Payment).where(Payment.id == payment_id).with_for_update()
+        statement = select(Payment).where(Payment.id == payment_id).with_for_update(key_share=True)
         payment = session.scalars(statement.execution_options(populate_existing=True)).one()
         applied = settlement.apply(session, payment, reading, why=why)
     return Asked(payment, applied.changed, applied.verdict, _told(reading, why.source))

@@ -156,7 +156,7 @@ def find_payment(
         return session.scalars(
             select(Payment)
             .where(condition)
-            .with_for_update(of=Payment)
+            .with_for_update(of=Payment, key_share=True)
             .execution_options(populate_existing=True)
         ).first()
     # In a batch everything free was locked already, so what is still there is in other hands.

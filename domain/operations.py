@@ -22,6 +22,7 @@ from core.errors import (
     ProviderRefused,
     ProviderUnavailable,
     ProviderUnknown,
+    UnmappedProviderValue,
 )
 from core.money import Money, asset
 from core.states import Operation as State
@@ -33,7 +34,7 @@ from domain.transitions import Why, move
 from models.operations import Operation
 from models.payments import Payment
 from providers import registry
-from providers.seam import Created, NewPayment, Reading
+from providers.seam import Created, NewPayment, Reading, UnreadableDelivery
 
 LEASE_SECONDS = 60
 # When the janitor asks again about an outcome nobody knows; the last one repeats, to 30 days.
@@ -103,7 +104,9 @@ def take(session: Session, operation: Operation) -> int:
     statement = select(Operation).where(Operation.id == operation.id)
     # Whoever settles it holds its row and may want the order's next, which the caller may hold.
     locked = session.scalars(
-        statement.with_for_update(skip_locked=True).execution_options(populate_existing=True)
+        statement.with_for_update(skip_locked=True, key_share=True).execution_options(
+            populate_existing=True
+        )
     ).first()
     if locked is None or (locked.lease_until is not None and locked.lease_until > clock.now()):
         raise LostRace("The provider is being asked right now. Try again in a moment.")
@@ -170,6 +173,9 @@ def run(operation: Operation, payment: Payment, fence: int, *, actor: Actor) -> 
         answer: Created | Reading | AppError = call(operation, payment)
     except (PaymentDeclined, ProviderRefused, ProviderUnavailable, ProviderUnknown) as error:
         answer = error
+    except (UnreadableDelivery, UnmappedProviderValue) as error:
+        # It answered, so it may have acted; what it said is for the janitor and then for a person.
+        answer = ProviderUnknown(f"The provider's answer cannot be read: {error}")
     crash.point("operation.after_call")
     return Outcome(operation.id, payment.id, fence, answer, actor)
 
@@ -233,7 +239,7 @@ _Locked = TypeVar("_Locked", Payment, Operation)
 
 
 def _lock(session: Session, model: type[_Locked], row_id: str) -> _Locked:
-    statement = select(model).where(model.id == row_id).with_for_update()
+    statement = select(model).where(model.id == row_id).with_for_update(key_share=True)
     return session.scalars(statement.execution_options(populate_existing=True)).one()
 
 

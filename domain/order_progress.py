@@ -24,7 +24,7 @@ def lock_order(session: Session, order_id: str) -> Order:
     loaded = workset.of(session).orders.get(order_id)
     if loaded is not None:
         return loaded
-    statement = select(Order).where(Order.id == order_id).with_for_update()
+    statement = select(Order).where(Order.id == order_id).with_for_update(key_share=True)
     return session.scalars(statement.execution_options(populate_existing=True)).one()
 
 

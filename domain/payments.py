@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -15,15 +14,12 @@ from core import clock, hashing, ids
 from core.errors import IllegalTransition, NotFound
 from core.states import OPEN_PAYMENT, Case, Lifecycle
 from core.states import Payment as Status
-from domain import audit, database, events, keyring, operations
+from domain import audit, database, events, operations
 from domain.actors import Actor
 from domain.orders import visible
 from models.cases import ExceptionCase
-from models.inbound import InboundEvent
 from models.operations import Operation
-from models.orders import Order
-from models.payments import Payment, PaymentNote, ProviderReference
-from models.people import User
+from models.payments import Payment, PaymentNote
 
 LONGEST_PAGE = 200
 
@@ -90,46 +86,8 @@ def _open_case_payments(kinds: Sequence[str]) -> ColumnElement[bool]:
     return Payment.id.in_(cases.where(ExceptionCase.kind.in_(kinds)))
 
 
-def matching(text: str, *, actor: Actor) -> ColumnElement[bool]:
-    """Turn the search box's text into a condition: ids, references, e-mail (staff), amount.
-
-    Each kind is recognised by its form, so that every search uses an index.
-    """
-    text = text.strip()
-    named = select(ProviderReference.payment_id).where(ProviderReference.reference == text)
-    parts: list[ColumnElement[bool]] = [
-        Payment.id == text,
-        Payment.public_id == text,
-        Payment.order_id == text,
-        Payment.reference == text,
-        Payment.subscription_ref == text,
-        Payment.provider_reference == text,
-        Payment.id.in_(named),
-        Payment.order_id.in_(select(Order.id).where(Order.reference == text)),
-    ]
-    if text.startswith("evt_"):
-        told = select(InboundEvent.payment_id).where(InboundEvent.provider_event_id == text)
-        parts.append(Payment.id.in_(told))
-    if "@" in text and actor.is_staff:
-        index = keyring.vault().blind_index(text, purpose="email")
-        parts.append(Payment.buyer_id.in_(select(User.id).where(User.email_index == index)))
-    if (minors := _amounts(text)) is not None:
-        parts.append(Payment.amount_minor.in_(minors))
-    return or_(*parts)
-
-
-def _amounts(text: str) -> list[int] | None:
-    """Read `125`, `125.00` or `125.00 EUR` as minor units under each scale it may have."""
-    number = text.split(maxsplit=1)[0].replace(",", "") if text else ""
-    if not number.replace(".", "", 1).isdigit() or not number.isascii() or len(number) > 15:
-        return None
-    value = Decimal(number)
-    scaled = {value.scaleb(scale) for scale in (0, 2, 3)}
-    return sorted(int(minor) for minor in scaled if minor == minor.to_integral_value())
-
-
 def conditions_of(wanted: PaymentFilter, *, actor: Actor) -> list[ColumnElement[bool]]:
-    """Give every condition of a list: tenancy first, then the filters."""
+    """Give the conditions of a list: tenancy first, then the filters; `q` is resolved by its reader."""
     found = visible(actor, Payment)
     found += _in(Payment.status, wanted.status) + _in(Payment.rail, wanted.rail)
     found += _in(Payment.provider, wanted.provider) + _in(Payment.escrow_state, wanted.escrow_state)
@@ -148,26 +106,7 @@ def conditions_of(wanted: PaymentFilter, *, actor: Actor) -> list[ColumnElement[
         found.append(Payment.created_at >= wanted.created_from)
     if wanted.created_to:
         found.append(Payment.created_at < wanted.created_to)
-    if wanted.q and wanted.q.strip():
-        found.append(matching(wanted.q, actor=actor))
     return found
-
-
-def list_payments(
-    session: Session, wanted: PaymentFilter, *, actor: Actor, page: Page
-) -> tuple[list[Payment], tuple[datetime, str] | None]:
-    """List payments, newest first, with where the next page begins."""
-    statement = select(Payment).where(*conditions_of(wanted, actor=actor))
-    if page.before:
-        at, last = page.before
-        statement = statement.where(
-            or_(Payment.created_at < at, and_(Payment.created_at == at, Payment.id < last))
-        )
-    limit = min(page.limit, LONGEST_PAGE)
-    ordered = statement.order_by(Payment.created_at.desc(), Payment.id.desc()).limit(limit + 1)
-    rows = list(session.scalars(ordered))
-    more = rows[limit - 1] if len(rows) > limit else None
-    return rows[:limit], (more.created_at, more.id) if more else None
 
 
 def get_payment(session: Session, payment_id: str, *, actor: Actor) -> Payment:
@@ -257,7 +196,7 @@ def begin_cancel(
     Transaction: caller's.
     """
     payment = get_payment(session, payment_id, actor=actor)
-    statement = select(Payment).where(Payment.id == payment.id).with_for_update()
+    statement = select(Payment).where(Payment.id == payment.id).with_for_update(key_share=True)
     payment = session.scalars(statement.execution_options(populate_existing=True)).one()
     if payment.status == Status.CANCELLED:
         return payment, None, None

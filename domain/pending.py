@@ -85,7 +85,7 @@ def write_rows(session: Session) -> None:
         written.setdefault(model, []).extend(kept[model])
 
 
-def _table(model: type[Base]) -> Table:
+def _table(model: type[Base]) -> Table:  # type: ignore[explicit-any]  # it has a default of Any
     return Base.metadata.tables[model.__tablename__]
 
 

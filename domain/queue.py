@@ -52,7 +52,11 @@ def lock_payment(session: Session, condition: ColumnElement[bool]) -> Payment | 
 
     Transaction: caller's.
     """
-    statement = select(Payment).where(condition).with_for_update(skip_locked=True, of=Payment)
+    statement = (
+        select(Payment)
+        .where(condition)
+        .with_for_update(skip_locked=True, of=Payment, key_share=True)
+    )
     return session.scalars(statement.execution_options(populate_existing=True)).first()
 
 
@@ -83,7 +87,7 @@ def lease(
         .where(due <= now, or_(model.lease_until.is_(None), model.lease_until < now), *conditions)
         .order_by(due)
         .limit(limit)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, key_share=True)
     )
     taken = []
     for row in session.scalars(statement.execution_options(populate_existing=True)):

@@ -128,7 +128,7 @@ def _find(session: Session, rail: Rail, reading: Reading) -> Payment | None:
     ours = workset.condition(
         rail.name, reading.references, reading.payment_id, livemode=rail.mode == "live"
     )
-    statement = select(Payment).where(ours).with_for_update(of=Payment)
+    statement = select(Payment).where(ours).with_for_update(of=Payment, key_share=True)
     return session.scalars(statement.execution_options(populate_existing=True)).first()
 
 

@@ -26,7 +26,9 @@ def claim(session: Session, payment_id: str, *, actor: Actor, source: str) -> Pa
     Writes: audit_log. Raises: NotFound, RateLimited. Transaction: caller's; commit before asking.
     """
     payment = get_payment(session, payment_id, actor=actor)
-    session.execute(select(Payment.id).where(Payment.id == payment.id).with_for_update())
+    session.execute(
+        select(Payment.id).where(Payment.id == payment.id).with_for_update(key_share=True)
+    )
     statement = (
         select(AuditRow.at)
         .where(AuditRow.object_id == payment.id, AuditRow.action == ACTION)

@@ -87,7 +87,7 @@ def load(session: Session, conditions: Iterable[ColumnElement[bool]]) -> None:
     held = of(session)
     statement = select(Payment).where(or_(*conditions)).order_by(Payment.id)
     locked = session.scalars(
-        statement.with_for_update(skip_locked=True, of=Payment).execution_options(
+        statement.with_for_update(skip_locked=True, of=Payment, key_share=True).execution_options(
             populate_existing=True
         )
     )
@@ -96,7 +96,12 @@ def load(session: Session, conditions: Iterable[ColumnElement[bool]]) -> None:
     _load_facts(session, ids)
     _load_references(session, ids)
     order_ids = sorted({p.order_id for p in held.payments.values() if p.order_id is not None})
-    orders = select(Order).where(Order.id.in_(order_ids)).order_by(Order.id).with_for_update()
+    orders = (
+        select(Order)
+        .where(Order.id.in_(order_ids))
+        .order_by(Order.id)
+        .with_for_update(key_share=True)
+    )
     for order in session.scalars(orders.execution_options(populate_existing=True)):
         held.orders[order.id] = order
     held.is_batch = True

@@ -26,6 +26,7 @@ class LedgerAccount(Base):
         CheckConstraint(
             "kind in ('asset', 'liability', 'income', 'expense', 'equity')", name="kind"
         ),
+        Index("ix_ledger_accounts_merchant_id_address", "merchant_id", "address", "asset"),
     )
 
 
@@ -88,5 +89,5 @@ class Posting(Base):
             ["address", "asset"], ["ledger_accounts.address", "ledger_accounts.asset"]
         ),
         CheckConstraint("amount_minor <> 0", name="amount"),
-        Index("ix_postings_address_asset", "address", "asset"),
+        Index("ix_postings_of_account", "address", "asset", "entry_id", "line", "amount_minor"),
     )

@@ -49,6 +49,7 @@ class Order(Base):
         Index("ix_orders_seller_id_created_at_id", "seller_id", "created_at", "id"),
         Index("ix_orders_status_created_at_id", "status", "created_at", "id"),
         Index("ix_orders_subscription_ref", "subscription_ref"),
+        Index("ix_orders_total_minor", "total_minor"),
     )
 
 

@@ -19,7 +19,7 @@ from domain.transitions import Why, move
 from models.operations import Operation
 from models.payments import Payment
 from providers import registry
-from providers.seam import Reading
+from providers.seam import Created, Reading
 
 JANITOR = system("janitor")
 LEASE_SECONDS = 60
@@ -55,12 +55,27 @@ def finish_operation() -> bool:
 def _solve(operation: Operation, payment: Payment, fence: int) -> None:
     rail = registry.configured(operation.provider, livemode=payment.livemode)
     age = (clock.now() - operation.created_at).total_seconds()
-    if age < rail.key_lifetime_seconds or operation.kind in ("cancel", "expire"):
+    creates = operation.kind in ("create_intent", "create_checkout")
+    # A provider may replay a stored failure under the same key for as long as it keeps the key,
+    # so from the second try on its list is read first.
+    if creates and operation.attempts and (found := _listed(operation, payment)):
+        outcome = operations.Outcome(operation.id, payment.id, fence, found, JANITOR)
+        with database.transaction() as session:
+            operations.settle(session, outcome)
+    elif age < rail.key_lifetime_seconds or not creates:
         operations.finish_now(operation, payment, fence)
     else:
         _look_for(operation, payment, fence)
     if operation.attempts + 1 >= UNKNOWN_CASE_ATTEMPTS:
         _tell_people(operation.id)
+
+
+def _listed(operation: Operation, payment: Payment) -> Created | None:
+    rail = registry.configured(operation.provider, livemode=payment.livemode)
+    try:
+        return rail.find(payment.id, since=operation.created_at, method=payment.method)
+    except (ProviderUnavailable, ProviderRefused):
+        return None
 
 
 def _look_for(operation: Operation, payment: Payment, fence: int) -> None:
@@ -93,7 +108,7 @@ def _note_absence(operation: Operation, payment: Payment, fence: int) -> None:
             queue.release(session, operation, fence, request=request, due_at=due_at)
             return
         locked = session.scalars(
-            select(Payment).where(Payment.id == payment.id).with_for_update()
+            select(Payment).where(Payment.id == payment.id).with_for_update(key_share=True)
         ).one()
         queue.release(session, operation, fence, due_at=None, error_code="never_created")
         again = session.get_one(Operation, operation.id)

@@ -222,6 +222,12 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of tables
         ),
         sa.PrimaryKeyConstraint("address", "asset", name=op.f("pk_ledger_accounts")),
     )
+    op.create_index(
+        "ix_ledger_accounts_merchant_id_address",
+        "ledger_accounts",
+        ["merchant_id", "address", "asset"],
+        unique=False,
+    )
     op.create_table(
         "merchants",
         sa.Column("id", sa.String(length=40), nullable=False),
@@ -527,6 +533,7 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of tables
         "ix_orders_status_created_at_id", "orders", ["status", "created_at", "id"], unique=False
     )
     op.create_index("ix_orders_subscription_ref", "orders", ["subscription_ref"], unique=False)
+    op.create_index("ix_orders_total_minor", "orders", ["total_minor"], unique=False)
     op.create_table(
         "postings",
         sa.Column("entry_id", sa.String(length=40), nullable=False),
@@ -546,7 +553,12 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of tables
         ),
         sa.PrimaryKeyConstraint("entry_id", "line", name=op.f("pk_postings")),
     )
-    op.create_index("ix_postings_address_asset", "postings", ["address", "asset"], unique=False)
+    op.create_index(
+        "ix_postings_of_account",
+        "postings",
+        ["address", "asset", "entry_id", "line", "amount_minor"],
+        unique=False,
+    )
     op.create_table(
         "invoice_drafts",
         sa.Column("order_id", sa.String(length=40), nullable=False),

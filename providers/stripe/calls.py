@@ -11,7 +11,12 @@ import requests
 import stripe
 
 from core import clock
-from core.errors import ProviderUnavailable, ProviderUnknown
+from core.errors import (
+    ProviderReference,
+    ProviderRefused,
+    ProviderUnavailable,
+    ProviderUnknown,
+)
 from core.strictjson import Json
 from providers.seam import Created, NewPayment, Reading
 from providers.stripe import reading
@@ -84,13 +89,21 @@ def _metadata(new: NewPayment) -> dict[str, str]:
     return tags | {"demo": "true"} if new.demo else tags
 
 
+def _amount(new: NewPayment) -> int:
+    try:
+        return to_stripe(new.amount)
+    except ValueError as error:
+        code = ProviderReference(None, "invalid_amount")
+        raise ProviderRefused(f"{error}.", provider=code) from error
+
+
 def create_intent(api: stripe.StripeClient, new: NewPayment, *, key: str) -> Created:
     """Create a payment intent for cards and the other methods of the account's settings.
 
     Source: https://docs.stripe.com/api/payment_intents/create
     """
     params = {
-        "amount": to_stripe(new.amount),
+        "amount": _amount(new),
         "currency": new.amount.asset.code.lower(),
         "metadata": _metadata(new) | {"description": new.description[:500]},
         "capture_method": "manual" if new.manual_capture else "automatic",
@@ -131,7 +144,7 @@ def create_checkout(api: stripe.StripeClient, new: NewPayment, *, key: str) -> C
                 "quantity": 1,
                 "price_data": {
                     "currency": new.amount.asset.code.lower(),
-                    "unit_amount": to_stripe(new.amount),
+                    "unit_amount": _amount(new),
                     "product_data": {"name": new.description[:250] or "Order"},
                 },
             }

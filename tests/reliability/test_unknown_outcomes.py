@@ -109,13 +109,8 @@ def test_an_error_that_the_key_replays_for_ever_is_resolved_from_the_list(stage:
     # It happened, and under its key the provider says 500 as long as the key lives.
     stage.provider.fault({"op": CREATE, "kind": "5xx_after", "times": 2 * TIMES})
     payment_ids = begin_unknown(stage)
-    for _ in range(5):
-        ask_again(stage)
-    assert operations_of(stage, payment_ids) == [("unknown", 6)] * TIMES
-    cases = stage.ask("select payment_id from exception_cases where kind = 'UNKNOWN_OUTCOME'")
-    assert {row[0] for row in cases} >= set(payment_ids)
-    with time_machine.travel(datetime.now(UTC) + timedelta(hours=24)):
-        ask_again(stage)
+    # The call was made once and its list is read from the second try on: no need to wait for the key.
+    ask_again(stage)
     assert {state for state, _ in operations_of(stage, payment_ids)} == {"succeeded"}
     pay_all(stage, payment_ids)
 
