@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import ingest, pages, rig, sse, start, worker
+from bench import ingest, page, pages, rig, sse, start, worker
 from bench.report import Report
 
 
@@ -16,12 +17,14 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("names", nargs="*", metavar="NAME", help=f"of {', '.join(_MEASUREMENTS)}; default: all")
     add("--engine", choices=rig.ENGINES, action="append", help="default: both")
-    add("--floor", type=Path, default=ingest.FLOOR, help="the bare app to compare ingest with")
+    floor = os.environ.get("BENCH_FLOOR", ingest.FLOOR)
+    add("--floor", type=Path, default=floor, help="the bare app beside ingest; or BENCH_FLOOR")
     add("--requests", type=int, help="of ingest: per round; of pages: per page; of sse: followed")
     add("--rounds", type=int, default=3, help="of ingest, in turns with the floor")
     add("--events", type=int, default=5000, help="of worker")
     add("--payments", type=int, default=100_000, help="of pages")
     add("--clients", type=int, default=sse.CROWD, help="of sse")
+    add("--write", action="store_true", help="write docs/measurements.md from what is kept")
     options = parser.parse_args(arguments)
     unknown = set(options.names) - set(_MEASUREMENTS)
     if unknown:
@@ -54,6 +57,9 @@ _MEASUREMENTS: dict[str, Callable[[argparse.Namespace], Report]] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what was asked for, one after another. Gives 1 when a target was missed."""
     options = _options(arguments)
+    if options.write and not options.names:
+        print(f"written: {page.write()}")
+        return 0
     print(f"{rig.machine()}; load {rig.load():.2f}")
     missed = 0
     for name in options.names or _MEASUREMENTS:
@@ -61,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         report = _MEASUREMENTS[name](options)
         missed += sum(not met for _, met in report.targets)
         print(f"  kept in {report.keep()}")
+    if options.write:
+        print(f"written: {page.write()}")
     return 1 if missed else 0
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, func, select
 
-from bench import rig, stock
+from bench import cpu, rig, stock
 from bench.report import Report
 from bench.rig import Bench
 from core import clock
@@ -39,7 +39,7 @@ def _run(report: Report, ground: Bench, events: int) -> None:
     try:
         _wait(lambda: _count(InboundEvent.state == "processed") == events)
         _wait(lambda: _count(EventLog.seq.is_(None)) == 0 and _unlinked() == 0)
-        told = time.perf_counter() - began
+        told, used = time.perf_counter() - began, cpu.seconds(worker.pid)
     finally:
         worker.stop()
     first, last = _applied()
@@ -50,6 +50,7 @@ def _run(report: Report, ground: Bench, events: int) -> None:
         events=events,
         seconds=round(seconds, 2),
         events_per_second=round(rate),
+        cpu_ms_per_event=round(used * 1000 / events, 2),
         start_to_all_numbered_and_linked_seconds=round(told, 2),
         posted=_count(JournalEntry.id.is_not(None)),
         load=rig.load(),
