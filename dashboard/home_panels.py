@@ -6,40 +6,23 @@ from collections.abc import Sequence
 
 from core.permissions import Permission
 from core.states import Role
-from dashboard import orders, payments, states, words
-from dashboard.shapes import State, View
-from domain import case_queries, desk, desk_queries, naming, presence
+from dashboard import home_side, orders, payments, states, words
+from dashboard.shapes import View
+from domain import case_queries, desk, desk_queries
 from domain.actors import Actor
 from domain.case_queries import CaseFilter
 from domain.desk import Around, Session
-from domain.desk_queries import ProviderHealth, Today
+from domain.desk_queries import Today
 from domain.order_queries import OrderFilter, list_orders
 from domain.payment_queries import list_payments
 from domain.payments import Page, PaymentFilter
 from models.cases import ExceptionCase
-from models.events import EventLog
 from models.inbound import InboundEvent
 from models.operations import Operation
 from models.payments import Payment
 
 ROWS = 5
-LATEST = 8
-_BY = ("user:", "key:")
 MOST_SUMS = 4
-_TOLD = {
-    "payment.created": ("open", "started"),
-    "payment.requires_action": ("action", "waits for 3D Secure"),
-    "payment.processing": ("half", "paid, not final"),
-    "payment.authorized": ("hold", "held on the card"),
-    "payment.succeeded": ("done", "confirmed"),
-    "payment.failed": ("failed", "declined"),
-    "payment.expired": ("expired", "expired"),
-    "payment.cancelled": ("cancelled", "cancelled"),
-    "payment.released": ("released", "released"),
-    "payment.refunded": ("refunded", "refunded"),
-    "order.cancelled": ("cancelled", "order cancelled"),
-    "exception.opened": ("warn", "exception opened"),
-}
 
 
 def today_view(today: Today, zone: str, *, actor: Actor) -> View:
@@ -128,9 +111,11 @@ def staff_view(session: Session, actor: Actor) -> View:
     return {
         "needs": needs,
         "queues": [_approvals(), broken, ageing, cases],
-        "providers": [_provider(each) for each in desk_queries.provider_health(session)],
-        "processes": _processes(session),
-        "activity": _activity(session, actor),
+        "providers": [
+            home_side.provider_view(each) for each in desk_queries.provider_health(session)
+        ],
+        "processes": home_side.processes(session),
+        "activity": home_side.activity(session, actor),
     }
 
 
@@ -268,84 +253,6 @@ def _case_row(row: ExceptionCase) -> View:
         "href": f"/exceptions/{row.id}",
         "demo": row.demo,
     }
-
-
-def _provider(found: ProviderHealth) -> View:
-    text = found.said
-    if not found.is_configured:
-        variable = f"{found.name.upper()}_SECRET_KEY"
-        text = f"Set {variable} in the environment and restart to turn it on."
-    elif found.failures:
-        events = words.counted(found.failures, "event")
-        text = f"{found.said} {events} of the last day could not be applied."
-    state = "degraded" if found.failures and found.state == "ok" else found.state
-    last = found.last_event_at
-    return {
-        "name": found.label,
-        "state": states.HEALTH[state],
-        "text": text,
-        "last_event": words.moment(last) if last else None,
-        "failures": str(found.failures),
-        "failures_href": "/webhooks?state=dead" if found.failures else None,
-        "waiting": str(found.waiting),
-    }
-
-
-def _processes(session: Session) -> list[View]:
-    """Say which of our own processes live."""
-    found: list[View] = []
-    for kind, word in (("worker", "Worker"), ("web", "Web")):
-        alive = presence.list_alive(session, kind)
-        newest = max((each.seen_at for each in alive), default=None)
-        state = State("Running", "done", "good") if alive else State("Not running", "failed", "bad")
-        found.append(
-            {
-                "name": word,
-                "state": state,
-                "text": f"{words.counted(len(alive), 'process', 'processes')}, last sign of life"
-                if newest
-                else "No sign of life within the last minute.",
-                "seen": words.moment(newest) if newest else None,
-            }
-        )
-    return found
-
-
-def _activity(session: Session, actor: Actor) -> list[View]:
-    events = desk_queries.latest_changes(session, actor=actor, limit=LATEST)
-    found = desk.orders_by_id(session, (event.order_id for event in events))
-    titles = {order_id: order.description for order_id, order in found.items()}
-    actors = [event.source.partition(":")[2] for event in events if event.source.startswith(_BY)]
-    names = naming.actor_names(session, actors, for_staff=True)
-    return [_change(event, titles, names) for event in events]
-
-
-def _change(event: EventLog, titles: dict[str, str], names: dict[str, str]) -> View:
-    shape, what = _TOLD[event.type]
-    title = titles.get(event.order_id or "") or words.short(
-        event.payment_id or event.object_id or ""
-    )
-    href = f"/payments/{event.payment_id}" if event.payment_id else f"/orders/{event.order_id}"
-    if event.type == "exception.opened":
-        href = f"/exceptions/{event.body.get('caseId')}"
-        kind = str(event.body.get("kind"))
-        what = states.KINDS.get(kind, kind).lower()
-    return {
-        "shape": shape,
-        "href": href,
-        "text": f"{title}: {what}",
-        "actor": _by(event.source, names),
-        "at": words.moment(event.at),
-        "demo": event.demo,
-    }
-
-
-def _by(source: str, names: dict[str, str]) -> str:
-    kind, _, actor_id = source.partition(":")
-    if source.startswith(_BY):
-        return names.get(actor_id, actor_id)
-    told = {"inbound": "told by the provider", "operation": "answer of the provider"}
-    return told.get(kind, "Paydesk")
 
 
 def own_view(session: Session, actor: Actor, today: Today) -> View:
