@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from core.permissions import Permission
 from core.states import Role
 from dashboard import home_side, orders, payments, states, words
-from dashboard.shapes import View
+from dashboard.shapes import State, View
 from domain import case_queries, desk, desk_queries
 from domain.actors import Actor
 from domain.case_queries import CaseFilter
