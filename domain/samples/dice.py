@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,7 +10,6 @@ from typing import TypeVar
 from core import ids
 
 _MASK = (1 << 64) - 1
-_TO_CROCKFORD = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", ids.ALPHABET.encode())
 _T = TypeVar("_T")
 
 
@@ -70,12 +68,17 @@ class Namer:
         """Give `length` letters, at most 24, that no earlier call gave."""
         self._count += 1
         digest = hashlib.blake2b(self._count.to_bytes(8, "big"), digest_size=15, key=self._salt)
-        letters = base64.b32encode(digest.digest()).translate(_TO_CROCKFORD)
-        return letters[:length].decode()
+        return _letters(int.from_bytes(digest.digest(), "big"), 24)[:length]
 
     def at(self, prefix: str, when: datetime) -> str:
         """Make the id of something that came to be at `when`."""
         milliseconds = int(when.timestamp() * 1000)
-        # 50 bits in ten letters, the two topmost zero.
-        moment = base64.b32encode((milliseconds << 6).to_bytes(7, "big"))[:10]
-        return f"{prefix}_{moment.translate(_TO_CROCKFORD).decode()}{self.chance(20)}"
+        return f"{prefix}_{_letters(milliseconds, 10)}{self.chance(20)}"
+
+
+_PAIRS = [first + second for first in ids.ALPHABET for second in ids.ALPHABET]
+
+
+def _letters(number: int, count: int) -> str:
+    """Write a number in an even count of letters; two at a time, for there are millions of ids."""
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(count * 5 - 10, -1, -10)])
