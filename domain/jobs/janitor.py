@@ -159,6 +159,15 @@ def check_payment() -> bool:
     except AppError as error:
         log.warning("payment.unchecked", payment=payment.id, error=error.code)
         due_at = _next_check(payment)
+    try:
+        _note_check(payment, fence, due_at)
+    except LostRace as error:
+        # The lease was over; whoever took the payment since has asked and noted it.
+        log.warning("payment.unchecked", payment=payment.id, error=error.code)
+    return True
+
+
+def _note_check(payment: Payment, fence: int, due_at: datetime | None) -> None:
     with database.transaction() as session:
         count = payment.check_count + 1
         current = session.get_one(Payment, payment.id)
@@ -167,7 +176,6 @@ def check_payment() -> bool:
             session, payment, fence, check_due_at=due_at if keeps else None, check_count=count
         )
         crash.point("janitor.before_commit")
-    return True
 
 
 def _next_check(payment: Payment) -> datetime:
