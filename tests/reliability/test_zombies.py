@@ -1,0 +1,88 @@
+"""A worker that was paused past its lease comes back too late: what it still holds is refused."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+import pytest
+
+from domain.jobs import janitor
+from tests.reliability.clients import until
+from tests.reliability.stage import Stage
+from tests.rig.process import Running
+
+pytestmark = pytest.mark.kill
+
+# How long the provider thinks before it answers the worker, in seconds.
+THINKING = 1.0
+
+
+def slowly(op: str) -> dict[str, object]:
+    return {"op": op, "kind": "slow", "seconds": THINKING}
+
+
+def asked(stage: Stage, op: str) -> list[bool]:
+    """Tell of each request of this kind whether the provider has answered it."""
+    requests: list[dict[str, Any]] = stage.provider.control("GET", "requests")["data"]
+    return [request["status"] is not None for request in requests if request["op"] == op]
+
+
+def pause(stage: Stage, *, op: str) -> Running:
+    """Start a worker and stop it in the middle of its call; the provider answers meanwhile."""
+    before = len(asked(stage, op))
+    worker = stage.start_worker()
+    until(lambda: len(asked(stage, op)) > before, what="the worker's call")
+    worker.tell(signal.SIGSTOP)
+    until(lambda: all(asked(stage, op)[before:]), what="the provider's answer")
+    return worker
+
+
+def wake(worker: Running, *, refusal: str) -> None:
+    """Let the zombie finish what it held, and see it refused."""
+    assert refusal not in worker.output()
+    worker.tell(signal.SIGCONT)
+    until(lambda: refusal in worker.output(), what="the zombie to be refused")
+    worker.kill()
+
+
+def test_a_zombies_late_settlement_is_refused_and_the_effect_is_one(stage: Stage) -> None:
+    lost = {"op": "payment_intents.create", "kind": "timeout_before", "times": 2}
+    stage.provider.fault(lost, slowly("payment_intents.create"))
+    begun = stage.buyer.intent(stage.buyer.order())
+    assert begun["status"] == "unknown"
+    stage.hurry()
+    worker = pause(stage, op="payment_intents.create")
+    stage.hurry()
+    stage.bind()
+    assert janitor.finish_operation()
+    states = "select state, attempts, fence from operations where id = :id"
+    settled = stage.ask(states, id=begun["operationId"])
+    assert settled[0][0] == "succeeded"
+    wake(worker, refusal="LOST_RACE")
+    assert stage.ask(states, id=begun["operationId"]) == settled
+    moves = "select count(*) from state_changes where object_id = :id and new = 'succeeded'"
+    assert stage.ask(moves, id=begun["operationId"]) == [(1,)]
+    stage.provider.skip_new()
+    stage.conclude()
+
+
+def test_a_zombies_late_check_changes_nothing(stage: Stage) -> None:
+    begun = stage.buyer.intent(stage.buyer.order())
+    stage.provider.pay(begun["providerReference"])
+    stage.provider.fault(slowly("payment_intents.retrieve"))
+    stage.hurry()
+    worker = pause(stage, op="payment_intents.retrieve")
+    stage.hurry()
+    stage.bind()
+    while janitor.check_payment():
+        pass
+    state = "select status, check_count, check_due_at, fence from payments where id = :id"
+    checked = stage.ask(state, id=begun["paymentId"])
+    assert checked[0][0] == "completed"
+    wake(worker, refusal="LOST_RACE")
+    assert stage.ask(state, id=begun["paymentId"]) == checked
+    entries = "select count(*) from journal_entries where payment_id = :id"
+    assert stage.ask(entries, id=begun["paymentId"]) == [(1,)]
+    stage.provider.skip_new()
+    stage.conclude()
