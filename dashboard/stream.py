@@ -12,7 +12,7 @@ from domain import feed
 from domain.database import reading
 from models.events import EventLog
 from web import access, identity
-from web.hub import Frame
+from web.frames import Frame
 from web.stream import Wish, asked_after, open_stream, reset_frame
 
 blueprint = Blueprint("desk_stream", __name__)

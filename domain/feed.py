@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from sqlalchemy import desc, select
+from sqlalchemy import Connection, desc, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -50,13 +50,47 @@ def head() -> int:
         return events.last_seq(session)
 
 
-def read_after(seq: int, limit: int = PAGE) -> list[EventLog]:
-    """Read what was numbered after a place, oldest first, whoever may see it.
+class Follower:
+    """Reads the log on a connection of its own, so that no crowd of requests can hold it up."""
 
-    Raises: Unavailable. Transaction: opens its own, read only.
-    """
-    with _reading() as session:
-        return events.list_after(session, seq, limit=limit)
+    def __init__(self) -> None:
+        self._connection: Connection | None = None
+
+    def read_after(self, seq: int, limit: int = PAGE) -> list[EventLog]:
+        """Read what was numbered after a place, oldest first, whoever may see it.
+
+        Raises: Unavailable
+        """
+        with self._reading() as session:
+            return events.list_after(session, seq, limit=limit)
+
+    def read_before(self, seq: int, count: int) -> list[EventLog]:
+        """Read the last events up to and with a place, oldest first.
+
+        Raises: Unavailable
+        """
+        statement = select(EventLog).where(EventLog.seq <= seq).order_by(desc(EventLog.seq))
+        with self._reading() as session:
+            return list(session.scalars(statement.limit(count)))[::-1]
+
+    def close(self) -> None:
+        """Give the connection back."""
+        held, self._connection = self._connection, None
+        if held is not None:
+            with suppress(SQLAlchemyError):
+                held.close()
+
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        try:
+            if self._connection is None:
+                self._connection = database.engine().connect()
+            with Session(self._connection, autoflush=False) as session:
+                yield session
+                session.expunge_all()
+        except SQLAlchemyError as error:
+            self.close()
+            raise Unavailable from error
 
 
 def read_backlog(

@@ -6,12 +6,9 @@ per group; per stream there is one append and one wake-up.
 
 from __future__ import annotations
 
-import json
-import queue
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from enum import Enum
 
 import structlog
 
@@ -22,111 +19,16 @@ from domain.actors import Actor
 from domain.listening import BACKSTOP_SECONDS, waker
 from domain.topics import Topic
 from models.events import EventLog
+from web.frames import Frame, frame, parcel
+from web.recent import Recent
+from web.subscriber import Ending, Reach, Subscriber, reach
 
-# Bytes that may wait for one client before it is too slow. The parcels themselves are shared.
-MOST_WAITING = 1_048_576
 # Rest after a fan-out, per stream: writing to one costs about as much, so requests keep half the time.
 REST_SECONDS = 25e-6
+# How many of the newest events are loaded when the first stream comes.
+WARM = 2000
 EVERYBODY = "*"
-PING = b": ping\n\n"
 log = structlog.get_logger()
-
-
-class Ending(Enum):
-    """Why a stream ends. Only the first is told to the client; the others just close."""
-
-    RESTART = "restart"
-    ACCESS = "access"
-    SLOW = "slow"
-    GONE = "gone"
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One event, detached from its session, and the bytes that tell it."""
-
-    seq: int
-    event: EventLog
-    payload: bytes
-
-
-@dataclass(frozen=True)
-class Parcel:
-    """The frames of one fan-out to one group, in order."""
-
-    frames: tuple[Frame, ...]
-    payload: bytes
-
-
-Reach = tuple[bool, str | None, str | None, bool | None, tuple[Topic, ...]]
-
-
-def reach(actor: Actor, asked: tuple[Topic, ...]) -> Reach:
-    """Name what a stream carries; streams of equal reach receive the same, except personal events."""
-    if actor.is_staff:
-        return (True, None, None, None, asked)
-    return (
-        False,
-        actor.merchant_id,
-        actor.id if actor.kind == "user" else None,
-        actor.livemode,
-        asked,
-    )
-
-
-@dataclass(eq=False)
-class Subscriber:
-    """One stream. since: events up to here are not handed to it; they are its backlog."""
-
-    actor: Actor
-    topics: tuple[Topic, ...]
-    since: int = 0
-    ending: Ending | None = None
-    last_told_at: float = field(default_factory=clock.monotonic)
-    on_end: Callable[[Ending], None] | None = None
-    _parcels: queue.SimpleQueue[Parcel | bytes | None] = field(default_factory=queue.SimpleQueue)
-    # Two counters with one writer each, since `+=` of two threads on one would lose bytes.
-    _offered: int = 0
-    _taken: int = 0
-
-    def offer(self, parcel: Parcel) -> None:
-        """Append a parcel and wake the stream; a client that does not keep up is let go."""
-        if self.ending is not None:
-            return
-        self._offered += len(parcel.payload)
-        if self._offered - self._taken > MOST_WAITING:
-            self.end(Ending.SLOW)
-            return
-        self._parcels.put(parcel)
-
-    def ping(self) -> None:
-        """Have the stream say that it lives, unless something waits to be written anyway."""
-        if self._offered == self._taken:
-            self._parcels.put(PING)
-
-    def end(self, why: Ending) -> None:
-        """End the stream; the first reason stays."""
-        if self.ending is None:
-            self.ending = why
-            self._parcels.put(None)
-            if self.on_end is not None:
-                self.on_end(why)
-
-    def take(self, timeout: float | None = None) -> list[Parcel | bytes]:
-        """Wait for what is next and take all of it; empty when the time is over or the stream ends."""
-        taken: list[Parcel | bytes] = []
-        try:
-            found = self._parcels.get(timeout=timeout)
-        except queue.Empty:
-            return taken
-        while found is not None:
-            taken.append(found)
-            if isinstance(found, Parcel):
-                self._taken += len(found.payload)
-            # This stream is the only one that takes, so what is there stays there.
-            found = None if self._parcels.empty() else self._parcels.get_nowait()
-        self.last_told_at = clock.monotonic()
-        return taken
 
 
 @dataclass(eq=False)
@@ -147,21 +49,6 @@ class _Group:
         return [part for part in own if part]
 
 
-def frame(event: EventLog) -> Frame:
-    """Write one event as the stream tells it.
-
-    Source: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
-    """
-    told = json.dumps(events.wire(event), ensure_ascii=False, separators=(",", ":"))
-    payload = f"id: {event.id}\nevent: {event.type}\ndata: {told}\n\n".encode()
-    return Frame(seq=event.seq or 0, event=event, payload=payload)
-
-
-def parcel(frames: Sequence[Frame]) -> Parcel:
-    """Put frames together for one write."""
-    return Parcel(tuple(frames), b"".join(each.payload for each in frames))
-
-
 class Hub:
     """Follows the log while anybody streams; `subscribe` starts it and the last to leave stops it."""
 
@@ -172,6 +59,7 @@ class Hub:
         self._personal: dict[str, set[Subscriber]] = {}
         self._count = 0
         self._cursor = 0
+        self._recent = Recent()
         self._awake = threading.Event()
         self._thread: threading.Thread | None = None
         self._watchers: list[Callable[[EventLog], None]] = []
@@ -229,6 +117,26 @@ class Hub:
         if not self._count:
             self._awake.set()
 
+    def place_of(self, event_id: str) -> int | None:
+        """Give the place of an event that a client saw lately; None when only the database knows."""
+        with self._lock:
+            return self._recent.place_of(event_id)
+
+    def backlog(self, subscriber: Subscriber, after: int) -> list[Frame] | None:
+        """List what a stream missed between a place and its joining; None when only the database knows."""
+        with self._lock:
+            frames = self._recent.after(after)
+        if frames is None:
+            return None
+        group = _Group(subscriber.actor, subscriber.topics)
+        return [
+            each
+            for each in frames
+            if each.seq <= subscriber.since
+            and group.carries(each.event)
+            and topics.may_receive(subscriber.actor, each.event)
+        ]
+
     def wait_for(
         self,
         condition: Callable[[], bool],
@@ -266,25 +174,38 @@ class Hub:
             if self._count:
                 return False
             self._thread = None
+            self._recent.clear()
             return True
 
     def _run(self) -> None:
         end = waker.subscribe(self._awake.set, kind="events")
+        follower = feed.Follower()
+        is_warm = False
         try:
             while not self._is_over():
                 self._awake.wait(BACKSTOP_SECONDS)
                 self._awake.clear()
                 try:
-                    self._catch_up()
+                    is_warm = is_warm or self._warm_up(follower)
+                    self._catch_up(follower)
                 except Unavailable as error:
                     log.warning("hub.cannot_read", error=type(error.__cause__).__name__)
                     threading.Event().wait(BACKSTOP_SECONDS / 2)
         finally:
             end()
+            follower.close()
 
-    def _catch_up(self) -> None:
+    def _warm_up(self, follower: feed.Follower) -> bool:
+        """Load what happened lately: whoever comes back after a restart missed just that."""
+        found = follower.read_before(self._cursor, WARM)
+        frames = [frame(event) for event in found]
+        with self._lock:
+            self._recent.put_before(frames)
+        return True
+
+    def _catch_up(self, follower: feed.Follower) -> None:
         while self._count:
-            frames = [frame(event) for event in feed.read_after(self._cursor)]
+            frames = [frame(event) for event in follower.read_after(self._cursor)]
             if frames:
                 self._fan_out(frames)
             if len(frames) < feed.PAGE:
@@ -293,6 +214,7 @@ class Hub:
     def _fan_out(self, frames: list[Frame]) -> None:
         with self._lock:
             deliveries = self._sort(frames)
+            self._recent.add(frames)
             self._cursor = frames[-1].seq
         for watcher in self._watchers:
             for each in frames:

@@ -20,7 +20,7 @@ from core.errors import AppError, Unavailable
 from domain import feed
 from domain.actors import Actor
 from models.events import EventLog
-from web.hub import Ending, Subscriber, reach
+from web.subscriber import Ending, Subscriber, reach
 
 PING_SECONDS = 14.0
 # Together with the few seconds for which identities are remembered, below the 15 that are promised.

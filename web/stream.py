@@ -20,9 +20,11 @@ from domain import feed
 from domain.actors import Actor
 from domain.topics import Topic
 from web import stream_figures
-from web.hub import Ending, Frame, Parcel, Subscriber, frame, hub
+from web.frames import Frame, Parcel, frame
+from web.hub import hub
 from web.keeper import Kept, keeper
 from web.slots import Limits, Slot, Slots
+from web.subscriber import Ending, Subscriber
 
 RETRY = b"retry: 3000\n\n"
 RETURN_MILLISECONDS = 2500
@@ -37,6 +39,8 @@ HEADERS = {
 }
 Tell = Callable[[Sequence[Frame]], bytes]
 Reset = Callable[[str | None], bytes]
+# However many come back from far away at once, requests keep their share of the connections.
+_reading_far_back = threading.BoundedSemaphore(3)
 log = structlog.get_logger()
 
 
@@ -118,13 +122,20 @@ class _Start:
 def _find_start(wish: Wish, newest: int) -> _Start:
     if wish.after is None:
         return _Start(newest)
-    try:
-        place = feed.place_of(wish.after)
-    except Gone:
-        place = -1
-    if place < 0 or newest - place > wish.longest_backlog:
+    place = hub.place_of(wish.after)
+    if place is None:
+        place = _far_back(wish.after)
+    if place is None or newest - place > wish.longest_backlog:
         return _Start(newest, wish.reset(feed.id_at(newest)))
     return _Start(place)
+
+
+def _far_back(event_id: str) -> int | None:
+    with _reading_far_back:
+        try:
+            return feed.place_of(event_id)
+        except Gone:
+            return None
 
 
 def _prepare_peer() -> socket.socket | None:
@@ -168,7 +179,13 @@ def _bye() -> bytes:
 
 def _backlog(wish: Wish, subscriber: Subscriber, place: int) -> Iterator[bytes]:
     while place < subscriber.since and subscriber.ending is None:
-        found = feed.read_backlog(place, subscriber.since, actor=wish.actor, asked=wish.topics)
+        frames = hub.backlog(subscriber, place)
+        if frames is not None:
+            for start in range(0, len(frames), feed.PAGE):
+                yield _render(wish, frames[start : start + feed.PAGE])
+            return
+        with _reading_far_back:
+            found = feed.read_backlog(place, subscriber.since, actor=wish.actor, asked=wish.topics)
         frames = [frame(event) for event in found]
         if frames:
             yield _render(wish, frames)

@@ -10,7 +10,7 @@ from domain.events import About
 from models.events import EventLog
 from tests.live import reader
 from tests.live.conftest import Write
-from web.hub import Frame, frame
+from web.frames import Frame, frame
 from web.stream import LONGEST_BACKLOG
 
 
@@ -18,7 +18,10 @@ def made(engine_write: Write, *rows: dict[str, object]) -> list[Frame]:
     with database.transaction() as session:
         events.append(session, rows)
     sequencer.number_events(ring=False)
-    return [frame(event) for event in feed.read_after(0)]
+    follower = feed.Follower()
+    found = [frame(event) for event in follower.read_after(0)]
+    follower.close()
+    return found
 
 
 PAYMENT = About(object_id="pay_1", payment_id="pay_1", order_id="ord_1")

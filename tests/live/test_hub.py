@@ -14,8 +14,9 @@ from domain.actors import Actor
 from domain.events import About
 from models.events import EventLog
 from tests.live.conftest import Write, hush
-from web import hub as hubs
-from web.hub import Ending, Frame, Hub, Parcel, Subscriber
+from web.frames import Frame, Parcel, frame
+from web.hub import Hub
+from web.subscriber import Ending, Subscriber
 
 
 @pytest.fixture
@@ -108,7 +109,7 @@ def test_streams_of_equal_reach_share_one_frame(hub: Hub, write: Write, staff: A
 def test_a_frame_says_id_type_and_data_on_three_lines(engine: Engine, write: Write) -> None:
     [event_id] = write()
     with database.reading() as session:
-        told = hubs.frame(session.get_one(EventLog, event_id)).payload.decode()
+        told = frame(session.get_one(EventLog, event_id)).payload.decode()
     lines = told.split("\n")
     assert lines[:2] == [f"id: {event_id}", "event: payment.succeeded"]
     assert lines[2].startswith('data: {"id":') and lines[3:] == ["", ""]
@@ -186,3 +187,22 @@ def test_writers_and_streams_at_the_same_time_lose_and_double_nothing(
         found = received(subscriber, 200)
         assert [event.seq for event in found] == list(range(1, 201))
         assert {event.id for event in found} == set(ids)
+
+
+def test_what_a_stream_missed_lately_needs_no_database(
+    hub: Hub, write: Write, staff: Actor, mel: Actor
+) -> None:
+    ids = write(times=3)
+    write(about=About(object_id="pay_2", payment_id="pay_2", merchant_id="mer_eve"))
+    ids += write(times=2)
+    watcher = hub.subscribe(staff)
+    until = time.monotonic() + 5
+    while hub.place_of(ids[0]) is None and time.monotonic() < until:
+        time.sleep(0.01)
+    ids += write(times=2)
+    received(watcher, 2)
+    back = hub.subscribe(mel)
+    missed = hub.backlog(back, hub.place_of(ids[1]) or 0)
+    assert missed is not None
+    assert [each.event.id for each in missed] == ids[2:]
+    assert back.since == missed[-1].seq == 8
