@@ -86,7 +86,11 @@ def mount(app: Flask) -> Probe:
     """Add the probe's endpoints to an app that has not answered yet."""
     probe = Probe(app)
     blueprint = Blueprint("probe", __name__)
-    create = {"access": Permission.ORDERS_CREATE, "body": ThingIn, "summary": "Probe."}
+    create: dict[str, Any] = {
+        "access": Permission.ORDERS_CREATE,
+        "body": ThingIn,
+        "summary": "Probe.",
+    }
 
     @endpoint(
         blueprint,

@@ -30,7 +30,7 @@ def till(app: Flask) -> Till:
 def _get(till: Till, path: str, who: Any) -> dict[str, Any]:
     answer = till.get(path, who)
     assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json
+    found: dict[str, Any] = answer.get_json()
     return found
 
 
@@ -189,8 +189,8 @@ def test_the_last_verification_is_shown_as_it_was(till: Till, who: Personas) -> 
 def test_the_journal_is_for_those_who_keep_and_read_the_books(till: Till, who: Personas) -> None:
     for persona in (who.fin, who.ada, who.ann, who.sue):
         assert till.get("/api/journal/entries", persona).status_code == 200
-    for persona in (who.bo, who.sal, who.mel, who.mels_key, who.ed):
-        assert till.get("/api/journal/entries", persona).status_code == 403
+    for other in (who.bo, who.sal, who.mel, who.mels_key, who.ed):
+        assert till.get("/api/journal/entries", other).status_code == 403
 
 
 def test_a_case_is_listed_read_and_exported_with_what_speaks_of_it(

@@ -51,7 +51,7 @@ def _assert_one_ran(answers: list[TestResponse], expected: int) -> bytes:
         if answer.status_code != expected:
             assert (answer.status_code, code(answer)) == (409, "IDEMPOTENCY_IN_PROGRESS")
             assert int(answer.headers["Retry-After"]) > 0
-    return good[0].data
+    return bytes(good[0].data)
 
 
 def test_one_key_makes_one_order_however_often_it_is_sent_at_once(

@@ -83,14 +83,14 @@ class Till:
         }
         answer = self.post("/api/orders", who, body | more)
         assert answer.status_code == 201, answer.text
-        made: dict[str, Any] = answer.json
+        made: dict[str, Any] = answer.get_json()
         return made
 
     def intent(self, who: Caller, order_id: str, **more: object) -> dict[str, Any]:
         """Start a payment of an order."""
         answer = self.post("/api/payments/intents", who, {"orderId": order_id} | more)
         assert answer.status_code in (200, 201), answer.text
-        made: dict[str, Any] = answer.json
+        made: dict[str, Any] = answer.get_json()
         return made
 
     def payment(self, who: Caller, **order: object) -> dict[str, Any]:

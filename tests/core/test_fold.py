@@ -19,7 +19,11 @@ def fact(kind: str, second: int, amount: int | None = None, code: str | None = N
 
 LIVES = {
     "paid at once": [fact("created", 0), fact("succeeded", 1, 2500)],
-    "paid after 3D Secure": [fact("created", 0), fact("requires_action", 1), fact("succeeded", 5, 2500)],
+    "paid after 3D Secure": [
+        fact("created", 0),
+        fact("requires_action", 1),
+        fact("succeeded", 5, 2500),
+    ],
     "declined, then paid": [
         fact("created", 0),
         fact("attempt_failed", 1, code="card_declined"),

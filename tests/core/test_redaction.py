@@ -32,7 +32,9 @@ def test_personal_and_secret_fields_are_masked_at_any_depth() -> None:
             "id": "pi_1",
             "client_secret": "pi_1_secret_abc",
             "amount": 100,
-            "charges": [{"billing_details": {"email": "bo@example.com"}, "note": "sk_test_abcdefgh12"}],
+            "charges": [
+                {"billing_details": {"email": "bo@example.com"}, "note": "sk_test_abcdefgh12"}
+            ],
         }
     )
     assert shown == {
