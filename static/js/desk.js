@@ -51,7 +51,7 @@
     }
     const body = new FormData(form);
     body.set("theme", theme);
-    fetch(form.action, { method: "POST", body, redirect: "manual" }).catch(() => toast("The theme was not saved."));
+    fetch(form.action, { method: "POST", body, redirect: "manual", keepalive: true }).catch(() => toast("The theme was not saved."));
   }
 
   function nextTheme() {

@@ -63,8 +63,7 @@ def test_only_pay_pages_may_load_the_providers_script(
         ({"status": "cancelled"}, (410, "This payment was cancelled")),
         (
             {"status": "failed", "failure_reason": "declined"},
-            410,
-            "This payment did not go through",
+            (410, "This payment did not go through"),
         ),
         ({"status": "failed", "failure_reason": "expired"}, (410, "This payment page has expired")),
     ],
