@@ -59,8 +59,7 @@ class Hub:
         self._personal: dict[str, set[Subscriber]] = {}
         self._count = 0
         self._cursor = 0
-        self._recent = Recent()
-        self._awake = threading.Event()
+        self._recent, self._is_warm = Recent(), False
         self._thread: threading.Thread | None = None
         self._watchers: list[Callable[[EventLog], None]] = []
         self.delivered = 0
@@ -115,7 +114,7 @@ class Hub:
                     if not self._at[address]:
                         del self._at[address]
         if not self._count:
-            self._awake.set()
+            waker.wake("events")
 
     def place_of(self, event_id: str) -> int | None:
         """Give the place of an event that a client saw lately; None when only the database knows."""
@@ -164,8 +163,8 @@ class Hub:
     def _start(self) -> None:
         if self._thread is not None and self._thread.is_alive():
             return
-        self._cursor = feed.head()
-        self._awake.set()
+        self._cursor, self._is_warm = feed.head(), False
+        self._recent.clear()
         self._thread = threading.Thread(target=self._run, name="hub", daemon=True)
         self._thread.start()
 
@@ -178,22 +177,26 @@ class Hub:
             return True
 
     def _run(self) -> None:
-        end = waker.subscribe(self._awake.set, kind="events")
-        follower = feed.Follower()
-        is_warm = False
+        follower, is_over = feed.Follower(), False
         try:
-            while not self._is_over():
-                self._awake.wait(BACKSTOP_SECONDS)
-                self._awake.clear()
-                try:
-                    is_warm = is_warm or self._warm_up(follower)
-                    self._catch_up(follower)
-                except Unavailable as error:
-                    log.warning("hub.cannot_read", error=type(error.__cause__).__name__)
-                    threading.Event().wait(BACKSTOP_SECONDS / 2)
+            while not (is_over := self._is_over()):
+                seen = waker.count("events")
+                self._look(follower)
+                waker.wait(BACKSTOP_SECONDS, since=seen, kind="events")
         finally:
-            end()
             follower.close()
+            if not is_over:
+                # Whatever broke this thread, those who listen come back and go on where they were.
+                for member in self.members():
+                    member.end(Ending.RESTART)
+
+    def _look(self, follower: feed.Follower) -> None:
+        try:
+            self._is_warm = self._is_warm or self._warm_up(follower)
+            self._catch_up(follower)
+        except Unavailable as error:
+            log.warning("hub.cannot_read", error=type(error.__cause__).__name__)
+            threading.Event().wait(BACKSTOP_SECONDS / 2)
 
     def _warm_up(self, follower: feed.Follower) -> bool:
         """Load what happened lately: whoever comes back after a restart missed just that."""

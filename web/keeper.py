@@ -73,8 +73,8 @@ class Keeper:
                     target=self._run, args=(self._selector,), name="keeper", daemon=True
                 )
                 self._thread.start()
-            if kept.peer is not None:
-                self._selector.register(kept.peer, selectors.EVENT_READ, kept)
+            if kept.peer is not None and not _watch(self._selector, kept.peer, kept):
+                kept.peer = None
 
     def release(self, subscriber: Subscriber) -> None:
         """End the care for a stream, before its connection is closed."""
@@ -161,6 +161,14 @@ class Keeper:
         if peer is not None and self._selector is not None:
             with suppress(KeyError, ValueError):
                 self._selector.unregister(peer)
+
+
+def _watch(selector: selectors.BaseSelector, peer: socket.socket, kept: Kept) -> bool:
+    try:
+        selector.register(peer, selectors.EVENT_READ, kept)
+    except (ValueError, KeyError, OSError):
+        return False  # closed already: the first write tells
+    return True
 
 
 def _has_hung_up(peer: socket.socket | None) -> bool:

@@ -206,3 +206,27 @@ def test_what_a_stream_missed_lately_needs_no_database(
     assert missed is not None
     assert [each.event.id for each in missed] == ids[2:]
     assert back.since == missed[-1].seq == 8
+
+
+def test_when_the_fan_out_breaks_every_stream_is_sent_to_come_back(
+    hub: Hub, write: Write, staff: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    subscriber = hub.subscribe(staff)
+    [seen] = write()
+    assert [event.id for event in received(subscriber, 1)] == [seen]
+
+    def break_it(_: object) -> None:
+        raise RuntimeError("a bug")
+
+    hub.watch(break_it)
+    write()
+    received(subscriber, 1, seconds=3)
+    until = time.monotonic() + 3
+    while subscriber.ending is None and time.monotonic() < until:
+        time.sleep(0.01)
+    assert subscriber.ending is Ending.RESTART
+    hub._watchers.clear()
+    again = hub.subscribe(staff)
+    [wanted] = write()
+    assert wanted in [event.id for event in received(again, 1)]
