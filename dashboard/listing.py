@@ -50,9 +50,15 @@ class Asked:
         return f"{path or self.path}?{query}" if query else path or self.path
 
 
+def asked_text(name: str) -> str:
+    """Give one text of the address; what no database can hold (NUL, lone surrogates) is left out."""
+    given = request.args.get(name, "").replace("\0", "")
+    return given.encode(errors="ignore").decode().strip()[:LONGEST_QUERY]
+
+
 def read(path: str, names: Sequence[str]) -> Asked:
     """Read a list's filters from the request's address."""
-    given = {name: request.args.get(name, "").strip()[:LONGEST_QUERY] for name in names}
+    given = {name: asked_text(name) for name in names}
     given["cursor"] = request.args.get("cursor", "").strip()
     return Asked(path, {name: value for name, value in given.items() if value})
 

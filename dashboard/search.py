@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from core.permissions import Permission
-from dashboard import payments, render, states, words
-from dashboard.listing import LONGEST_QUERY
+from dashboard import listing, payments, render, states, words
 from dashboard.shapes import Empty, View
 from domain import desk
 from domain.actors import Actor
@@ -176,7 +175,7 @@ def _empty(text: str) -> Empty:
 @access.page(Permission.PAYMENTS_READ, note="finds what the person may see")
 def index() -> Response:
     actor = render.actor()
-    text = request.args.get("q", "").strip()[:LONGEST_QUERY]
+    text = listing.asked_text("q")
     found = Found()
     if text:
         with reading() as session:
