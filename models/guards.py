@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, text
 
+from models.events import EventLog
+
 APPEND_ONLY = (
     "journal_entries",
     "postings",
@@ -19,18 +21,29 @@ APPEND_ONLY = (
     "state_changes",
     "inbound_attempts",
 )
+# Every key by which REPLACE finds a row to put another in its place.
 _KEYS = {
-    "journal_entries": "id = new.id",
+    "journal_entries": (
+        "id = new.id or source_key = new.source_key or reverses_id = new.reverses_id"
+    ),
     "postings": "entry_id = new.entry_id and line = new.line",
     "journal_seals": "entry_id = new.entry_id",
     "audit_log": "id = new.id",
-    "chain_links": "chain = new.chain and seq = new.seq",
+    "chain_links": "chain = new.chain and (seq = new.seq or row_id = new.row_id)",
     "state_changes": "id = new.id",
-    "inbound_attempts": "id = new.id",
+    "inbound_attempts": (
+        "id = new.id or (inbound_id = new.inbound_id and no = new.no)"
+        " or replay_key = new.replay_key"
+    ),
 }
 _UNBALANCED = """select 1 from (select asset, sum(amount_minor) as total from postings
   where entry_id = new.entry_id group by asset) as sums where total <> 0"""
 _SHORT = "(select count(*) from postings where entry_id = new.entry_id)"
+
+
+def _changed_beside_seq() -> str:
+    columns = (column.name for column in EventLog.__table__.columns)
+    return " or ".join(f"new.{name} is not old.{name}" for name in columns if name != "seq")
 
 
 def _sqlite() -> Iterator[tuple[str, str]]:
@@ -42,7 +55,7 @@ def _sqlite() -> Iterator[tuple[str, str]]:
                 f"create trigger {name} before {act} on {table} begin"
                 f" select raise(abort, '{table} is append-only'); end",
             )
-        # A plain BEFORE DELETE does not see the delete inside INSERT OR REPLACE.
+        # Without recursive_triggers, BEFORE DELETE does not see the delete inside INSERT OR REPLACE.
         name = f"guard_{table}_replace"
         yield (
             name,
@@ -67,8 +80,8 @@ def _sqlite() -> Iterator[tuple[str, str]]:
     yield (
         "guard_event_log_update",
         "create trigger guard_event_log_update before update on event_log"
-        " when old.seq is not null or new.seq is null or new.id <> old.id or new.body <> old.body"
-        " or new.type <> old.type begin select raise(abort, 'event_log is append-only'); end",
+        f" when old.seq is not null or new.seq is null or {_changed_beside_seq()}"
+        " begin select raise(abort, 'event_log is append-only'); end",
     )
     yield (
         "guard_event_log_replace",
