@@ -121,20 +121,24 @@ class Hub:
         with self._lock:
             return self._recent.place_of(event_id)
 
-    def backlog(self, subscriber: Subscriber, after: int) -> list[Frame] | None:
-        """List what a stream missed between a place and its joining; None when only the database knows."""
+    def backlog(self, subscriber: Subscriber, after: int) -> tuple[list[Frame], int] | None:
+        """List a page of what a stream missed between a place and its joining, and the place it reaches.
+
+        Gives None when only the database knows.
+        """
         with self._lock:
-            frames = self._recent.after(after)
+            frames = self._recent.after(after, feed.PAGE)
         if frames is None:
             return None
         group = _Group(subscriber.actor, subscriber.topics)
-        return [
+        missed = [
             each
             for each in frames
             if each.seq <= subscriber.since
             and group.carries(each.event)
             and topics.may_receive(subscriber.actor, each.event)
         ]
+        return missed, frames[-1].seq if frames else subscriber.since
 
     def wait_for(
         self,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable
+from itertools import islice
 
 from web.frames import Frame
 
-# About 3 KB each. A client that was away for longer is served from the database.
-MOST = 5000
+# About 2.5 KB each. A client that was away for longer is served from the database.
+MOST = 10_000
 
 
 class Recent:
@@ -45,14 +47,9 @@ class Recent:
         """Give the place of an event, or None when the window does not have it."""
         return self._places.get(event_id)
 
-    def after(self, place: int) -> list[Frame] | None:
-        """List the frames after a place, or None when the window does not reach back to it."""
+    def after(self, place: int, limit: int) -> list[Frame] | None:
+        """List the next frames after a place, or None when the window does not reach back to it."""
         if not self._frames or self._frames[0].seq > place + 1:
             return None
-        found = []
-        for frame in reversed(self._frames):
-            if frame.seq <= place:
-                break
-            found.append(frame)
-        found.reverse()
-        return found
+        start = bisect_right(self._frames, place, key=lambda frame: frame.seq)
+        return list(islice(self._frames, start, start + limit))

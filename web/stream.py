@@ -179,19 +179,18 @@ def _bye() -> bytes:
 
 def _backlog(wish: Wish, subscriber: Subscriber, place: int) -> Iterator[bytes]:
     while place < subscriber.since and subscriber.ending is None:
-        frames = hub.backlog(subscriber, place)
-        if frames is not None:
-            for start in range(0, len(frames), feed.PAGE):
-                yield _render(wish, frames[start : start + feed.PAGE])
-            return
-        with _reading_far_back:
-            found = feed.read_backlog(place, subscriber.since, actor=wish.actor, asked=wish.topics)
-        frames = [frame(event) for event in found]
+        frames, place = hub.backlog(subscriber, place) or _page_far_back(wish, subscriber, place)
         if frames:
             yield _render(wish, frames)
-            place = frames[-1].seq
-        if len(frames) < feed.PAGE:
-            return
+
+
+def _page_far_back(wish: Wish, subscriber: Subscriber, place: int) -> tuple[list[Frame], int]:
+    """Read a page of what a client missed long ago, and the place that it reaches."""
+    until = subscriber.since
+    with _reading_far_back:
+        found = feed.read_backlog(place, until, actor=wish.actor, asked=wish.topics)
+    frames = [frame(event) for event in found]
+    return frames, frames[-1].seq if len(frames) == feed.PAGE else until
 
 
 def _write(wish: Wish, taken: Sequence[Parcel | bytes], place: int) -> bytes:

@@ -17,17 +17,17 @@ def places(found: list[Frame] | None) -> list[int] | None:
 
 def test_an_empty_window_knows_nothing() -> None:
     recent = Recent()
-    assert recent.after(0) is None and recent.place_of("evt_1") is None
+    assert recent.after(0, 10) is None and recent.place_of("evt_1") is None
 
 
 def test_the_window_forgets_the_oldest_and_says_so() -> None:
     recent = Recent(most=3)
     recent.add(frames(1, 5))
     assert len(recent) == 3
-    assert places(recent.after(2)) == [3, 4, 5]
-    assert places(recent.after(4)) == [5]
-    assert places(recent.after(5)) == []
-    assert recent.after(1) is None, "the event at 2 is gone"
+    assert places(recent.after(2, 10)) == [3, 4, 5]
+    assert places(recent.after(4, 10)) == [5]
+    assert places(recent.after(5, 10)) == []
+    assert recent.after(1, 10) is None, "the event at 2 is gone"
     assert recent.place_of("evt_2") is None and recent.place_of("evt_3") == 3
 
 
@@ -35,8 +35,9 @@ def test_what_was_before_is_put_before() -> None:
     recent = Recent(most=6)
     recent.add(frames(5, 6))
     recent.put_before(frames(1, 4))
-    assert places(recent.after(0)) == [1, 2, 3, 4, 5, 6]
+    assert places(recent.after(0, 10)) == [1, 2, 3, 4, 5, 6]
     recent.add(frames(7, 7))
-    assert recent.after(0) is None and places(recent.after(1)) == [2, 3, 4, 5, 6, 7]
+    assert recent.after(0, 10) is None and places(recent.after(1, 10)) == [2, 3, 4, 5, 6, 7]
+    assert places(recent.after(2, 3)) == [3, 4, 5]
     recent.clear()
-    assert recent.after(6) is None and not len(recent)
+    assert recent.after(6, 10) is None and not len(recent)
