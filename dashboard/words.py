@@ -33,6 +33,7 @@ def money(minor: int, asset_name: str) -> Sum:
     return shown(Money(minor, asset(asset_name)))
 
 
+@lru_cache(maxsize=4096)
 def shown(sum_: Money) -> Sum:
     """Show an amount with its currency; the minus is a real one."""
     of = sum_.asset

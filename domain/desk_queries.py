@@ -161,7 +161,8 @@ def _posted(session: Session, since: datetime) -> tuple[list[Money], int]:
         .where(
             JournalEntry.posted_at >= since,
             JournalEntry.kind.in_(("deposit", "late_receipt")),
-            Posting.amount_minor > 0,
+            # A receipt begins with the provider's side; naming the line finds it by its key.
+            Posting.line == 1,
             Posting.address.startswith("provider:"),
         )
         .group_by(Posting.asset)
@@ -211,9 +212,10 @@ def _inbound(
 
 
 def _unknown() -> list[ColumnElement[bool]]:
-    # Whoever has no outcome yet is due some time; the index on due_at holds no others.
+    # Whoever has no outcome yet is due some time. A range, as SQLite reads `is not null` without
+    # the index.
     unknown = Operation.state == OperationState.UNKNOWN.value
-    return [Operation.due_at.is_not(None), unknown]
+    return [Operation.due_at > clock.from_unix(0), unknown]
 
 
 def unknown_operations(session: Session, *, limit: int) -> list[Operation]:
@@ -278,7 +280,9 @@ def _by_provider(
 
 
 def _last_event(session: Session, provider: str) -> datetime | None:
-    statement = select(InboundEvent.received_at).where(InboundEvent.provider == provider)
+    # Not the bare column: SQLite would collect every event of the provider by its unique key.
+    of_provider = InboundEvent.provider.concat("") == provider
+    statement = select(InboundEvent.received_at).where(of_provider)
     return session.scalar(statement.order_by(InboundEvent.received_at.desc()).limit(1))
 
 

@@ -66,7 +66,9 @@ def matching(session: Session, text: str) -> ColumnElement[bool]:
 def _conditions(session: Session, wanted: InboundFilter) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if wanted.provider:
-        found.append(InboundEvent.provider.in_(wanted.provider))
+        # Not the bare column: SQLite would collect and sort every event of the provider by its
+        # unique key, where the list's own order finds one page at once.
+        found.append(InboundEvent.provider.concat("").in_(wanted.provider))
     if wanted.type:
         found.append(InboundEvent.type.in_(wanted.type))
     if wanted.state:
