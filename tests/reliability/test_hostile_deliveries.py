@@ -180,7 +180,7 @@ def mutated(chance: random.Random, body: bytes) -> tuple[bytes, str]:
         (body, f"{stamp},{mac.replace('v1=', 'v0=')}"),
         (body, f"{stamp},{stamp},{mac}"),
         (body, f"t={int(stamp[2:]) + chance.choice((-1, 1, 60))},{mac}"),
-        (body, signed(body, at=int(stamp[2:]) + chance.choice((-301, 302, -(10**9), 3 * 10**8)))),
+        (body, signed(body, at=int(stamp[2:]) + chance.choice((-301, 360, -(10**9), 3 * 10**8)))),
         (body, signed(body, secret=product.STRIPE_WEBHOOK_SECRET + chance.choice("abc"))),
         (body, ""),
         (body, mac),
