@@ -39,10 +39,11 @@ class Door:
 
 @dataclass
 class Seen:
-    """What all rounds of one door came to. cpu_seconds: of its processes, without the database's."""
+    """What all rounds of one door came to. cpu_seconds: of its processes; database_seconds: of PostgreSQL's."""
 
     result: Result = field(default_factory=Result)
     cpu_seconds: float = 0.0
+    database_seconds: float = 0.0
 
 
 def measure(
@@ -86,20 +87,23 @@ def _compare(
     for _ in range(rounds):
         for door in doors:
             prepared = list(_events(door.url, requests))
-            before = cpu.seconds(door.group)
+            before, database = cpu.seconds(door.group), ground.database_seconds()
             result = load.run(door.url, prepared, connections=CONNECTIONS)
             seen[door.name].cpu_seconds += cpu.seconds(door.group) - before
+            seen[door.name].database_seconds += ground.database_seconds() - database
             if set(result.statuses) != {200}:
                 raise SystemExit(f"{door.name} answered {result.statuses}")
             seen[door.name].result.add(result)
     for door in doors:
         result = seen[door.name].result
+        each = 1000 / len(result.latencies)
         report.add(
             engine=ground.engine,
             door=door.name,
             requests_per_second=round(result.rate),
             **spread(result.latencies),
-            cpu_ms_per_request=round(seen[door.name].cpu_seconds * 1000 / len(result.latencies), 3),
+            cpu_ms_per_request=round(seen[door.name].cpu_seconds * each, 3),
+            database_cpu_ms_per_request=round(seen[door.name].database_seconds * each, 3),
             requests=len(result.latencies),
             load=rig.load(),
         )

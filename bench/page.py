@@ -69,10 +69,12 @@ def write() -> Path:
 def _parts() -> Iterator[str]:
     yield _HEAD
     for name, about in _ABOUT.items():
+        yield about
         path = RESULTS / f"{name}.json"
         if path.is_file():
-            yield about
             yield from _result(json.loads(path.read_text(encoding="utf-8")))
+        else:
+            yield f'Not measured yet: `make bench ARGS="{name} --write"`.\n'
 
 
 def _result(said: dict[str, Any]) -> Iterator[str]:

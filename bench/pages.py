@@ -148,7 +148,7 @@ def _api(web: Running, payment: Payment, staff: dict[str, str], email: str) -> I
     ):
         yield Asked(name, path, staff)
     cursor = _cursor(f"{web.url}/api/payments?limit=200", staff, pages=20)
-    yield Asked("api payments, page 21", f"/api/payments?limit=200&cursor={cursor}", staff)
+    yield Asked("api payments, 4,000 back", f"/api/payments?cursor={cursor}", staff)
     yield Asked("api payment", f"/api/payments/{payment.id}", staff)
 
 
@@ -168,7 +168,7 @@ def _desk(payment: Payment, desk: dict[str, str], email: str) -> Iterator[Asked]
     for path, name in (
         ("/", "desk home"),
         ("/payments", "desk payments"),
-        ("/payments/rows?status=failed", "desk payments, failed"),
+        ("/payments?status=failed", "desk payments, failed"),
         (f"/payments?q={email}", "desk payments, by e-mail"),
         (f"/payments/{payment.id}", "desk payment"),
         ("/orders", "desk orders"),

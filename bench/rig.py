@@ -13,10 +13,10 @@ from pathlib import Path
 import sqlalchemy
 
 import config
-from bench import stock
+from bench import cpu, stock
 from domain import database, keyring, secrets
 from providers import registry
-from tests.rig import databases, environment, locate, ports, process
+from tests.rig import cluster, databases, environment, locate, ports, process
 from tests.rig import run as runs
 from tests.rig.process import Running
 from tests.rig.run import Run
@@ -50,6 +50,12 @@ class Bench:
         return process.command(
             self.run, "worker", argv, env=self.env | more, ready=Running.is_alive
         ).start()
+
+    def database_seconds(self) -> float:
+        """Give the processor seconds of PostgreSQL's processes; SQLite runs inside ours."""
+        if self.engine == "sqlite":
+            return 0.0
+        return cpu.children_seconds(cluster.start(self.run, profile="durable").pid)
 
     @contextmanager
     def bound(self) -> Iterator[None]:
