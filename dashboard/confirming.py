@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from flask import Response, request
+from flask import Response
 
 from core.redaction import holds_card_number
 from dashboard import render
@@ -32,7 +32,7 @@ class Question:
 
 def reason() -> str:
     """Read the reason that the form sent."""
-    return request.form.get("reason", "").strip().replace("\r\n", "\n")
+    return render.typed("reason")
 
 
 def reason_error(text: str) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from flask import Blueprint, Response
 
@@ -13,12 +13,22 @@ from dashboard.listing import Asked, BarWords
 from dashboard.shapes import Act, Empty, Fact, Link, State, View
 from domain import desk, desk_queries, naming
 from domain.actors import Actor
-from domain.case_queries import UNRESOLVED, CaseFilter, CaseMoment, get_case, list_cases, moments_of
+from domain.case_queries import (
+    UNRESOLVED,
+    CaseFilter,
+    CaseMoment,
+    events_behind,
+    get_case,
+    list_cases,
+    moments_of,
+)
 from domain.database import reading
 from models.cases import ExceptionCase
+from models.inbound import InboundEvent
 from web import access
 
 routes = Blueprint("desk_exceptions", __name__)
+MOST_EVENTS = 12
 NAMES = ("q", "state", "kind", "team", "overdue", "from", "to")
 TABS: Mapping[str, str] = {
     "": "To be settled",
@@ -142,8 +152,9 @@ def show(case_id: str) -> Response:
         moments = moments_of(session, case_id)
         ids = [moment.actor for moment in moments] + ([row.owner_id] if row.owner_id else [])
         names = naming.actor_names(session, ids, for_staff=actor.is_staff)
+        events = events_behind(session, row) if actor.may(Permission.INBOUND_READ) else []
     view: View = {
-        "case": _case(row, names, actor),
+        "case": _case(row, names, actor) | {"evidence": _evidence(row) + _events(row, events)},
         "story": [_moment(each, names, is_staff=actor.is_staff) for each in moments],
     }
     return render.page("exceptions/show.html", view, live=False)
@@ -165,7 +176,6 @@ def _case(row: ExceptionCase, names: Mapping[str, str], actor: Actor) -> View:
         "opened": words.moment(row.opened_at),
         "acts": [],
         "more_acts": _acts(row, actor),
-        "evidence": _evidence(row),
         "facts": _facts(row, names),
     }
 
@@ -206,7 +216,20 @@ def _evidence(row: ExceptionCase) -> list[Fact]:
     if row.risk_minor is not None and row.asset:
         sum_ = Money(row.risk_minor, asset(row.asset))
         found.append(Fact("At risk", money=words.shown(sum_)))
-    return found or [Fact("Found", row.sentence)]
+    return found
+
+
+def _events(row: ExceptionCase, events: Sequence[InboundEvent]) -> list[Fact]:
+    """List the provider's events that the case rests on; never leave the panel empty."""
+    found = []
+    for event in events[:MOST_EVENTS]:
+        name = words.short(event.provider_event_id or event.id)
+        state = states.of_inbound(event).word.lower()
+        note = f"{name}, {state}, {words.absolute(event.received_at)}"
+        found.append(Fact("Event", event.type, href=f"/webhooks/{event.id}", note=note))
+    if not found and row.expected is None and row.found is None:
+        found.append(Fact("Found", "Nothing to compare; the sentence above says it all."))
+    return found
 
 
 def _is_number(text: str) -> bool:

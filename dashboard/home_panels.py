@@ -112,7 +112,8 @@ def staff_view(session: Session, actor: Actor) -> View:
         "needs": needs,
         "queues": [_approvals(), broken, ageing, cases],
         "providers": [
-            home_side.provider_view(each) for each in desk_queries.provider_health(session)
+            home_side.provider_view(each, str(broken["href"]))
+            for each in desk_queries.provider_health(session)
         ],
         "processes": home_side.processes(session),
         "activity": home_side.activity(session, actor),
@@ -142,6 +143,7 @@ def _broken(session: Session) -> View:
     rows = [_unknown_row(each, concerned) for each in unknown]
     rows += [_event_row(each, concerned) for each in events]
     total = desk_queries.count_broken(session)
+    worst = _worst(session)
     return {
         "id": "broken",
         "title": "What is broken",
@@ -149,11 +151,17 @@ def _broken(session: Session) -> View:
         "total": total,
         "tone": "bad",
         "note": "events not applied, answers lost",
-        "href": "/webhooks?state=dead",
-        "link": "Dead events",
+        "href": f"/webhooks?state={worst}",
+        "link": f"{states.INBOUND[worst].word.split(',')[0]} events",
         "rows": rows[:ROWS],
         "empty": "Every event was applied, and every provider answered.",
     }
+
+
+def _worst(session: Session) -> str:
+    """Choose the list to lead to: the first kind of broken event that there is."""
+    counted = desk_queries.inbound_counts(session)
+    return next((state for state in desk_queries.FAILING if counted[state]), "dead")
 
 
 def _event_row(row: InboundEvent, concerned: dict[str, Payment]) -> View:

@@ -28,7 +28,7 @@ _TOLD = {
 }
 
 
-def provider_view(found: ProviderHealth) -> View:
+def provider_view(found: ProviderHealth, broken_href: str) -> View:
     """Prepare one provider's health."""
     text = found.said
     if not found.is_configured:
@@ -45,7 +45,7 @@ def provider_view(found: ProviderHealth) -> View:
         "text": text,
         "last_event": words.moment(last) if last else None,
         "failures": str(found.failures),
-        "failures_href": "/webhooks?state=dead" if found.failures else None,
+        "failures_href": broken_href if found.failures else None,
         "waiting": str(found.waiting),
     }
 

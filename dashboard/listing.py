@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from flask import request
 
 from core.errors import invalid
-from dashboard import words
+from dashboard import render, words
 from dashboard.shapes import FilterBar, Input, Option, Pages, Tab
 from domain.payments import Page
 
@@ -52,8 +52,7 @@ class Asked:
 
 def asked_text(name: str) -> str:
     """Give one text of the address; what no database can hold (NUL, lone surrogates) is left out."""
-    given = request.args.get(name, "").replace("\0", "")
-    return given.encode(errors="ignore").decode().strip()[:LONGEST_QUERY]
+    return render.storable(request.args.get(name, ""))[:LONGEST_QUERY]
 
 
 def read(path: str, names: Sequence[str]) -> Asked:
@@ -79,7 +78,7 @@ def read_cursor(text: str) -> Place | None:
     try:
         padded = text + "=" * (-len(text) % 4)
         at, row_id = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
-        place = (datetime.fromisoformat(at).astimezone(UTC), str(row_id))
+        place = (datetime.fromisoformat(at).astimezone(UTC), render.storable(str(row_id)))
     except (ValueError, TypeError, binascii.Error, UnicodeError) as error:
         raise invalid(
             "cursor", "This page of the list cannot be found. Begin at the top."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from core.errors import AppError, Conflict, ProviderUnknown
 from core.permissions import Permission
@@ -64,7 +64,7 @@ def _ask(payment_id: str, actor: Actor) -> Alert:
 @routes.post("/payments/<payment_id>/notes")
 @access.page(Permission.PAYMENTS_NOTE)
 def note(payment_id: str) -> Response:
-    text = request.form.get("note", "").strip().replace("\r\n", "\n")
+    text = render.typed("note")
     actor, error = render.actor(), _note_error(text)
     if error is None:
         with transaction() as session:

@@ -11,7 +11,7 @@ from flask import Flask, Response, current_app, flash, g, get_flashed_messages, 
 from flask import render_template as fill
 
 from config import Settings
-from core.errors import AppError
+from core.errors import AppError, NotFound
 from dashboard import chrome, faults, stream
 from dashboard.shapes import Alert, View
 from domain.actors import Actor
@@ -118,6 +118,17 @@ def local(href: str | None) -> str | None:
     return href if is_path and href.isprintable() else None
 
 
+def storable(text: str) -> str:
+    """Give a text as every database can hold it: no NUL, no lone surrogates, plain line ends."""
+    text = text.replace("\0", "").replace("\r\n", "\n")
+    return text.encode(errors="ignore").decode().strip()
+
+
+def typed(name: str) -> str:
+    """Read one field of the form."""
+    return storable(request.form.get(name, ""))
+
+
 def error_page(error: AppError, request_id: str) -> Response:
     """Draw an error as a page, or as the small alert that fits into a fragment."""
     problem = faults.problem(error, request_id)
@@ -134,8 +145,19 @@ def _note_place() -> None:
         setattr(g, STREAM, stream.url())
 
 
+def _assert_names() -> None:
+    """Answer 404 for a name in the path that no row can bear, before a database chokes on it.
+
+    Raises: NotFound
+    """
+    names = (request.view_args or {}).values()
+    if any(isinstance(name, str) and storable(name) != name for name in names):
+        raise NotFound
+
+
 def register(app: Flask) -> None:
     """Start htmx on an app and draw its error pages."""
     htmx_flask.Htmx(app)
+    app.before_request(_assert_names)
     app.before_request(_note_place)
     errors.show_pages_with(app, error_page)

@@ -171,7 +171,7 @@ def preview(inbound_id: str) -> Response:
 @access.page(Permission.INBOUND_REPLAY)
 def replay(inbound_id: str) -> Response:
     shown, reason = _find(inbound_id), confirming.reason()
-    once = request.form.get("idempotency_key", "").strip()[:LONGEST_KEY] or ids.new("once")
+    once = render.typed("idempotency_key")[:LONGEST_KEY] or ids.new("once")
     if (error := confirming.reason_error(reason)) is not None:
         found = replays.preview(inbound_id, actor=shown.actor)
         return _show(shown, found, reason=confirming.reason_input(reason, error), once=once)

@@ -28,12 +28,11 @@ class Typed:
 
 
 def _read() -> Typed:
-    form = request.form
     return Typed(
-        email=form.get("email", "").strip()[:LONGEST_EMAIL],
-        password=form.get("password", "")[: LONGEST_PASSWORD + 1],
-        code=form.get("code", "").strip()[:10] or None,
-        next=render.local(form.get("next")) or "",
+        email=render.typed("email")[:LONGEST_EMAIL],
+        password=request.form.get("password", "")[: LONGEST_PASSWORD + 1],
+        code=render.typed("code")[:10] or None,
+        next=render.local(request.form.get("next")) or "",
     )
 
 

@@ -138,3 +138,24 @@ def _counts() -> dict[str, int]:
             table.name: session.scalar(select(func.count()).select_from(table)) or 0
             for table in Base.metadata.sorted_tables
         }
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/payments/%00", "/orders/pay%00x", "/webhooks/%00", "/exceptions/x%00", "/pay/%00"),
+        *("/payments/%ED%A0%80", "/pay/%FF"),
+    ],
+)
+def test_what_no_database_can_hold_names_nothing(desk: Desk, who: Personas, path: str) -> None:
+    assert desk.browser(who.fin).get(path).status_code in (400, 404)
+
+
+def test_forms_take_what_no_database_can_hold(desk: Desk, who: Personas, till: Till) -> None:
+    payment = till.payment(who.bo)["paymentId"]
+    browser = desk.browser(who.fin)
+    answer = browser.post(f"/payments/{payment}/notes", note="before\0after")
+    assert answer.status_code == 303
+    assert "beforeafter" in browser.page(f"/payments/{payment}")
+    cursor = "WyIyMDI2LTExLTIxVDAwOjAwOjAwKzAwOjAwIiwiXHUwMDAwIl0"
+    assert browser.get(f"/payments?cursor={cursor}").status_code == 200
