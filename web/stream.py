@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -217,10 +218,12 @@ def _render(wish: Wish, frames: Sequence[Frame]) -> bytes:
 
 
 def _cut(peer: socket.socket | None, why: Ending) -> None:
-    if peer is not None and why is Ending.SLOW:
-        with suppress(OSError):
-            # Its stream hangs in a write that the client does not read.
-            peer.shutdown(socket.SHUT_RDWR)
+    """End a write that hangs because the client does not read."""
+    if peer is None or why is not Ending.SLOW:
+        return
+    with suppress(OSError), socket.socket(fileno=os.dup(peer.fileno())) as twin:
+        # By its twin: gevent's own socket would break the waiting write as if by a bug of ours.
+        twin.shutdown(socket.SHUT_RDWR)
 
 
 def _close(subscriber: Subscriber, slot: Slot, peer: socket.socket | None) -> None:
