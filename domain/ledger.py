@@ -106,12 +106,14 @@ def entry_hash(head: Mapping[str, Plain], lines: Sequence[tuple[int, str, str, i
 
 def head_of(entry: Mapping[str, object]) -> dict[str, Plain]:
     """Choose what of an entry's head its hash covers."""
-    effective = entry["effective_at"]
-    assert isinstance(effective, datetime)  # for the type checker; the column is not null
     names = ("id", "kind", "source_key", "source", "order_id", "payment_id", "invoice_id")
-    more = ("provider", "provider_reference", "note", "reverses_id")
+    more = ("provider", "provider_reference", "note", "reverses_id", "livemode", "demo")
     said: dict[str, Plain] = {name: entry[name] for name in names + more}  # type: ignore[misc]
-    return said | {"effective_at": clock.rfc3339(effective)}
+    for name in ("effective_at", "posted_at"):
+        at = entry[name]
+        assert isinstance(at, datetime)  # for the type checker; the columns are not null
+        said[name] = clock.rfc3339(at)
+    return said
 
 
 def post(
@@ -148,15 +150,12 @@ def post(
         "provider_reference": ties.provider_reference,
         "note": note,
         "reverses_id": reverses_id,
-        "effective_at": _whole_milliseconds(effective_at or at),
-    }
-    stored = head | {
-        "seal_id": entry_id,
-        "content_hash": entry_hash(head_of(head), lines),
         "livemode": ties.livemode,
         "demo": ties.demo,
-        "posted_at": at,
+        "effective_at": _whole_milliseconds(effective_at or at),
+        "posted_at": _whole_milliseconds(at),
     }
+    stored = head | {"seal_id": entry_id, "content_hash": entry_hash(head_of(head), lines)}
     pending.later(session, JournalEntry, stored)
     for place, (pair, address, unit, minor) in enumerate(lines, start=1):
         line: dict[str, object] = {"entry_id": entry_id, "line": place, "pair": pair}

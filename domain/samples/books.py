@@ -66,14 +66,16 @@ class Books:
             "provider_reference": names.reference,
             "note": None,
             "reverses_id": None,
+            "livemode": False,
+            "demo": True,
             "effective_at": at,
+            "posted_at": at,
         }
         content = ledger.entry_hash(ledger.head_of(head), lines)
         for movement in movements:
             self._open_account(sheaf, movement.debit, movement.amount, at)
             self._open_account(sheaf, movement.credit, movement.amount, at)
-        stored = head | {"seal_id": entry_id, "content_hash": content, "posted_at": at}
-        sheaf.add(JournalEntry, stored | {"livemode": False, "demo": True})
+        sheaf.add(JournalEntry, head | {"seal_id": entry_id, "content_hash": content})
         for place, (pair, address, unit, minor) in enumerate(lines, start=1):
             line: dict[str, object] = {"entry_id": entry_id, "line": place, "pair": pair}
             line |= {"address": address, "asset": unit, "amount_minor": minor}
