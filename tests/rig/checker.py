@@ -264,7 +264,8 @@ def _entry_hash(entry: Row, lines: Iterable[Row]) -> str:
         *("provider", "provider_reference", "note", "reverses_id"),
     )
     head = {name: entry[name] for name in names}
-    head["effective_at"] = _milliseconds(entry["effective_at"])
+    head |= {name: bool(entry[name]) for name in ("livemode", "demo")}
+    head |= {name: _milliseconds(entry[name]) for name in ("effective_at", "posted_at")}
     ordered = sorted(lines, key=lambda line: int(line["line"]))
     said = [[li["pair"], li["address"], li["asset"], str(li["amount_minor"])] for li in ordered]
     return _digest({"head": head, "lines": said})
@@ -287,6 +288,7 @@ def _chains(book: Book, claim: Claim) -> Iterator[str]:
             is_next = link["seq"] == place and link["previous_hash"] == previous
             if not is_next or link["content_hash"] != content or link["hash"] != following:
                 yield f"link {link['seq']} of {name} ({link['row_id']}) does not hold"
+                unlinked.clear()
                 break
             previous = link["hash"]
             unlinked.discard(link["row_id"])
