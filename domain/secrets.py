@@ -153,6 +153,10 @@ def live(provider: str, kind: str = "webhook") -> tuple[LiveSecret, ...]:
     if cached is not None and clock.monotonic() - cached[0] < CACHE_SECONDS:
         return cached[1]
     with _cache.lock:
+        # Whoever waited here finds what the one before has just read.
+        cached = _cache.found.get(key)
+        if cached is not None and clock.monotonic() - cached[0] < CACHE_SECONDS:
+            return cached[1]
         if value := _cache.environment.pop(key, None):
             try:
                 with database.transaction() as session:
