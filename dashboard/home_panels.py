@@ -77,7 +77,8 @@ def _received(today: Today, actor: Actor) -> View:
         text += " of those started today"
     sums = [words.shown(each) for each in today.received[:MOST_SUMS]]
     if len(today.received) > MOST_SUMS:
-        text += f", and {len(today.received) - MOST_SUMS} more currencies"
+        more = len(today.received) - MOST_SUMS
+        text += f", and {words.counted(more, 'more currency', 'more currencies')}"
     return {
         "label": "Paid" if actor.role == Role.BUYER else "Received",
         "value": "Nothing yet",

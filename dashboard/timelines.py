@@ -192,6 +192,17 @@ def _card(item: Item, number: int, told: Told, *, links: bool) -> Card:
     )
 
 
+def _posted(entry: JournalEntry, told: Told) -> datetime:
+    """Place an entry after the change that it was committed with, whichever was stamped first."""
+    together = [
+        item.at
+        for item in told.items
+        if item.references.get("source") == entry.source
+        and abs(item.at - entry.posted_at) < timedelta(seconds=1)
+    ]
+    return max([entry.posted_at, *together])
+
+
 def _entry_card(entry: JournalEntry, told: Told) -> Card:
     money = [
         Amount(f"{books.account(debit)} ← {books.account(credit)}", words.shown(sum_))
@@ -199,7 +210,7 @@ def _entry_card(entry: JournalEntry, told: Told) -> Card:
     ]
     return Card(
         id=entry.id,
-        at=entry.posted_at,
+        at=_posted(entry, told),
         lane="books",
         kind="posting",
         icon="book",

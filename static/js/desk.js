@@ -157,6 +157,25 @@
 
   if (window.htmx) window.htmx.createEventSource = (url) => new LiveSource(url);
 
+  // A part that says nothing new is left alone: a swap under the pointer would lose the click
+
+  function said(part) {
+    const copied = part.cloneNode(true);
+    for (const node of copied.querySelectorAll("time[data-relative]")) node.textContent = "";
+    for (const node of copied.querySelectorAll("[name=csrf_token]")) node.removeAttribute("value");
+    for (const node of copied.querySelectorAll("[data-state=copied]")) delete node.dataset.state;
+    return copied.innerHTML;
+  }
+
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { target, serverResponse, requestConfig } = event.detail;
+    if (requestConfig.verb !== "get" || !event.detail.shouldSwap) return;
+    const parts = new DOMParser().parseFromString(serverResponse, "text/html").body.children;
+    if (parts.length === 1 && parts[0].id === target.id && said(parts[0]) === said(target)) {
+      event.detail.shouldSwap = false;
+    }
+  });
+
   // Rows that are new or changed since the last swap are marked for a moment
 
   let before = null;
