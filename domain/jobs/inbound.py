@@ -6,6 +6,7 @@ Events that are due together share a transaction; if anything in it fails, each 
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 
 import structlog
 from sqlalchemy import select
@@ -27,6 +28,14 @@ _this = threading.local()
 ToFetch = list[tuple[InboundEvent, Reading]]
 
 
+@dataclass(frozen=True)
+class Claimed:
+    """An event as the queue gave it. The row itself may say what was rolled back since."""
+
+    id: str
+    attempts: int
+
+
 def apply_next() -> int:
     """Apply the events that are due, at most a batch of them. Gives how many.
 
@@ -34,11 +43,12 @@ def apply_next() -> int:
     """
     # After a failed batch its events come again, oldest first; they are then taken one by one.
     alone: int = getattr(_this, "alone", 0)
-    claimed: list[InboundEvent] = []
+    claimed: list[Claimed] = []
     try:
         with database.transaction() as session:
-            claimed = queue.claim_inbound(session, limit=1 if alone else LARGEST_BATCH)
-            to_fetch = _apply_all(session, claimed)
+            rows = queue.claim_inbound(session, limit=1 if alone else LARGEST_BATCH)
+            claimed = [Claimed(row.id, row.attempts) for row in rows]
+            to_fetch = _apply_all(session, rows)
             inbox.before_commit()
         crash.point("inbox.after_commit")
     except Exception as error:
@@ -52,7 +62,7 @@ def apply_next() -> int:
         return len(claimed)
     _this.alone = max(0, alone - 1)
     for row, reading in to_fetch:
-        _fetch_and_apply(row, reading)
+        _fetch_and_apply(Claimed(row.id, row.attempts), row.provider, reading)
     return len(claimed)
 
 
@@ -88,27 +98,27 @@ def _is_ours(session: Session, row: InboundEvent, reading: Reading) -> bool:
     return inbox.find_payment(session, row, reading, waits=False) is not None
 
 
-def _fetch_and_apply(row: InboundEvent, reading: Reading) -> None:
+def _fetch_and_apply(claimed: Claimed, provider: str, reading: Reading) -> None:
     """Ask the provider, then apply what it says, unless somebody else has applied the event since."""
     try:
-        truth = registry.configured(row.provider).fetch(reading.references[0])
+        truth = registry.configured(provider).fetch(reading.references[0])
     except (AppError, UnreadableDelivery) as error:
-        _note_failure(row, error)
+        _note_failure(claimed, error)
         return
     try:
         with database.transaction() as session:
-            again = _locked_as_seen(session, row)
+            again = _locked_as_seen(session, claimed)
             if again is not None:
                 inbox.apply(session, again, truth, why=inbox.by_worker(again), waits=True)
             inbox.before_commit()
     except Exception as error:  # noqa: BLE001  # the worker loop: whatever failed becomes an attempt
-        _note_failure(row, error)
+        _note_failure(claimed, error)
 
 
-def _locked_as_seen(session: Session, row: InboundEvent) -> InboundEvent | None:
+def _locked_as_seen(session: Session, claimed: Claimed) -> InboundEvent | None:
     statement = select(InboundEvent).where(
-        InboundEvent.id == row.id,
-        InboundEvent.attempts == row.attempts,
+        InboundEvent.id == claimed.id,
+        InboundEvent.attempts == claimed.attempts,
         InboundEvent.state.in_(queue.WAITING),
     )
     return session.scalars(statement.with_for_update()).first()
@@ -120,10 +130,10 @@ def _told(error: Exception) -> str:
     return f"{name}: {error}" if isinstance(error, AppError) else name
 
 
-def _note_failure(row: InboundEvent, error: Exception) -> None:
-    log.warning("inbound.failed", inbound=row.id, exc_info=not isinstance(error, AppError))
+def _note_failure(claimed: Claimed, error: Exception) -> None:
+    log.warning("inbound.failed", inbound=claimed.id, exc_info=not isinstance(error, AppError))
     with database.transaction() as session:
-        again = _locked_as_seen(session, row)
+        again = _locked_as_seen(session, claimed)
         if again is None:
             return
         if isinstance(error, UnmappedProviderValue | UnreadableDelivery):

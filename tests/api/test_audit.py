@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+from datetime import UTC, datetime, timedelta
 
+import time_machine
 from flask.testing import FlaskClient
 
 from core.states import Role
@@ -15,6 +17,7 @@ from domain.database import transaction
 from tests.api.personas import Personas
 
 ACTOR = Actor(id="usr_writer", kind="user", role=Role.FINANCE, name="Fin")
+BEGAN = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 def write(action: str, *, reason: str | None = None, object_id: str = "pay_1") -> None:
@@ -40,7 +43,8 @@ def test_finance_admins_and_auditors_read_it(client: FlaskClient, who: Personas)
 
 def test_it_is_narrowed_and_paged(client: FlaskClient, who: Personas) -> None:
     for number in range(5):
-        write("thing.done", object_id=f"pay_{number}")
+        with time_machine.travel(BEGAN + timedelta(seconds=number)):
+            write("thing.done", object_id=f"pay_{number}")
     write("thing.undone")
 
     def ids(query: str) -> list[str]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
+import time
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -28,12 +31,32 @@ def asked(stage: Stage, op: str) -> list[bool]:
     return [request["status"] is not None for request in requests if request["op"] == op]
 
 
+def holds_the_database(stage: Stage) -> bool:
+    """Whether a stopped process is in the middle of a transaction."""
+    if stage.engine.dialect.name == "postgresql":
+        open_now = """select 1 from pg_stat_activity where datname = current_database()
+            and pid <> pg_backend_pid() and (state = 'active' or state like 'idle in transaction%')"""
+        return bool(stage.ask(open_now))
+    with closing(sqlite3.connect(str(stage.engine.url.database), timeout=0.02)) as connection:
+        try:
+            connection.execute("begin immediate")
+        except sqlite3.OperationalError:
+            return True
+        return False
+
+
 def pause(stage: Stage, *, op: str) -> Running:
     """Start a worker and stop it in the middle of its call; the provider answers meanwhile."""
     before = len(asked(stage, op))
     worker = stage.start_worker()
     until(lambda: len(asked(stage, op)) > before, what="the worker's call")
     worker.tell(signal.SIGSTOP)
+    while holds_the_database(stage):
+        # Another of its threads was writing: a process stopped there would hold everybody up.
+        worker.tell(signal.SIGCONT)
+        time.sleep(0.01)
+        worker.tell(signal.SIGSTOP)
+    assert not all(asked(stage, op)[before:]), "the worker was stopped after its answer"
     until(lambda: all(asked(stage, op)[before:]), what="the provider's answer")
     return worker
 

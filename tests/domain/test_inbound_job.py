@@ -1,0 +1,81 @@
+"""Events are applied together; one that breaks its batch is noted as failed and the others go on without it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.errors import LostRace
+from domain import database, inbox, pending
+from domain.jobs import inbound
+from models.inbound import InboundAttempt, InboundEvent
+from models.payments import Payment
+from tests.domain.world import World
+
+EVENTS = 5
+
+
+def states() -> dict[str, tuple[str, int]]:
+    """Give each event's state and number of attempts."""
+    with database.reading() as session:
+        rows = session.scalars(select(InboundEvent)).all()
+        return {row.id: (row.state, row.attempts) for row in rows}
+
+
+@pytest.fixture
+def delivered(world: World) -> list[str]:
+    """Events of as many payments, waiting; gives their ids."""
+    return [world.deliver(world.paid(world.payment())).inbound_id for _ in range(EVENTS)]
+
+
+def assert_only_this_failed(poison: str, delivered: list[str]) -> None:
+    found = states()
+    assert found.pop(poison) == ("failed", 1)
+    assert found == dict.fromkeys(set(delivered) - {poison}, ("processed", 1))
+    with database.reading() as session:
+        attempts = Counter(session.scalars(select(InboundAttempt.inbound_id)))
+        paid = Counter(session.scalars(select(Payment.status)))
+    assert attempts == Counter(delivered)
+    assert paid == {"completed": EVENTS - 1, "pending": 1}
+
+
+def test_an_event_that_cannot_be_written_fails_alone_and_once(
+    delivered: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison = delivered[2]
+    written = pending.write_rows
+
+    def write(session: Session) -> None:
+        attempts = pending.kept_rows(session, InboundAttempt)
+        outcomes = {row["inbound_id"]: row["outcome"] for row in attempts}
+        if outcomes.get(poison) == "processed":
+            raise LostRace
+        written(session)
+
+    # The row in memory says by then that it was processed; what was rolled back must not be believed.
+    monkeypatch.setattr(pending, "write_rows", write)
+    calls = 0
+    while inbound.apply_next():
+        calls += 1
+        assert calls <= EVENTS + 2, "the failure is never noted, and the event comes again for ever"
+    assert_only_this_failed(poison, delivered)
+
+
+def test_an_event_whose_application_breaks_fails_alone_and_once(
+    delivered: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison = delivered[0]
+    applied = inbox.apply
+
+    def apply(session: Session, row: InboundEvent, *args: object, **more: object) -> object:
+        if row.id == poison:
+            raise ZeroDivisionError
+        return applied(session, row, *args, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(inbox, "apply", apply)
+    while inbound.apply_next():
+        pass
+    assert_only_this_failed(poison, delivered)
