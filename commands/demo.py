@@ -162,12 +162,13 @@ def traffic(
 @click.command("demo-traffic")
 @click.option("--rate", type=click.FloatRange(0.1, 600), default=6.0, show_default=True, help="Visitors a minute, on average.")  # fmt: skip
 @click.option("--for", "seconds", type=click.FloatRange(1, 7 * 86_400), help=f"Stop after so many seconds; without it, fall silent after {DEFAULT_HOURS} hours.")  # fmt: skip
+@click.option("--pace", type=click.FloatRange(0, 10), default=1.0, show_default=True, help="Stretch the pauses that visitors make; 0 for none.")  # fmt: skip
 @click.option("--seed", type=int, help="The same seed, the same visitors.")
 @click.option("--quiet", is_flag=True, help="Do not print each visit.")
 @as_json
 @with_appcontext
 def demo_traffic(
-    rate: float, seconds: float | None, seed: int | None, quiet: bool, as_json: bool
+    *, rate: float, seconds: float | None, pace: float, seed: int | None, quiet: bool, as_json: bool
 ) -> None:
     """Play visitors that order and pay through the API, as a merchant's shop would."""
     settings: Settings = current_app.config["PAYDESK"]
@@ -175,7 +176,7 @@ def demo_traffic(
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
-    with open_shop(settings, stopped=stopped) as shop:
+    with open_shop(settings, stopped=stopped, pace=pace) as shop:
         counts = traffic(
             shop,
             per_minute=rate,

@@ -5,15 +5,17 @@ from __future__ import annotations
 import itertools
 import json
 import re
-import subprocess
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 from typing import Any
 
+import sqlalchemy
 from playwright.sync_api import Page, expect
 
-from tests.rig import environment, locate
+from core.states import Role
+from tests.api import personas
+from tests.reliability import stage as stages
 from tests.rig.product import Processes, Stack
 
 PASSWORD = "correct horse battery"
@@ -39,11 +41,12 @@ def call(method: str, url: str, body: object = None, **headers: str) -> tuple[in
 
 @dataclass
 class Shop:
-    """The running product with its people."""
+    """The running product with its people. engine: of its database, in this process."""
 
     stack: Stack
     processes: Processes
-    database_url: str
+    env: dict[str, str]
+    engine: sqlalchemy.Engine
     key: str = ""
     people: set[str] = field(default_factory=set)
 
@@ -51,33 +54,22 @@ class Shop:
     def url(self) -> str:
         return self.stack.web.url
 
-    def command(self, *words: str) -> Any:
-        """Run a `flask` command to its end; gives what it prints as JSON."""
-        settings = environment.settings(self.database_url, self.processes.instance)
-        done = subprocess.run(
-            [locate.python(), "-m", "flask", "--app", "wsgi", *words, "--json"],
-            cwd=locate.ROOT,
-            env=environment.surroundings() | settings,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return json.loads(done.stdout.strip().splitlines()[-1])
+    def bind(self) -> None:
+        """Make its database the one that the domain works on in this process."""
+        stages.bind(self.env, self.engine)
 
     def person(self, name: str, role: str) -> str:
         """Add a person with the desk's usual password; gives the address."""
         email = f"{name}@people.test"
         if email not in self.people:
-            words = ("user", "add", email, "--role", role, "--password", PASSWORD)
-            self.command(*words)
+            made = personas.user(email, role=Role(role))
+            personas.give_password(made.id, PASSWORD)
             self.people.add(email)
         return email
 
     def headers(self) -> dict[str, str]:
         if not self.key:
-            self.key = self.command("api-key", "add", "Meadow Market")["key"]
+            self.key = personas.key(personas.merchant("Meadow Market")).key
         return {
             "Authorization": f"Bearer {self.key}",
             "Idempotency_Key": f"shop-{next(_numbers):06d}",

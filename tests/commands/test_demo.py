@@ -134,7 +134,7 @@ def test_it_refuses_to_run_without_the_stand_in(
 def test_command_plays_for_the_time_asked(processes: Processes, sqlite_url: str) -> None:
     stack = processes.stack(sqlite_url)
     env = product.stripe_settings(stack.stripe.url) | {"PUBLIC_URL": stack.web.url}
-    options = ("--rate", "120", "--for", "2", "--seed", "4", "--json")
+    options = ("--rate", "120", "--for", "2", "--pace", "0", "--seed", "4", "--json")
     running = processes.flask(sqlite_url, "demo-traffic", *options, **env)
     assert running.wait_dead(seconds=60) == 0
     counts = json.loads(running.output())

@@ -35,4 +35,6 @@ def surroundings() -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(OURS) and name.removesuffix("_FILE") not in NAMED
     }
+    # A sixth of the start of each process is compiling what was compiled before.
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
     return kept | {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "default"}
