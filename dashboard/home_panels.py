@@ -104,7 +104,9 @@ def _oldest(today: Today) -> str:
 
 def staff_view(session: Session, actor: Actor) -> View:
     """Prepare the four questions for the people who run payments."""
-    broken, ageing, cases = _broken(session), _ageing(session, actor), _cases(session, actor)
+    counted = desk_queries.inbound_counts(session)
+    broken, ageing = _broken(session, counted), _ageing(session, actor, counted)
+    cases = _cases(session, actor)
     waiting = sum(int(str(panel["total"])) for panel in (broken, cases))
     needs = "Nothing needs you right now."
     if waiting:
@@ -136,15 +138,17 @@ def _approvals() -> View:
     }
 
 
-def _broken(session: Session) -> View:
+def _broken(session: Session, counted: dict[str, int]) -> View:
     events = desk_queries.broken_events(session, limit=ROWS)
     unknown = desk_queries.unknown_operations(session, limit=ROWS)
     paid_for = [each.payment_id for each in unknown] + [each.payment_id for each in events]
     concerned = desk.payments_by_id(session, paid_for)
     rows = [_unknown_row(each, concerned) for each in unknown]
     rows += [_event_row(each, concerned) for each in events]
-    total = desk_queries.count_broken(session)
-    worst = _worst(session)
+    failing = [state for state in desk_queries.FAILING if counted[state]]
+    total = sum(counted[state] for state in failing) + desk_queries.count_unknown(session)
+    # The list to lead to: the first kind of broken event that there is.
+    worst = failing[0] if failing else desk_queries.FAILING[0]
     return {
         "id": "broken",
         "title": "What is broken",
@@ -157,12 +161,6 @@ def _broken(session: Session) -> View:
         "rows": rows[:ROWS],
         "empty": "Every event was applied, and every provider answered.",
     }
-
-
-def _worst(session: Session) -> str:
-    """Choose the list to lead to: the first kind of broken event that there is."""
-    counted = desk_queries.inbound_counts(session)
-    return next((state for state in desk_queries.FAILING if counted[state]), "dead")
 
 
 def _event_row(row: InboundEvent, concerned: dict[str, Payment]) -> View:
@@ -196,13 +194,13 @@ def _unknown_row(row: Operation, concerned: dict[str, Payment]) -> View:
     }
 
 
-def _ageing(session: Session, actor: Actor) -> View:
+def _ageing(session: Session, actor: Actor, counted: dict[str, int]) -> View:
     old, number = desk_queries.old_payments(session, actor=actor, limit=ROWS)
     unmatched = desk_queries.old_events(session, limit=2)
     around = desk.around_payments(session, old, actor=actor)
     rows = [_event_row(each, {}) for each in unmatched]
     rows += [payment_row(each, around) for each in old]
-    total = number + desk_queries.inbound_counts(session)["unmatched"]
+    total = number + counted["unmatched"]
     return {
         "id": "ageing",
         "title": "What is getting old",

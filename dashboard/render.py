@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 from urllib.parse import urlsplit
 
 import htmx_flask
 from flask import Flask, Response, current_app, flash, g, get_flashed_messages, redirect, request
 from flask import render_template as fill
+from htmx_flask.requests import HtmxHeaders
 
 from config import Settings
 from core.errors import AppError, NotFound
@@ -31,7 +31,8 @@ LIVE = frozenset(
 
 def wants_fragment() -> bool:
     """Tell whether htmx asks for a part of a page, not for the page."""
-    asked: Any = htmx_flask.request.htmx
+    # Its own request class would read these headers of every request, of webhooks too.
+    asked = HtmxHeaders(request.headers)
     return bool(asked) and not asked.boosted and not asked.history_restore_request
 
 
@@ -156,8 +157,7 @@ def _assert_names() -> None:
 
 
 def register(app: Flask) -> None:
-    """Start htmx on an app and draw its error pages."""
-    htmx_flask.Htmx(app)
+    """Draw the desk's error pages on an app."""
     app.before_request(_assert_names)
     app.before_request(_note_place)
     errors.show_pages_with(app, error_page)

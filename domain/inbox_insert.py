@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, cast
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -55,11 +56,21 @@ _POSTGRESQL = (
     + ", ".join(f"%{'b' if kind == 'bytea' else 's'}::{kind}[]" for kind in COLUMNS.values())
     + f") as arrived ({_NAMES}) on conflict do nothing returning id"
 )
-_SQLITE = (
-    f"insert into inbound_events ({_NAMES}, attempts, duplicates) values ("  # noqa: S608  # as above
-    + ", ".join("?" for _ in COLUMNS)
-    + ", 0, 0) on conflict do nothing returning id"
-)
+_MARKS = f"({', '.join('?' for _ in COLUMNS)}, 0, 0)"
+
+
+@cache
+def _statement_of(rows: int) -> str:
+    """Write the statement that inserts so many rows.
+
+    One for each row would give up Python's lock as often, and wait for it behind every other request
+    while the file is ours alone.
+    """
+    marks = ", ".join([_MARKS] * rows)
+    return (
+        f"insert into inbound_events ({_NAMES}, attempts, duplicates) values {marks}"  # noqa: S608  # as above
+        " on conflict do nothing"
+    )
 
 
 class Inserter:
@@ -72,7 +83,8 @@ class Inserter:
     def insert(self, rows: Sequence[Row]) -> set[str]:
         """Insert rows that are new by their key and commit. Gives the ids that went in.
 
-        Writes: inbound_events. Raises: Unavailable. Transaction: opens its own.
+        Writes: inbound_events. Raises: Unavailable.
+        Transaction: opens its own; on SQLite the caller holds the file's write turn.
         """
         with self._reporting():
             if database.is_sqlite():
@@ -117,19 +129,14 @@ class Inserter:
 
     def _into_sqlite(self, rows: Sequence[Row]) -> set[str]:
         connection = cast("sqlite3.Connection", self._connection())
-        found: set[str] = set()
-        with database.writing_turn():
-            connection.execute("begin immediate")
-            try:
-                for row in rows:
-                    values = [_for_sqlite(row[name]) for name in COLUMNS]
-                    found |= {one[0] for one in connection.execute(_SQLITE, values)}
-                connection.execute("commit")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("rollback")
-                raise
-        return found
+        values = [_for_sqlite(row[name]) for row in rows for name in COLUMNS]
+        ids = [str(row["id"]) for row in rows]
+        # By itself a statement is a transaction.
+        if connection.execute(_statement_of(len(rows)), values).rowcount < len(ids):
+            marks = ", ".join("?" for _ in ids)
+            there = f"select id from inbound_events where id in ({marks})"  # noqa: S608  # as above
+            ids = [found[0] for found in connection.execute(there, ids)]
+        return set(ids)
 
 
 def _for_sqlite(value: object) -> object:

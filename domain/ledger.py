@@ -155,7 +155,7 @@ def post(
         "effective_at": _whole_milliseconds(effective_at or at),
         "posted_at": _whole_milliseconds(at),
     }
-    stored = head | {"seal_id": entry_id, "content_hash": entry_hash(head_of(head), lines)}
+    stored = head | {"content_hash": entry_hash(head_of(head), lines)}
     pending.later(session, JournalEntry, stored)
     for place, (pair, address, unit, minor) in enumerate(lines, start=1):
         line: dict[str, object] = {"entry_id": entry_id, "line": place, "pair": pair}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, and_, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, or_, select, union_all
+from sqlalchemy.orm import Session, aliased
 
 from core.fold import Fact
 from models.orders import Order
@@ -78,18 +78,32 @@ def references_of(session: Session, payment: Payment) -> set[str]:
     return held[payment.id]
 
 
-def load(session: Session, conditions: Iterable[ColumnElement[bool]]) -> None:
+def load(session: Session, spoken: Iterable[tuple[str, Sequence[str], str | None]]) -> None:
     """Lock and load the payments that a batch speaks of, their facts, names and orders.
 
-    Payments that another transaction holds are passed over. Orders are locked by id, so that two
-    batches cannot wait for each other. Writes: nothing. Transaction: caller's.
+    spoken: of each event its provider, the provider's names and our id in its metadata. More is
+    locked than `find` will give when a name and an id disagree. Payments that another transaction
+    holds are passed over. Rows are locked by id, so that two batches cannot wait for each other.
+    Writes: nothing. Transaction: caller's.
     """
     held = of(session)
-    statement = select(Payment).where(or_(*conditions)).order_by(Payment.id)
+    providers: set[str] = set()
+    names: set[str] = set()
+    wanted: set[str] = set()
+    for provider, references, payment_id in spoken:
+        providers.add(provider)
+        names.update(references)
+        wanted.update([payment_id] if payment_id else [])
+    named = select(ProviderReference.payment_id).where(
+        ProviderReference.provider.in_(providers), ProviderReference.reference.in_(names)
+    )
+    wanted.update(session.scalars(named))
     locked = session.scalars(
-        statement.with_for_update(skip_locked=True, of=Payment, key_share=True).execution_options(
-            populate_existing=True
-        )
+        select(Payment)
+        .where(Payment.id.in_(sorted(wanted)))
+        .order_by(Payment.id)
+        .with_for_update(skip_locked=True, of=Payment, key_share=True)
+        .execution_options(populate_existing=True)
     )
     held.payments = {payment.id: payment for payment in locked}
     ids = list(held.payments)
@@ -123,20 +137,24 @@ def condition(
 
     Our id counts only while the payment has no other name of that kind.
     """
-    named = Payment.id.in_(
+    other = aliased(Payment)
+    # A union, not an `or`, so that both are looked up by their index.
+    candidates = union_all(
         select(ProviderReference.payment_id).where(
             ProviderReference.provider == provider, ProviderReference.reference.in_(references)
-        )
-    )
-    ours = and_(
-        Payment.id == (payment_id or ""),
-        or_(
-            Payment.provider_reference.is_(None),
-            Payment.provider_reference.in_(references),
-            Payment.method == "checkout",
+        ),
+        select(other.id).where(
+            other.id == (payment_id or ""),
+            or_(
+                other.provider_reference.is_(None),
+                other.provider_reference.in_(references),
+                other.method == "checkout",
+            ),
         ),
     )
-    return and_(Payment.provider == provider, Payment.livemode.is_(livemode), or_(named, ours))
+    return and_(
+        Payment.provider == provider, Payment.livemode.is_(livemode), Payment.id.in_(candidates)
+    )
 
 
 def find(

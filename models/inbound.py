@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from core.strictjson import Json
 from models.base import Base, Link, PublicId, Short, Word
 
+_MATCHED = "payment_id is not null"
 _WAITING = "state in ('received', 'failed', 'unmatched')"
 
 
@@ -52,7 +53,14 @@ class InboundEvent(Base):
         ),
         Index("ix_inbound_events_received_at_id", "received_at", "id"),
         Index("ix_inbound_events_state_received_at_id", "state", "received_at", "id"),
-        Index("ix_inbound_events_payment_id", "payment_id"),
+        Index("ix_inbound_events_type_received_at_id", "type", "received_at", "id"),
+        # Nobody knows the payment of an event that has just come, so its arrival writes nothing here.
+        Index(
+            "ix_inbound_events_payment_id",
+            "payment_id",
+            postgresql_where=text(_MATCHED),
+            sqlite_where=text(_MATCHED),
+        ),
         Index("ix_inbound_events_object_reference", "object_reference"),
         Index("ix_inbound_events_provider_event_id", "provider_event_id"),
     )

@@ -75,10 +75,13 @@ def _apply_all(session: Session, rows: list[InboundEvent]) -> ToFetch:
             readings.append((row, inbox.read(row)))
         except (UnreadableDelivery, UnmappedProviderValue) as error:
             inbox.quarantine(session, row, error, why=inbox.by_worker(row))
-    if any(reading.ignored is None for _, reading in readings):
-        workset.load(
-            session, [inbox.match(row, said) for row, said in readings if said.ignored is None]
-        )
+    spoken = [
+        (row.provider, said.references, said.payment_id)
+        for row, said in readings
+        if said.ignored is None
+    ]
+    if spoken:
+        workset.load(session, spoken)
     return [(row, said) for row, said in readings if _apply(session, row, said)]
 
 

@@ -75,7 +75,7 @@ class Books:
         for movement in movements:
             self._open_account(sheaf, movement.debit, movement.amount, at)
             self._open_account(sheaf, movement.credit, movement.amount, at)
-        sheaf.add(JournalEntry, head | {"seal_id": entry_id, "content_hash": content})
+        sheaf.add(JournalEntry, head | {"content_hash": content})
         for place, (pair, address, unit, minor) in enumerate(lines, start=1):
             line: dict[str, object] = {"entry_id": entry_id, "line": place, "pair": pair}
             line |= {"address": address, "asset": unit, "amount_minor": minor}

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Boolean, LargeBinary, Table
+from sqlalchemy import Boolean, LargeBinary, Table, text
 from sqlalchemy.orm import Session
 from sqlalchemy.types import JSON
 
@@ -64,7 +64,11 @@ class Sheaf:
         Writes: every table that has rows. Transaction: caller's.
         """
         count = 0
-        write = _insert if database.is_sqlite() else _copy
+        write = _copy
+        if database.is_sqlite():
+            write = _insert
+            # Names and keys are scattered over their indexes; the pages of all of them should stay.
+            session.execute(text(f"pragma cache_size=-{CACHE_KIB}"))
         for table in ORDER:
             if rows := self.rows[table]:
                 write(session, _table(table), rows)
@@ -79,6 +83,7 @@ def _table(model: type[Base]) -> Table:  # type: ignore[explicit-any]  # Table h
     return table
 
 
+CACHE_KIB = 512 * 1024
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 

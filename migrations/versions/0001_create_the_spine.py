@@ -189,7 +189,14 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of tables
     op.create_index(
         "ix_inbound_events_object_reference", "inbound_events", ["object_reference"], unique=False
     )
-    op.create_index("ix_inbound_events_payment_id", "inbound_events", ["payment_id"], unique=False)
+    op.create_index(
+        "ix_inbound_events_payment_id",
+        "inbound_events",
+        ["payment_id"],
+        unique=False,
+        postgresql_where=sa.text("payment_id is not null"),
+        sqlite_where=sa.text("payment_id is not null"),
+    )
     op.create_index(
         "ix_inbound_events_provider_event_id", "inbound_events", ["provider_event_id"], unique=False
     )
@@ -200,6 +207,12 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of tables
         "ix_inbound_events_state_received_at_id",
         "inbound_events",
         ["state", "received_at", "id"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_inbound_events_type_received_at_id",
+        "inbound_events",
+        ["type", "received_at", "id"],
         unique=False,
     )
     op.create_table(
@@ -357,7 +370,6 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of tables
     op.create_table(
         "journal_entries",
         sa.Column("id", sa.String(length=40), nullable=False),
-        sa.Column("seal_id", sa.String(length=40), nullable=False),
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("source_key", sa.Text(), nullable=False),
         sa.Column("source", sa.String(length=64), nullable=False),
@@ -373,18 +385,17 @@ def upgrade() -> None:  # noqa: PLR0915  # one list of tables
         sa.Column("demo", sa.Boolean(), nullable=False),
         sa.Column("effective_at", INSTANT, nullable=False),
         sa.Column("posted_at", INSTANT, nullable=False),
-        sa.CheckConstraint("seal_id = id", name=op.f("ck_journal_entries_own_seal")),
+        sa.ForeignKeyConstraint(
+            ["id"],
+            ["journal_seals.entry_id"],
+            name=op.f("fk_journal_entries_id_journal_seals"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
         sa.ForeignKeyConstraint(
             ["reverses_id"],
             ["journal_entries.id"],
             name=op.f("fk_journal_entries_reverses_id_journal_entries"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["seal_id"],
-            ["journal_seals.entry_id"],
-            name=op.f("fk_journal_entries_seal_id_journal_seals"),
-            initially="DEFERRED",
-            deferrable=True,
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_journal_entries")),
         sa.UniqueConstraint("reverses_id", name=op.f("uq_journal_entries_reverses_id")),
