@@ -138,12 +138,17 @@ class Stage:
             self.workers.pop().kill()
 
 
+def hours_later(engine: sqlalchemy.Engine) -> list[str]:
+    """Give the statements that do to a database what hours of waiting would."""
+    past = PAST if engine.dialect.name == "sqlite" else f"{PAST}+00"
+    return [statement.replace(":past", f"'{past}'") for statement in HOURS_LATER]
+
+
 def let_hours_pass(engine: sqlalchemy.Engine) -> None:
     """Do to a database what hours of waiting would."""
-    past = PAST if engine.dialect.name == "sqlite" else f"{PAST}+00"
     with engine.begin() as connection:
-        for statement in HOURS_LATER:
-            connection.execute(text(statement), {"past": past})
+        for statement in hours_later(engine):
+            connection.execute(text(statement))
 
 
 def bind(env: dict[str, str], engine: sqlalchemy.Engine) -> None:
