@@ -57,7 +57,15 @@ process while webhooks come at ten a second; the time from an event's own moment
 
 `git clone`, `make run` until web and worker answer, with a warm package cache; then once more.
 """,
+    "soak": """\
+## Killed at random
+
+Web processes and workers die by `kill -9` at random moments while shoppers order and pay, each request
+is repeated until it is answered, and events come twice, late or never. Then every event 64 times at
+once through two processes. An independent judge reads the database and the stand-in's own ledger.
+""",
 }
+_COMMANDS = {"soak": "make soak"}
 
 
 def write() -> Path:
@@ -74,7 +82,8 @@ def _parts() -> Iterator[str]:
         if path.is_file():
             yield from _result(json.loads(path.read_text(encoding="utf-8")))
         else:
-            yield f'Not measured yet: `make bench ARGS="{name} --write"`.\n'
+            command = _COMMANDS.get(name, f'make bench ARGS="{name} --write"')
+            yield f"Not measured yet: `{command}`.\n"
 
 
 def _result(said: dict[str, Any]) -> Iterator[str]:

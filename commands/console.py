@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import click
 
 from config import Settings
+from core.states import Role
 from domain.sandbox_people import SandboxPerson
 
 COLOURS = {"web": "cyan", "worker": "magenta", "stripe": "yellow", "demo": "blue"}
@@ -68,6 +69,23 @@ def welcome(
         click.echo("\n  Ctrl-C stops everything.\n")
 
 
+def _purchase(settings: Settings, people: Sequence[SandboxPerson]) -> Iterator[str]:
+    """Write the commands of a purchase through the API, to be pasted as they are."""
+    buyer = next(person.email for person in people if person.role == Role.BUYER)
+    api = f"{settings.public_url}/api"
+    yield f"TOKEN=$(.venv/bin/flask --app wsgi token {buyer})"
+    yield (
+        'ask() { curl -s "$1" -H "Authorization: Bearer $TOKEN" -H "Idempotency-Key:'
+        " try-$(od -An -N9 -tx1 /dev/urandom | tr -d ' ')\""
+        ' -H "Content-Type: application/json" -d "$2"; }'
+    )
+    order = (
+        '{"description":"Oak table","total":{"amount":"125.00","currency":"EUR"},"deposit":"25.00"}'
+    )
+    yield f"ORDER=$(ask {api}/orders '{order}' | grep -o 'ord_[a-z0-9]*' | head -1)"
+    yield f'ask {api}/payments/intents "{{\\"orderId\\":\\"$ORDER\\"}}"'
+
+
 def _first_steps(settings: Settings, people: Sequence[SandboxPerson], *, has_demo: bool) -> str:
     traffic = (
         "payments come in by themselves, labelled demo"
@@ -79,6 +97,8 @@ def _first_steps(settings: Settings, people: Sequence[SandboxPerson], *, has_dem
             f"  1. Sign in as {people[0].email} and open Payments: {traffic}.",
             "  2. Open a payment to see its timeline, then one of its webhooks: Replay shows what",
             "     would change before anything does.",
-            f"  3. Every route of the API, with examples: {settings.public_url}/api/docs",
+            "  3. Order and pay as a buyer, in another terminal; then open the payUrl of the answer:",
+            *(f"       {line}" for line in _purchase(settings, people)),
+            f"  4. Every route of the API, with examples: {settings.public_url}/api/docs",
         )
     )

@@ -142,12 +142,18 @@ def mark(session: Session, name: str) -> None:
 
 @contextmanager
 def writing_turn() -> Iterator[None]:
-    """Hold the write turn of a SQLite file; nothing to wait for elsewhere."""
+    """Hold the write turn of a SQLite file; nothing to wait for elsewhere.
+
+    Raises: Unavailable when the file's folder is gone
+    """
     turn = _bound.turn
     if turn is None:
         yield
         return
-    turn.take()
+    try:
+        turn.take()
+    except OSError as error:
+        raise Unavailable from error
     try:
         yield
     finally:
