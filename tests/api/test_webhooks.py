@@ -34,12 +34,15 @@ def rows() -> list[InboundEvent]:
         return list(session.scalars(select(InboundEvent)))
 
 
+STAMP = clock.unix()
+
+
 def event(**more: object) -> bytes:
     said = {
         "id": "evt_1",
         "object": "event",
         "type": "customer.created",
-        "created": clock.unix(),
+        "created": STAMP,
         "livemode": False,
         "data": {"object": {"id": "cus_1", "object": "customer"}},
     }
