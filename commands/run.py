@@ -23,7 +23,7 @@ from commands.parts import StandIn
 from commands.supervisor import NeverStarted, Supervisor
 from config import Settings
 from core import clock
-from domain import database, health, sandbox_people
+from domain import database, health, renewal, sandbox_people
 from domain.database import transaction
 from domain.jobs import worker as jobs
 from domain.sandbox_people import SandboxPerson
@@ -65,9 +65,20 @@ def worker(threads: int) -> None:
 @with_appcontext
 def run_all(demo: bool | None) -> None:
     """Start web, worker and, in the sandbox, the stand-ins; one Ctrl-C stops all."""
-    began = clock.monotonic()
     settings: Settings = current_app.config["PAYDESK"]
     console.title(settings)
+    folder = settings.instance.resolve()
+    with renewal.supervising(folder):
+        while _run_group(settings, demo):
+            _empty(settings)
+            renewal.forget(folder)
+    click.echo("Stopped.")
+    companions.leave_at_once()
+
+
+def _run_group(settings: Settings, demo: bool | None) -> bool:
+    """Start everything and look after it. Gives True when the sandbox shall begin anew."""
+    began = clock.monotonic()
     _assert_port_is_free(settings)
     supervisor = Supervisor(console.said, root=parts.ROOT)
     supervisor.listen_to_signals()
@@ -86,8 +97,17 @@ def run_all(demo: bool | None) -> None:
         raise click.ClickException(f"{error} What it printed is above.") from error
     finally:
         supervisor.stop()
-    click.echo("Stopped.")
-    companions.leave_at_once()
+    return settings.is_sandbox and not supervisor.is_told_to_stop
+
+
+def _empty(settings: Settings) -> None:
+    """Take the sandbox's tables away, and what the stand-in remembers; nobody uses either now."""
+    console.step("sandbox", "begins anew: everything in it is deleted …")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    flask_migrate.downgrade(revision="base")
+    database.engine().dispose()
+    for path in (settings.instance / "stand-in").glob("stripe.db*"):
+        path.unlink()
 
 
 def _serve(supervisor: Supervisor, plan: Plan, env: dict[str, str], *, began: float) -> None:
@@ -101,7 +121,8 @@ def _serve(supervisor: Supervisor, plan: Plan, env: dict[str, str], *, began: fl
     )
     if plan.has_demo:
         supervisor.add(parts.demo(env))
-    supervisor.run()
+    folder, is_sandbox = plan.settings.instance.resolve(), plan.settings.is_sandbox
+    supervisor.run(is_over=lambda: is_sandbox and renewal.is_due(folder))
 
 
 def _assert_port_is_free(settings: Settings) -> None:

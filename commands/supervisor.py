@@ -95,10 +95,10 @@ class Supervisor:
             _sleep()
         return False
 
-    def run(self) -> None:
-        """Look after the group until Ctrl-C or SIGTERM."""
+    def run(self, *, is_over: Callable[[], bool]) -> None:
+        """Look after the group until Ctrl-C or SIGTERM, or until it is over."""
         self._is_ready = True
-        while not self.is_told_to_stop:
+        while not self.is_told_to_stop and not is_over():
             self._look_after()
             _sleep()
 

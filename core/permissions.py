@@ -32,6 +32,7 @@ class Permission(StrEnum):
     PAYMENTS_READ = "payments:read"
     PAYMENTS_SUPPORT = "payments:support"
     PAYMENTS_SYNC = "payments:sync"
+    SANDBOX_RESET = "sandbox:reset"
     SELF_READ = "self:read"
     STREAM_SELF_TEST = "stream:self_test"
     USERS_READ = "users:read"
@@ -64,6 +65,7 @@ HOLDERS: dict[Permission, frozenset[Role]] = {
     P.PAYMENTS_READ: EVERYONE,
     P.PAYMENTS_SUPPORT: STAFF,
     P.PAYMENTS_SYNC: frozenset({Role.MERCHANT, Role.ENGINEER}) | MONEY_STAFF,
+    P.SANDBOX_RESET: frozenset({Role.ADMIN}),
     P.SELF_READ: EVERYONE,
     P.STREAM_SELF_TEST: frozenset({Role.ADMIN, Role.ENGINEER}),
     P.USERS_READ: frozenset({Role.ADMIN, Role.AUDITOR, Role.SUPPORT, Role.FINANCE}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from dashboard import render, words
+from dashboard import render, renewing, words
 from dashboard.shapes import Act, Alert, Fact, View
 from domain import desk, people, second_factor, sessions
 from domain.actors import Actor
@@ -84,7 +84,7 @@ def show() -> Response:
             icon="sign-out",
         ),
         "facts": _facts(user, merchants.get(user.merchant_id or ""), email),
-        "security": None,
+        "sandbox": [renew] if (renew := renewing.act()) else None,
     }
     return render.page("account/index.html", view, live=False)
 

@@ -28,6 +28,7 @@ class Question:
     facts: Sequence[Fact] = ()
     tone: str = "primary"
     fields: Mapping[str, str] = field(default_factory=dict)
+    asks_reason: bool = True
 
 
 def reason() -> str:
@@ -74,7 +75,7 @@ def show(
             "facts": question.facts,
             "action": question.action,
             "fields": question.fields,
-            "inputs": [reason_input(reason, error)],
+            "inputs": [reason_input(reason, error)] if question.asks_reason else [],
             "label": question.label,
             "tone": question.tone,
             "back": question.back,

@@ -14,10 +14,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy
+from playwright.sync_api import Page, expect
+from sqlalchemy import text
 
 from commands import console, parts
 from config import load
 from tests.rig import environment, locate, ports, process
+from tests.rig.browser import Watch
 from tests.rig.process import NotReady, Running
 from tests.rig.run import Run
 
@@ -115,6 +119,45 @@ def test_one_command_starts_everything_survives_a_death_and_one_signal_ends_it(
     running.restart(seconds=60)
     again = running.output()[running.since :]
     assert "migrating" not in again and "making the sandbox's people" not in again
+
+
+def sign_in(page: Page, address: str, said: str) -> None:
+    found = re.search(r"(ada@sandbox\.example) +(\S+)", said)
+    assert found
+    page.goto(f"{address}/login")
+    page.get_by_label("E-mail").fill(found[1])
+    page.get_by_label("Password").fill(found[2])
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Ada")
+
+
+@pytest.mark.kill
+@pytest.mark.browser
+def test_an_admin_resets_the_sandbox_and_signs_in_again(
+    run_all: RunAll, instance: Path, database_url: str, page: Page, watch: Watch
+) -> None:
+    # While it begins anew nothing answers.
+    watch.expect("Failed to load resource")
+    running = run_all("--no-demo", DATABASE_URL=database_url)
+    address = running.url.replace("127.0.0.1", "localhost")
+    sign_in(page, address, running.output())
+    engine = sqlalchemy.create_engine(database_url)
+    with engine.begin() as connection:
+        before = connection.scalar(text("select max(id) from users"))
+    page.goto(f"{address}/account")
+    page.get_by_role("link", name="Reset").click()
+    page.get_by_role("button", name="Reset demo data").click()
+    expect(page).to_have_url(f"{address}/login", timeout=40_000)
+    assert running.output().count("Ready in") == 2
+    assert not (instance / "begin-anew").exists()
+    with engine.begin() as connection:
+        assert connection.scalar(text("select count(*) from desk_sessions")) == 0
+        assert (
+            connection.scalar(text("select count(*) from users where id = :id"), {"id": before})
+            == 0
+        )
+    engine.dispose()
+    sign_in(page, address, running.output())
 
 
 def test_a_taken_port_is_named_with_what_to_do(run_all: RunAll, tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def test_parts_die_with_a_supervisor_that_was_killed() -> None:
         group = Supervisor(lambda name, line: print(name, line, flush=True), root=Path.cwd())
         group.add(Part("a", [sys.executable, "-c", {STAYS!r}], dict(os.environ)))
         print("pid", group.pid_of("a"), flush=True)
-        group.run()
+        group.run(is_over=lambda: False)
     """
     supervisor = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(code)], cwd=ROOT, stdout=subprocess.PIPE, text=True
