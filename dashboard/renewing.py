@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
+from config import Settings
 from core.errors import NotFound
 from core.permissions import Permission
 from dashboard import confirming, render
@@ -13,17 +14,23 @@ from domain import renewal
 from web import access
 
 routes = Blueprint("desk_renewing", __name__)
-_NOTE = "in the sandbox only"
+_NOTE = "in the sandbox with its stand-in only"
+STRIPE = "https://api.stripe.com"
 _TITLE = "Reset demo data"
 _BY_HAND = (
     "These processes were started by hand. `make run` starts them so that they can begin anew."
 )
 
 
+def _is_made_up(found: Settings) -> bool:
+    """Whether all money here is the stand-in's; with the operator's own keys it may be somebody's."""
+    return found.is_sandbox and found.stripe.api_base != STRIPE
+
+
 def act() -> Act | None:
     """Offer it to an admin of a sandbox, with why not when nobody could do it."""
     found = render.settings()
-    if not found.is_sandbox or not render.actor().may(Permission.SANDBOX_RESET):
+    if not _is_made_up(found) or not render.actor().may(Permission.SANDBOX_RESET):
         return None
     can = renewal.is_supervised(found.instance)
     text = "Empties this sandbox and makes its people anew."
@@ -61,7 +68,7 @@ def _question() -> Question:
 def _assert_possible() -> None:
     """Raises: NotFound where money may be real, or nobody is there to do it"""
     found = render.settings()
-    if not found.is_sandbox or not renewal.is_supervised(found.instance):
+    if not _is_made_up(found) or not renewal.is_supervised(found.instance):
         raise NotFound
 
 

@@ -11,6 +11,7 @@ from core.states import Role
 from domain import renewal
 from tests.api.personas import Personas
 from tests.dashboard.desk import Desk, text
+from tests.rig import product
 
 PATH = "/sandbox/reset"
 
@@ -18,7 +19,11 @@ PATH = "/sandbox/reset"
 @pytest.fixture
 def environ(environ: dict[str, str], request: pytest.FixtureRequest) -> dict[str, str]:
     """The settings of `app`; a sandbox unless the test says otherwise."""
-    return environ | {"PAYDESK_ENV": getattr(request, "param", "sandbox")}
+    kind = getattr(request, "param", "sandbox")
+    rail = product.stripe_settings("http://127.0.0.1:9")
+    if kind == "own keys":
+        rail |= {"STRIPE_API_BASE": "https://api.stripe.com"}
+    return environ | rail | {"PAYDESK_ENV": "test" if kind == "test" else "sandbox"}
 
 
 @pytest.fixture
@@ -64,8 +69,8 @@ def test_processes_started_by_hand_say_why_not(desk: Desk, who: Personas, instan
     assert not renewal.is_asked(instance)
 
 
-@pytest.mark.parametrize("environ", ["test"], indirect=True)
-def test_there_is_no_such_page_outside_a_sandbox(
+@pytest.mark.parametrize("environ", ["test", "own keys"], indirect=True)
+def test_there_is_no_such_page_where_money_may_be_real(
     desk: Desk, who: Personas, supervised: Path
 ) -> None:
     browser = desk.browser(who.ada)
