@@ -55,12 +55,17 @@ _PLACES = (
 )
 
 
+def has_stand_in(settings: Settings) -> bool:
+    """Whether somebody else than Stripe answers for it, so that no money of anybody's moves."""
+    return settings.stripe.api_base != "https://api.stripe.com"
+
+
 def environment(settings: Settings) -> Environment:
     """Say which money this installation moves."""
     if settings.is_production and any(each.mode == "live" for each in registry.every()):
         return Environment("live", "Live", "Real money.")
     if settings.is_sandbox:
-        stands_in = settings.stripe.api_base != "https://api.stripe.com"
+        stands_in = has_stand_in(settings)
         text = "Stand-ins answer for the providers." if stands_in else "Stripe's own test mode."
         return Environment("sandbox", "Sandbox", f"{text} No real money moves.")
     return Environment("test", "Test", "Providers run in test mode. No real money moves.")

@@ -7,7 +7,7 @@ from flask import Blueprint, Response
 from config import Settings
 from core.errors import NotFound
 from core.permissions import Permission
-from dashboard import confirming, render
+from dashboard import chrome, confirming, render
 from dashboard.confirming import Question
 from dashboard.shapes import Act, Alert, Link
 from domain import renewal
@@ -15,7 +15,6 @@ from web import access
 
 routes = Blueprint("desk_renewing", __name__)
 _NOTE = "in the sandbox with its stand-in only"
-STRIPE = "https://api.stripe.com"
 _TITLE = "Reset demo data"
 _BY_HAND = (
     "These processes were started by hand. `make run` starts them so that they can begin anew."
@@ -24,7 +23,7 @@ _BY_HAND = (
 
 def _is_made_up(found: Settings) -> bool:
     """Whether all money here is the stand-in's; with the operator's own keys it may be somebody's."""
-    return found.is_sandbox and found.stripe.api_base != STRIPE
+    return found.is_sandbox and chrome.has_stand_in(found)
 
 
 def act() -> Act | None:

@@ -41,11 +41,6 @@ def ask(folder: Path) -> None:
     (folder / _ASKED).touch()
 
 
-def is_asked(folder: Path) -> bool:
-    """Tell whether somebody asked."""
-    return (folder / _ASKED).exists()
-
-
 def is_due(folder: Path) -> bool:
     """Tell whether somebody asked, and has had the time to fetch the page that waits for the end."""
     try:

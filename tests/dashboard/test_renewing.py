@@ -26,6 +26,10 @@ def environ(environ: dict[str, str], request: pytest.FixtureRequest) -> dict[str
     return environ | rail | {"PAYDESK_ENV": "test" if kind == "test" else "sandbox"}
 
 
+def is_asked(folder: Path) -> bool:
+    return (folder / "begin-anew").exists()
+
+
 @pytest.fixture
 def supervised(instance: Path) -> Iterator[Path]:
     """An instance folder that this process watches over, as `run-all` does."""
@@ -41,10 +45,10 @@ def test_admin_is_told_what_happens_and_asks_for_it(
     asked = text(browser.page(PATH))
     assert "Every payment, order, event, entry and note here is deleted" in asked
     assert "Reason" not in asked
-    assert not renewal.is_asked(supervised)
+    assert not is_asked(supervised)
     answer = browser.post(PATH)
     assert answer.status_code == 200 and "The sandbox begins anew" in answer.text
-    assert renewal.is_asked(supervised)
+    assert is_asked(supervised)
 
 
 def test_nobody_else_may_and_no_forged_form_does(
@@ -58,7 +62,7 @@ def test_nobody_else_may_and_no_forged_form_does(
             assert "Reset demo data" not in browser.page("/account")
     assert desk.browser(who.ada).post(PATH, csrf=False).status_code in (400, 403)
     assert desk.anonymous().get(PATH).status_code == 303
-    assert not renewal.is_asked(supervised)
+    assert not is_asked(supervised)
 
 
 def test_processes_started_by_hand_say_why_not(desk: Desk, who: Personas, instance: Path) -> None:
@@ -66,7 +70,7 @@ def test_processes_started_by_hand_say_why_not(desk: Desk, who: Personas, instan
     assert "These processes were started by hand." in browser.page("/account")
     assert browser.get(PATH).status_code == 404
     assert browser.post(PATH).status_code == 404
-    assert not renewal.is_asked(instance)
+    assert not is_asked(instance)
 
 
 @pytest.mark.parametrize("environ", ["test", "own keys"], indirect=True)
@@ -77,7 +81,7 @@ def test_there_is_no_such_page_where_money_may_be_real(
     assert "Reset demo data" not in browser.page("/account")
     assert browser.get(PATH).status_code == 404
     assert browser.post(PATH).status_code == 404
-    assert not renewal.is_asked(supervised)
+    assert not is_asked(supervised)
 
 
 def test_a_supervisor_that_died_is_none(instance: Path) -> None:
@@ -90,5 +94,5 @@ def test_a_supervisor_that_died_is_none(instance: Path) -> None:
 def test_a_wish_of_an_earlier_run_is_forgotten(instance: Path) -> None:
     renewal.ask(instance)
     with renewal.supervising(instance):
-        assert not renewal.is_asked(instance)
+        assert not is_asked(instance)
     assert not renewal.is_supervised(instance)
