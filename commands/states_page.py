@@ -15,6 +15,10 @@ _TITLES = {
     "operation": "Operation (one act asked of a provider)",
     "inbound": "Inbound event",
     "case": "Exception case",
+    "approval": "Approval (an act that waits for a second person)",
+    "freeze": "Freeze",
+    "refund": "Refund",
+    "case_rule": "Rule of the exception desk",
     "secret_version": "Secret version",
 }
 _HEAD = """\

@@ -142,6 +142,13 @@ class LostRace(Conflict):
     message = "Somebody else changed this at the same moment. Look again."
 
 
+class SamePerson(Conflict):
+    """Two people are asked for, and this is one of them twice."""
+
+    code = "SAME_PERSON"
+    message = "Somebody else must agree to this: you asked for it yourself."
+
+
 class IdempotencyInProgress(Conflict):
     """The first request with this key has not finished."""
 

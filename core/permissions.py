@@ -10,10 +10,24 @@ from core.states import STAFF, Role
 class Permission(StrEnum):
     """`<thing>:<act>`, in alphabetical order."""
 
+    APPROVALS_CANCEL = "approvals:cancel"
+    APPROVALS_DECIDE = "approvals:decide"
+    APPROVALS_READ = "approvals:read"
     AUDIT_READ = "audit:read"
+    CONTROLS_READ = "controls:read"
+    CONTROLS_SET = "controls:set"
     DESK_OPEN = "desk:open"
     EVENTS_READ = "events:read"
+    EXCEPTIONS_ASSIGN = "exceptions:assign"
+    EXCEPTIONS_BULK = "exceptions:bulk"
+    EXCEPTIONS_NOTE = "exceptions:note"
     EXCEPTIONS_READ = "exceptions:read"
+    EXCEPTIONS_RESOLVE = "exceptions:resolve"
+    EXCEPTIONS_TARGETS = "exceptions:targets"
+    FREEZES_ENGAGE = "freezes:engage"
+    FREEZES_FORECAST = "freezes:forecast"
+    FREEZES_LIFT = "freezes:lift"
+    FREEZES_READ = "freezes:read"
     INBOUND_IGNORE = "inbound:ignore"
     INBOUND_READ = "inbound:read"
     INBOUND_REPLAY = "inbound:replay"
@@ -23,33 +37,66 @@ class Permission(StrEnum):
     LEDGER_READ = "ledger:read"
     LEDGER_VERIFICATION = "ledger:verification"
     METRICS_READ = "metrics:read"
-    ORDERS_CREATE = "orders:create"
     ORDERS_CANCEL = "orders:cancel"
+    ORDERS_CREATE = "orders:create"
     ORDERS_READ = "orders:read"
     PAYMENTS_CANCEL = "payments:cancel"
     PAYMENTS_CREATE = "payments:create"
     PAYMENTS_NOTE = "payments:note"
     PAYMENTS_READ = "payments:read"
+    PAYMENTS_RECONCILE = "payments:reconcile"
     PAYMENTS_SUPPORT = "payments:support"
     PAYMENTS_SYNC = "payments:sync"
+    REFUNDS_ASK = "refunds:ask"
+    REFUNDS_LIST = "refunds:list"
+    REFUNDS_READ = "refunds:read"
+    REFUNDS_REQUEST = "refunds:request"
+    RULES_DRAFT = "rules:draft"
+    RULES_ENABLE = "rules:enable"
+    RULES_READ = "rules:read"
     SANDBOX_RESET = "sandbox:reset"
+    SECRETS_PROBE = "secrets:probe"
+    SECRETS_READ = "secrets:read"
+    SECRETS_ROTATE = "secrets:rotate"
     SELF_READ = "self:read"
     STREAM_SELF_TEST = "stream:self_test"
+    USERS_ADMINISTER = "users:administer"
+    USERS_APPROVE = "users:approve"
+    USERS_KYC = "users:kyc"
+    USERS_MANAGE = "users:manage"
     USERS_READ = "users:read"
 
 
 P = Permission
 EVERYONE = frozenset(Role)
 MONEY_STAFF = frozenset({Role.SUPPORT, Role.FINANCE, Role.ADMIN})
+FINANCE_ADMIN = frozenset({Role.FINANCE, Role.ADMIN})
+ADMIN = frozenset({Role.ADMIN})
+CONTROL = frozenset({Role.FINANCE, Role.ADMIN, Role.ENGINEER})
+ACTING_STAFF = STAFF - {Role.AUDITOR}
 
 HOLDERS: dict[Permission, frozenset[Role]] = {
+    P.APPROVALS_CANCEL: ACTING_STAFF | {Role.MERCHANT, Role.SELLER},
+    P.APPROVALS_DECIDE: FINANCE_ADMIN,
+    P.APPROVALS_READ: STAFF | {Role.MERCHANT, Role.SELLER},
     P.AUDIT_READ: frozenset({Role.FINANCE, Role.ADMIN, Role.AUDITOR}),
+    P.CONTROLS_READ: STAFF,
+    P.CONTROLS_SET: CONTROL,
     P.DESK_OPEN: EVERYONE,
     P.EVENTS_READ: EVERYONE,
+    P.EXCEPTIONS_ASSIGN: ACTING_STAFF,
+    P.EXCEPTIONS_BULK: FINANCE_ADMIN,
+    P.EXCEPTIONS_NOTE: ACTING_STAFF,
     P.EXCEPTIONS_READ: STAFF | {Role.MERCHANT},
-    P.INBOUND_IGNORE: frozenset({Role.FINANCE, Role.ADMIN, Role.ENGINEER}),
+    P.EXCEPTIONS_RESOLVE: MONEY_STAFF,
+    P.EXCEPTIONS_TARGETS: FINANCE_ADMIN,
+    P.FREEZES_ENGAGE: CONTROL,
+    P.FREEZES_FORECAST: ACTING_STAFF,
+    P.FREEZES_LIFT: FINANCE_ADMIN,
+    P.FREEZES_READ: STAFF | {Role.MERCHANT, Role.SELLER},
+    P.INBOUND_IGNORE: CONTROL,
     P.INBOUND_READ: STAFF,
-    P.INBOUND_REPLAY: STAFF - {Role.AUDITOR},
+    P.INBOUND_REPLAY: ACTING_STAFF,
     P.JOURNAL_READ: frozenset({Role.FINANCE, Role.ADMIN, Role.AUDITOR, Role.SUPPORT}),
     P.KEYS_MANAGE: frozenset({Role.ADMIN, Role.MERCHANT}),
     P.KEYS_READ: frozenset({Role.ADMIN, Role.MERCHANT, Role.AUDITOR}),
@@ -61,20 +108,38 @@ HOLDERS: dict[Permission, frozenset[Role]] = {
     P.ORDERS_READ: EVERYONE,
     P.PAYMENTS_CANCEL: frozenset({Role.BUYER, Role.MERCHANT}) | MONEY_STAFF,
     P.PAYMENTS_CREATE: frozenset({Role.BUYER, Role.MERCHANT}),
-    P.PAYMENTS_NOTE: STAFF - {Role.AUDITOR},
+    P.PAYMENTS_NOTE: ACTING_STAFF,
     P.PAYMENTS_READ: EVERYONE,
+    P.PAYMENTS_RECONCILE: FINANCE_ADMIN,
     P.PAYMENTS_SUPPORT: STAFF,
     P.PAYMENTS_SYNC: frozenset({Role.MERCHANT, Role.ENGINEER}) | MONEY_STAFF,
-    P.SANDBOX_RESET: frozenset({Role.ADMIN}),
+    P.REFUNDS_ASK: MONEY_STAFF,
+    P.REFUNDS_LIST: STAFF | {Role.MERCHANT},
+    P.REFUNDS_READ: STAFF | {Role.MERCHANT, Role.BUYER},
+    P.REFUNDS_REQUEST: FINANCE_ADMIN | {Role.MERCHANT},
+    P.RULES_DRAFT: FINANCE_ADMIN,
+    P.RULES_ENABLE: FINANCE_ADMIN,
+    P.RULES_READ: FINANCE_ADMIN | {Role.AUDITOR},
+    P.SANDBOX_RESET: ADMIN,
+    P.SECRETS_PROBE: frozenset({Role.ADMIN, Role.ENGINEER}),
+    P.SECRETS_READ: frozenset({Role.ADMIN, Role.ENGINEER, Role.AUDITOR}),
+    P.SECRETS_ROTATE: ADMIN,
     P.SELF_READ: EVERYONE,
     P.STREAM_SELF_TEST: frozenset({Role.ADMIN, Role.ENGINEER}),
+    P.USERS_ADMINISTER: frozenset({Role.ADMIN, Role.AUDITOR}),
+    P.USERS_APPROVE: ADMIN,
+    P.USERS_KYC: FINANCE_ADMIN,
+    P.USERS_MANAGE: FINANCE_ADMIN,
     P.USERS_READ: frozenset({Role.ADMIN, Role.AUDITOR, Role.SUPPORT, Role.FINANCE}),
 }
 
 # What an API key's scope lets it do; a permission absent here is not for keys.
 SCOPES: dict[Permission, str | None] = {
+    P.APPROVALS_CANCEL: None,
+    P.APPROVALS_READ: None,
     P.EVENTS_READ: "events:read",
     P.EXCEPTIONS_READ: "payments:read",
+    P.FREEZES_READ: None,
     P.ORDERS_CANCEL: "orders:write",
     P.ORDERS_CREATE: "orders:write",
     P.ORDERS_READ: "orders:read",
@@ -82,6 +147,9 @@ SCOPES: dict[Permission, str | None] = {
     P.PAYMENTS_CREATE: "payments:write",
     P.PAYMENTS_READ: "payments:read",
     P.PAYMENTS_SYNC: "payments:write",
+    P.REFUNDS_LIST: "payments:read",
+    P.REFUNDS_READ: "payments:read",
+    P.REFUNDS_REQUEST: "refunds:request",
     P.SELF_READ: None,
 }
 

@@ -111,6 +111,44 @@ class Case(StrEnum):
     CARRIED_FORWARD = "carried_forward"
 
 
+class Approval(StrEnum):
+    """One act that waits for a second person."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    EXECUTED = "executed"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+class Freeze(StrEnum):
+    """A hold on money going out."""
+
+    ACTIVE = "active"
+    LIFTED = "lifted"
+    EXPIRED = "expired"
+
+
+class Refund(StrEnum):
+    """Money on its way back to the payer."""
+
+    PENDING_APPROVAL = "pending_approval"
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    CANCELLED = "cancelled"
+
+
+class RuleState(StrEnum):
+    """A rule of the exception desk over its life."""
+
+    DRAFT = "draft"
+    ENABLED = "enabled"
+    DISABLED = "disabled"
+
+
 class SecretVersion(StrEnum):
     """One value of a secret over its life."""
 
@@ -222,6 +260,28 @@ MOVES: Mapping[str, Moves] = {
             "resolved": "",
         }
     ),
+    "approval": _table(
+        {
+            "pending": "approved refused expired cancelled",
+            "approved": "executed",
+            "executed": "",
+            "refused": "",
+            "expired": "",
+            "cancelled": "",
+        }
+    ),
+    "freeze": _table({"active": "lifted expired", "lifted": "", "expired": ""}),
+    "refund": _table(
+        {
+            "pending_approval": "pending failed cancelled",
+            "pending": "succeeded failed unknown cancelled",
+            "unknown": "succeeded failed",
+            "succeeded": "failed",
+            "failed": "",
+            "cancelled": "",
+        }
+    ),
+    "case_rule": _table({"draft": "enabled disabled", "enabled": "disabled", "disabled": ""}),
     "secret_version": _table(
         {
             "pending": "active revoked",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from config import Settings
 from core.permissions import Permission
@@ -52,6 +52,15 @@ _PLACES = (
     ("Orders", "/orders", "orders", "o", Permission.ORDERS_READ),
     ("Webhooks", "/webhooks", "webhooks", "w", Permission.INBOUND_READ),
     ("Exceptions", "/exceptions", "exceptions", "e", Permission.EXCEPTIONS_READ),
+    ("Approvals", "/approvals", "approvals", "a", Permission.APPROVALS_READ),
+    ("Refunds", "/refunds", "undo", "r", Permission.REFUNDS_LIST),
+)
+# Who may do what, and what holds money.
+_CONTROL = (
+    ("Freezes", "/freezes", "freeze", "f", Permission.FREEZES_READ),
+    ("Secrets", "/secrets", "key", "s", Permission.SECRETS_READ),
+    ("Users", "/users", "person", "u", Permission.USERS_ADMINISTER),
+    ("Audit", "/audit", "list", None, Permission.AUDIT_READ),
 )
 
 
@@ -75,14 +84,23 @@ def navigation(actor: Actor, attention: Attention, *, path: str) -> list[Item]:
     """List the pages that a person's role may open."""
     badges = _badges(attention)
     items = [
-        Item(label, href, icon, _is_current(href, path), key, None, badges.get(href))
-        for label, href, icon, key, permission in _PLACES
+        Item(label, href, icon, _is_current(href, path), key, heading, badges.get(href))
+        for places, heading in ((_PLACES, None), (_CONTROL, "Control"))
+        for label, href, icon, key, permission in places
         if actor.may(permission)
     ]
     return [
-        *items,
+        *_headed_once(items),
         Item("API reference", "/api/docs", "docs", heading="Reference"),
         Item("System status", "/status", "status"),
+    ]
+
+
+def _headed_once(items: list[Item]) -> list[Item]:
+    """Keep a group's heading at its first link only."""
+    return [
+        replace(item, heading=None) if place and item.heading == items[place - 1].heading else item
+        for place, item in enumerate(items)
     ]
 
 

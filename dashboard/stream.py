@@ -20,7 +20,21 @@ blueprint = Blueprint("desk_stream", __name__)
 PACE_SECONDS = 0.1
 # A page that was away longer loads its lists anew instead of hearing of each change.
 LONGEST_BACKLOG = 2000
-LISTS = ("home", "payments", "orders", "webhooks", "exceptions")
+LISTS = (
+    *("home", "payments", "orders", "webhooks", "exceptions"),
+    *("approvals", "freezes", "refunds", "secrets", "users"),
+)
+# Events whose object is a row of one list.
+_OWN_LISTS = {
+    "approval": "approvals",
+    "freeze": "freezes",
+    "control": "freezes",
+    "refund": "refunds",
+    "secret": "secrets",
+    "api_key": "secrets",
+    "user": "users",
+    "session": "users",
+}
 
 
 def url() -> str:
@@ -48,7 +62,11 @@ def changed(event: EventLog) -> Iterator[tuple[str, str]]:
         yield f"webhook-{about}", about
     if area == "exception":
         yield "exceptions", str(event.body.get("caseId") or about)
-    if area in ("payment", "order", "inbound", "exception"):
+        yield f"exception-{event.body.get('caseId') or about}", about
+    if area in _OWN_LISTS:
+        yield _OWN_LISTS[area], about
+        yield f"{area}-{about}", about
+    if area in ("payment", "order", "inbound", "exception", "approval", "freeze", "control"):
         yield "home", event.id
 
 

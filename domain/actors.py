@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from core.permissions import HOLDERS, SCOPES, Permission
 from core.states import STAFF, Kyc, Role
@@ -12,7 +13,8 @@ from core.states import STAFF, Kyc, Role
 class Actor:
     """One principal. kind: `user`, `key` or `system`; scopes only matter for keys.
 
-    livemode: None sees both modes, else only rows of that mode.
+    livemode: None sees both modes, else only rows of that mode; stepped_up_at: when this very
+    session or token last showed a second factor.
     """
 
     id: str
@@ -25,11 +27,17 @@ class Actor:
     livemode: bool | None = None
     session_id: str | None = None
     address: str | None = None
+    stepped_up_at: datetime | None = None
 
     @property
     def is_staff(self) -> bool:
         """Staff see every merchant's rows."""
         return self.kind == "system" or self.role in STAFF
+
+    @property
+    def is_at_desk(self) -> bool:
+        """Only a browser's session acts on the desk; tokens and keys request."""
+        return self.kind == "user" and (self.session_id or "").startswith("ses_")
 
     @property
     def is_guarded_by_kyc(self) -> bool:

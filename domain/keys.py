@@ -193,6 +193,14 @@ def find_key(session: Session, credential: str, *, address: str | None = None) -
     )
 
 
+def is_live(session: Session, key_id: str) -> bool:
+    """Tell whether a key still lets its holder in."""
+    row = session.get(ApiKey, key_id)
+    if row is None or row.state != "active":
+        return False
+    return row.expires_at is None or row.expires_at > clock.now()
+
+
 def touch(session: Session, key_id: str) -> None:
     """Write down that a key was used now.
 

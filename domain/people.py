@@ -58,6 +58,21 @@ def email_of(user: User) -> str:
     return keyring.open_text(user.email_sealed, purpose=_PURPOSE, place=_place(user.id))
 
 
+def person_index(email: str) -> str:
+    """Give the blind index that two accounts of one person share: no case, no `+tag`."""
+    local, _, host = email.strip().casefold().rpartition("@")
+    return keyring.vault().blind_index(f"{local.split('+', 1)[0]}@{host}", purpose="person")
+
+
+def person_of(session: Session, actor: Actor) -> str:
+    """Name the human behind an actor, the same for each of their accounts; a key stands for itself."""
+    user = session.get(User, actor.id) if actor.kind == "user" else None
+    if user is None:
+        return actor.id
+    # Rows from before the column came have none.
+    return user.person_index or person_index(email_of(user))
+
+
 def find_user(session: Session, email: str) -> User | None:
     """Find a user by address, exact but for case."""
     statement = select(User).where(User.email_index == email_index(email))
@@ -109,6 +124,7 @@ def create_user(session: Session, wanted: NewUser, *, actor: Actor, source: str)
         id=user_id,
         email_sealed=keyring.seal_text(email, purpose=_PURPOSE, place=_place(user_id)),
         email_index=email_index(email),
+        person_index=person_index(email),
         name=wanted.name,
         role=wanted.role.value,
         kyc=wanted.kyc.value,

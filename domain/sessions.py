@@ -49,7 +49,13 @@ def token_hash(kind: str, token: str) -> str:
     return hashing.sha256(f"{kind}|{token}".encode())
 
 
-def actor_of(user: User, *, session_id: str | None = None, address: str | None = None) -> Actor:
+def actor_of(
+    user: User,
+    *,
+    session_id: str | None = None,
+    address: str | None = None,
+    stepped_up_at: datetime | None = None,
+) -> Actor:
     """Say who a user is to the rules, as they stand now."""
     return Actor(
         id=user.id,
@@ -60,6 +66,7 @@ def actor_of(user: User, *, session_id: str | None = None, address: str | None =
         kyc=Kyc(user.kyc),
         session_id=session_id,
         address=address,
+        stepped_up_at=stepped_up_at,
     )
 
 
@@ -113,7 +120,7 @@ def find_session(session: Session, token: str, *, address: str | None = None) ->
         return None
     desk, user = row
     return Found(
-        actor=actor_of(user, session_id=desk.id, address=address),
+        actor=actor_of(user, session_id=desk.id, address=address, stepped_up_at=desk.stepped_up_at),
         stepped_up_at=desk.stepped_up_at,
         ends_at=desk.created_at + timedelta(seconds=ABSOLUTE_SECONDS),
         is_due=(now - desk.seen_at).total_seconds() > TOUCH_SECONDS,

@@ -18,7 +18,7 @@ WITH_ID = ("payment", "order", "request", "seller", "merchant")
 FOR_STAFF = ("ops", "queues")
 MOST = 50
 # What waits in some queue for a person; `ops` is the global room, which holds everything.
-QUEUED = ("inbound.", "exception.")
+QUEUED = ("inbound.", "exception.", "approval.")
 # Told to the one who asked for it and to nobody else; its object is that principal.
 PERSONAL = frozenset({"ops.probe"})
 

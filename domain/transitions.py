@@ -42,6 +42,10 @@ _COLUMN = {
     "inbound": "state",
     "case": "state",
     "secret_version": "state",
+    "approval": "state",
+    "freeze": "state",
+    "refund": "state",
+    "case_rule": "state",
 }
 # The inbox keeps its own attempt rows; a second history would say the same.
 _WITHOUT_HISTORY = frozenset({"inbound"})

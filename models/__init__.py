@@ -8,6 +8,7 @@ from __future__ import annotations
 from models import (
     audit,
     cases,
+    control,
     events,
     idempotency,
     inbound,
@@ -17,6 +18,8 @@ from models import (
     payments,
     people,
     presence,
+    proofs,
+    refunds,
     secrets,
 )
 from models.base import Base
@@ -25,6 +28,7 @@ __all__ = [
     "Base",
     "audit",
     "cases",
+    "control",
     "events",
     "idempotency",
     "inbound",
@@ -34,5 +38,7 @@ __all__ = [
     "payments",
     "people",
     "presence",
+    "proofs",
+    "refunds",
     "secrets",
 ]

@@ -14,6 +14,8 @@ from models.base import Base, Link, PublicId, Short, Word
 class Payment(Base):
     """One amount, one rail, one life. Amounts in minor units of `asset`.
 
+    refunding_minor: asked back and not over yet; with refunded_minor never more than was received.
+
     open_key: `order:purpose` while the attempt is open, else null; its uniqueness is the business
     key "one open attempt per order and purpose". check_due_at: when the janitor asks the provider.
     """
@@ -31,6 +33,7 @@ class Payment(Base):
     received_minor: Mapped[int] = mapped_column(default=0)
     capturable_minor: Mapped[int] = mapped_column(default=0)
     refunded_minor: Mapped[int] = mapped_column(default=0)
+    refunding_minor: Mapped[int] = mapped_column(default=0, server_default="0")
     rail: Mapped[Word]
     provider: Mapped[Word]
     provider_reference: Mapped[str | None]
@@ -66,6 +69,10 @@ class Payment(Base):
     __table_args__ = (
         CheckConstraint("amount_minor > 0", name="amount"),
         CheckConstraint("received_minor >= 0 and refunded_minor >= 0", name="moved"),
+        CheckConstraint(
+            "refunding_minor >= 0 and refunded_minor + refunding_minor <= received_minor",
+            name="not_over",
+        ),
         CheckConstraint("direction in ('in', 'out')", name="direction"),
         Index("ix_payments_created_at_id", "created_at", "id"),
         Index("ix_payments_status_created_at_id", "status", "created_at", "id"),

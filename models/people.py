@@ -39,6 +39,14 @@ class User(Base):
     password_hash: Mapped[str | None]
     totp_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     totp_last_counter: Mapped[int | None]
+    # Null while the secret was only handed out (the sandbox's): it proves the person at guarded
+    # acts, and a sign-in asks for it only once they have set it up themselves.
+    totp_confirmed_at: Mapped[datetime | None]
+    totp_pending_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    # Two accounts of one person share it: the address without case and `+tag`, as a blind index.
+    person_index: Mapped[Short | None] = mapped_column(index=True)
+    password_set_at: Mapped[datetime | None]
+    notify: Mapped[dict[str, Json]] = mapped_column(nullable=True)
     theme: Mapped[Word | None]
     demo: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
@@ -65,10 +73,14 @@ class ApiKey(Base):
     created_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
+    # The key that this one takes over from, and when that one ends.
+    replaces_id: Mapped[Link | None]
+    retire_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
 
 
 class DeskSession(Base):
-    """One signed-in browser; the cookie's value is stored hashed."""
+    """One signed-in browser (`ses_…`, the cookie's value hashed) or one issued token (`jti_…`)."""
 
     __tablename__ = "desk_sessions"
     id: Mapped[PublicId]

@@ -133,7 +133,7 @@ def _token(credential: str, ip: str) -> Principal:
     if actor is None:
         raise Unauthenticated
     return Principal(
-        replace(actor, address=ip),
+        replace(actor, address=ip, stepped_up_at=claims.stepped_up_at),
         "jwt",
         expires_at=claims.expires_at,
         stepped_up_at=claims.stepped_up_at,

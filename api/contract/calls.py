@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Generic
 
 from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypeVar
 
-from core import clock
-from core.errors import Forbidden
+from domain import step_up
 from domain.actors import Actor
 from domain.idempotency import Claim
 from web.identity import Principal
-
-# As recent as a second factor must be for the guarded acts (surface §1, two people).
-STEP_UP_SECONDS = 300
 
 
 class NoBody(BaseModel):
@@ -73,9 +68,4 @@ class Call(Generic[Body, Asked]):
 
         Raises: Forbidden STEP_UP_REQUIRED
         """
-        at: datetime | None = self.caller.stepped_up_at if self.caller else None
-        if at is None or (clock.now() - at).total_seconds() > STEP_UP_SECONDS:
-            raise Forbidden(
-                "Sign in with the code of your second factor first; it counts for five minutes.",
-                code="STEP_UP_REQUIRED",
-            )
+        step_up.assert_fresh(self.actor)

@@ -18,7 +18,7 @@ DOCUMENT = sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "post
 INSTANT = sa.DateTime(timezone=True)
 
 
-def upgrade() -> None:  # noqa: PLR0915  # one list of tables
+def upgrade() -> None:  # one list of tables
     op.create_table(
         "audit_log",
         sa.Column("id", sa.String(length=40), nullable=False),

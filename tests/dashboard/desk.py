@@ -10,9 +10,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from core import clock
 from domain import sessions
 from domain.database import transaction
-from models.people import User
+from models.people import DeskSession, User
 from tests.api.personas import Persona
 
 COOKIE = "paydesk_session"
@@ -74,11 +75,13 @@ class Desk:
     def anonymous(self) -> Browser:
         return Browser(self.app.test_client())
 
-    def browser(self, person: Persona) -> Browser:
-        """Sign a person in, as the login page would."""
+    def browser(self, person: Persona, *, fresh: bool = False) -> Browser:
+        """Sign a person in, as the login page would. fresh: they have just shown a second factor."""
         with transaction() as session:
             user = session.get_one(User, person.id)
             opened = sessions.open_session(session, user, address="127.0.0.1", browser="Firefox")
+            if fresh:
+                session.get_one(DeskSession, opened.session_id).stepped_up_at = clock.now()
         client = self.app.test_client()
         client.set_cookie(COOKIE, opened.token)
         return Browser(client, opened.session_id, opened.token)

@@ -1,0 +1,333 @@
+"""Approvals: an act asked for by one person, agreed to by another, bound to the hash of what it is.
+
+`domain/money_out.py` decides who may ask; `domain/acts` knows what each kind does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core import clock, ids
+from core.errors import Conflict, Forbidden, IllegalTransition, NotFound, SamePerson
+from core.money import Money, asset
+from core.money_out import APPROVAL_SECONDS, RULES, Act
+from core.states import Approval as State
+from core.strictjson import Json
+from domain import acts, audit, events, freezes, keys, people, sessions, step_up
+from domain.actors import Actor, system
+from domain.transitions import Why, move_together
+from domain.warrants import Content, Warrant
+from models.control import Approval
+from models.people import User
+
+CHANGED = "what it was bound to has changed"
+ASKER_GONE = "whoever asked for it no longer may"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What became of an approval. said: why it was voided instead, in a sentence, or None."""
+
+    row: Approval
+    said: str | None = None
+
+
+def get(session: Session, approval_id: str, *, lock: bool = False) -> Approval:
+    """Fetch an approval; tenancy is asked in `domain/approval_queries.py`.
+
+    Raises: NotFound
+    """
+    statement = select(Approval).where(Approval.id == approval_id)
+    if lock:
+        statement = statement.with_for_update().execution_options(populate_existing=True)
+    row = session.scalars(statement).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def find_open(session: Session, act: Act, object_id: str) -> Approval | None:
+    """Find the request of an act on an object that waits now."""
+    statement = select(Approval).where(Approval.open_key == _open_key(act.value, object_id))
+    return session.scalars(statement).first()
+
+
+def _open_key(kind: str, object_id: str) -> str:
+    return f"{kind}:{object_id}"
+
+
+def request(
+    session: Session, content: Content, *, actor: Actor, reason: str | None, source: str
+) -> Approval:
+    """Write down that an act waits for a second person, for a day.
+
+    Asked for through `domain/money_out.ask`, which has checked who may. One request of a kind waits
+    for an object at a time.
+    Writes: approvals, event_log, audit_log. Emits: approval.requested. Raises: Conflict.
+    Transaction: caller's.
+    """
+    known = find_open(session, content.act, content.object_id)
+    if known is not None and known.expires_at > clock.now():
+        raise Conflict(
+            "This was asked for already and waits for a second person.",
+            details={"approvalId": known.id, "link": f"/approvals/{known.id}"},
+        )
+    if known is not None:
+        expire(session, known)
+    row = _row(session, content, actor=actor, reason=reason)
+    session.add(row)
+    session.flush()
+    _tell(session, "approval.requested", row, why=Why(actor, source, reason))
+    return row
+
+
+def _row(session: Session, content: Content, *, actor: Actor, reason: str | None) -> Approval:
+    amount = content.amount
+    return Approval(
+        id=ids.new("apr"),
+        kind=content.act.value,
+        state=State.PENDING.value,
+        open_key=_open_key(content.act.value, content.object_id),
+        object_kind=content.object_kind,
+        object_id=content.object_id,
+        merchant_id=content.merchant_id,
+        order_id=content.order_id,
+        payment_id=content.payment_id,
+        rail=content.rail,
+        amount_minor=amount.minor if amount else None,
+        asset=str(amount.asset) if amount else None,
+        destination=content.destination,
+        text=content.text,
+        details=dict(content.details),
+        content_hash=content.hash(),
+        reason=reason,
+        requested_by=actor.id,
+        requested_kind=actor.kind,
+        requested_person=people.person_of(session, actor),
+        requested_fresh=step_up.is_fresh(actor),
+        requested_at=clock.now(),
+        expires_at=clock.after(APPROVAL_SECONDS),
+        result={},
+        livemode=content.livemode,
+        demo=content.demo,
+    )
+
+
+def content_of(row: Approval) -> Content:
+    """Give what an approval was asked for, as it was written down."""
+    amount = None
+    if row.amount_minor is not None and row.asset is not None:
+        amount = Money(row.amount_minor, asset(row.asset))
+    return Content(
+        act=Act(row.kind),
+        object_kind=row.object_kind,
+        object_id=row.object_id,
+        text=row.text,
+        amount=amount,
+        destination=row.destination,
+        rail=row.rail,
+        merchant_id=row.merchant_id,
+        order_id=row.order_id,
+        payment_id=row.payment_id,
+        details=row.details,  # type: ignore[arg-type]  # written from a Content, and never changed
+        livemode=row.livemode,
+        demo=row.demo,
+    )
+
+
+def why_not(session: Session, row: Approval, *, actor: Actor) -> str | None:
+    """Say why this person may not agree to it, freshness aside; None when they may."""
+    if row.state != State.PENDING.value:
+        return f"It is {row.state} already."
+    if not actor.is_at_desk or not actor.may(RULES[Act(row.kind)].agrees):
+        return "Your role does not agree to this."
+    if actor.id == row.requested_by:
+        return "You asked for it yourself; somebody else must agree."
+    if people.person_of(session, actor) == row.requested_person:
+        return "The account that asked for it belongs to you too."
+    return None
+
+
+def agree(
+    session: Session, approval_id: str, *, actor: Actor, content_hash: str, reason: str | None
+) -> Decision:
+    """Agree to an act and carry it out, in one transaction.
+
+    content_hash: of what the person was shown. 1. lock; 2. who agrees, freshly proved, and is
+    another person; 3. it has neither expired nor changed, and the asker still may; 4. nothing holds
+    it; 5. approved, carried out, executed. What has changed or expired is voided instead.
+    Writes: approvals, state_changes, what the act writes. Emits: approval.approved or
+    approval.expired or approval.cancelled. Raises: Forbidden, SamePerson, IllegalTransition,
+    Conflict, Frozen, what the act raises. Transaction: caller's.
+    """
+    row = get(session, approval_id, lock=True)
+    _assert_may_decide(session, row, actor)
+    if (voided := _voided(session, row)) is not None:
+        return voided
+    content = content_of(row)
+    if content_hash != row.content_hash:
+        raise Conflict("This is not what you were shown. Look at it again.")
+    if RULES[content.act].is_held_by_freeze:
+        freezes.assert_open(session, content)
+    why = Why(actor, f"approval:{row.id}", reason)
+    decided: dict[str, object] = {
+        "open_key": None,
+        "decided_by": actor.id,
+        "decided_person": people.person_of(session, actor),
+        "decided_reason": reason,
+        "decided_at": clock.now(),
+    }
+    move_together(session, row, moves={"approval": State.APPROVED.value}, values=decided, why=why)
+    _tell(session, "approval.approved", row, why=why)
+    warrant = Warrant(
+        content=content,
+        actor=actor,
+        maker_id=row.requested_by,
+        source=why.source,
+        reason=row.reason,
+        approval_id=row.id,
+    )
+    result = acts.kind(content.act).carry_out(session, warrant)
+    done: dict[str, object] = {"result": result, "executed_at": clock.now()}
+    move_together(session, row, moves={"approval": State.EXECUTED.value}, values=done, why=why)
+    return Decision(row)
+
+
+def refuse(session: Session, approval_id: str, *, actor: Actor, reason: str) -> Decision:
+    """Refuse an act; whoever may agree may refuse.
+
+    Writes: approvals, state_changes, what the act takes back. Emits: approval.refused.
+    Raises: Forbidden, SamePerson, IllegalTransition. Transaction: caller's.
+    """
+    row = get(session, approval_id, lock=True)
+    _assert_may_decide(session, row, actor)
+    if (voided := _voided(session, row)) is not None:
+        return voided
+    _end(session, row, State.REFUSED, why=Why(actor, f"approval:{row.id}", reason), by=actor)
+    return Decision(row)
+
+
+def cancel(session: Session, approval_id: str, *, actor: Actor, reason: str) -> Approval:
+    """Take a request back; only whoever asked may.
+
+    Writes, emits: approval.cancelled. Raises: NotFound, Forbidden, IllegalTransition.
+    Transaction: caller's.
+    """
+    row = get(session, approval_id, lock=True)
+    if row.requested_by != actor.id:
+        raise Forbidden("Only whoever asked for it takes it back. You may refuse it instead.")
+    if row.state != State.PENDING.value:
+        raise IllegalTransition("approval", row.state, State.CANCELLED.value)
+    _end(session, row, State.CANCELLED, why=Why(actor, f"user:{actor.id}", reason))
+    return row
+
+
+def void(session: Session, row: Approval, *, said: str) -> None:
+    """Cancel a locked request by itself: what it was bound to changed, or the asker no longer may.
+
+    Writes, emits: as `cancel`. Transaction: caller's.
+    """
+    why = Why(system("approvals"), f"approval:{row.id}", said)
+    _end(session, row, State.CANCELLED, why=why)
+
+
+def expire(session: Session, row: Approval) -> None:
+    """End a locked request that nobody agreed to in time.
+
+    Writes: approvals, state_changes. Emits: approval.expired. Transaction: caller's.
+    """
+    why = Why(system("approvals"), f"approval:{row.id}", "nobody agreed in time")
+    _end(session, row, State.EXPIRED, why=why)
+
+
+def _assert_may_decide(session: Session, row: Approval, actor: Actor) -> None:
+    if not actor.is_at_desk or not actor.may(RULES[Act(row.kind)].agrees):
+        raise Forbidden
+    step_up.assert_fresh(actor)
+    if row.state != State.PENDING.value:
+        raise IllegalTransition("approval", row.state, State.APPROVED.value)
+    if actor.id == row.requested_by or people.person_of(session, actor) == row.requested_person:
+        raise SamePerson
+
+
+def _voided(session: Session, row: Approval) -> Decision | None:
+    if row.expires_at <= clock.now():
+        expire(session, row)
+        return Decision(row, "It had expired; nobody agreed within a day. Ask again.")
+    if (said := why_void(session, row)) is not None:
+        void(session, row, said=said)
+        return Decision(row, f"It was cancelled: {said}. Ask again.")
+    return None
+
+
+def why_void(session: Session, row: Approval) -> str | None:
+    """Say why a waiting request no longer stands: its asker or its object changed; None: it stands."""
+    if not _asker_still_may(session, row):
+        return ASKER_GONE
+    now = acts.kind(Act(row.kind)).read(session, content_of(row))
+    return CHANGED if now is None or now.hash() != row.content_hash else None
+
+
+def _asker_still_may(session: Session, row: Approval) -> bool:
+    if row.requested_kind == "system":
+        return True
+    if row.requested_kind == "key":
+        return keys.is_live(session, row.requested_by)
+    user = session.get(User, row.requested_by)
+    rule = RULES[Act(row.kind)]
+    if user is None or user.state != "active":
+        return False
+    asker = sessions.actor_of(user)
+    return asker.may(rule.asks) or asker.may(rule.requests)
+
+
+def _end(session: Session, row: Approval, to: State, *, why: Why, by: Actor | None = None) -> None:
+    values: dict[str, object] = {"open_key": None, "decided_reason": why.reason}
+    if by is not None:
+        values |= {"decided_by": by.id, "decided_at": clock.now()}
+        values["decided_person"] = people.person_of(session, by)
+    move_together(session, row, moves={"approval": to.value}, values=values, why=why)
+    _tell(session, f"approval.{to.value}", row, why=why)
+    acts.kind(Act(row.kind)).take_back(session, content_of(row), why)
+
+
+def _tell(session: Session, kind: str, row: Approval, *, why: Why) -> None:
+    about = events.About(
+        object_id=row.id,
+        payment_id=row.payment_id,
+        order_id=row.order_id,
+        merchant_id=row.merchant_id,
+        audience="parties" if row.merchant_id else "staff",
+        demo=row.demo,
+        livemode=row.livemode,
+    )
+    body: dict[str, Json] = {"approvalId": row.id, "kind": row.kind, "objectId": row.object_id}
+    told = events.row(kind, about, source=why.source, status=row.state, body=body)
+    events.append(session, [told])
+    audit.write(
+        session,
+        _AUDITED[kind],
+        actor=why.actor,
+        object_kind="approval",
+        object_id=row.id,
+        source=why.source,
+        reason=why.reason,
+        after={
+            "kind": row.kind,
+            "object": row.object_id,
+            "contentHash": row.content_hash,
+            "state": row.state,
+        },
+    )
+
+
+_AUDITED = {
+    "approval.requested": "approval.request",
+    "approval.approved": "approval.approve",
+    "approval.refused": "approval.refuse",
+    "approval.expired": "approval.expire",
+    "approval.cancelled": "approval.cancel",
+}
