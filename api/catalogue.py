@@ -89,6 +89,9 @@ MEANINGS: dict[str, Meaning] = {
     "INVALID_TRANSITION": Meaning(
         409, "The state machine has no such move.", "Read the object; details say from and to."
     ),
+    "SAME_PERSON": Meaning(
+        409, "Two people are asked for, and you would be both.", "Have somebody else do it."
+    ),
     "LOST_RACE": Meaning(
         409, "Somebody else changed it first.", "Read the object, then repeat.", retryable=True
     ),
