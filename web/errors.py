@@ -10,7 +10,8 @@ from flask import Flask, Response, current_app, g, make_response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as WrongMethod
 
-from core.errors import AppError, Conflict, Unavailable
+from core.errors import AppError, Conflict, SamePerson, Unavailable
+from domain import refusals
 from web import wire
 from web.extensions import IntegrityError, is_outage
 from web.requests import request_id
@@ -134,7 +135,36 @@ def _on_http(error: HTTPException) -> Response:
 def _on_app_error(error: AppError) -> Response:
     if error.http_status >= 500 and error.code == AppError.code:
         _log_failure(error)
+    if _is_refusal(error):
+        _note_refusal(error)
     return respond(error)
+
+
+def _is_refusal(error: AppError) -> bool:
+    """Tell whether somebody tried what is not theirs; to be asked for a fresh proof is no refusal."""
+    return error.code == SamePerson.code or (
+        error.http_status == 403 and error.code != "STEP_UP_REQUIRED"
+    )
+
+
+def _note_refusal(error: AppError) -> None:
+    """Write the refusal down for whoever reads the audit log; the answer never depends on it."""
+    principal = g.get("paydesk_principal")
+    rule = request.url_rule
+    if principal is None or rule is None:
+        return
+    try:
+        refusals.note(
+            principal.actor,
+            route=rule.rule,
+            method=request.method,
+            path=request.path,
+            code=error.code,
+        )
+    except Exception as broken:
+        if not is_outage(broken):
+            raise
+        log.warning("refusal.not_written", error=type(broken).__name__)
 
 
 def _on_anything(error: Exception) -> Response:

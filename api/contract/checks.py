@@ -15,8 +15,7 @@ from core.errors import AppError, Forbidden, InvalidInput, Unauthenticated
 from core.permissions import SCOPES, Permission
 from core.states import Kyc
 from core.strictjson import Json
-from domain import audit, database, idempotency
-from domain.database import transaction
+from domain import database, idempotency
 from domain.idempotency import Claim
 from web import identity, limits
 from web.identity import Principal
@@ -51,7 +50,6 @@ def _authenticated(found: Endpoint) -> Principal | None:
 def _assert_allowed(found: Endpoint, caller: Principal, permission: Permission) -> None:
     actor = caller.actor
     if not actor.may(permission):
-        _note_refusal(found, caller)
         scope = SCOPES.get(permission)
         if actor.kind == "key" and scope is not None and scope not in actor.scopes:
             raise Forbidden(
@@ -63,22 +61,6 @@ def _assert_allowed(found: Endpoint, caller: Principal, permission: Permission) 
             "Your identity is not verified yet, so you cannot move money.",
             code="KYC_REQUIRED",
             details={"kyc": actor.kyc.value},
-        )
-
-
-def _note_refusal(found: Endpoint, caller: Principal) -> None:
-    """Write down that somebody tried an act that is not theirs; reading is not worth a row."""
-    if found.method == "GET":
-        return
-    with transaction() as session:
-        audit.write(
-            session,
-            found.name[:64],
-            actor=caller.actor,
-            object_kind="route",
-            object_id=request.path[:64],
-            source=f"{caller.actor.kind}:{caller.actor.id}"[:64],
-            refused=True,
         )
 
 

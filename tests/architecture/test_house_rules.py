@@ -30,6 +30,7 @@ OPENERS_ALLOWED = {
     "domain/database.py": "defines it, and a rehearsal is one that is always rolled back",
     "domain/ingest.py": "one commit gathers the deliveries of many requests; none of them owns it",
     "domain/reconciling.py": "reads a provider's list, then keeps what differs: a job by another name",
+    "domain/refusals.py": "writes down what was refused, after the refused work was rolled back",
     "domain/replays.py": "fetches facts first, then applies or rehearses them: a job that a person starts",
     "domain/samples/__init__.py": "`flask data load` writes a thousand sample payments at a time",
     "domain/secrets.py": "adopts a secret of the environment at its first use, before any request's own",
