@@ -257,7 +257,7 @@ MOVES: Mapping[str, Moves] = {
             "open": "assigned resolved carried_forward",
             "assigned": "open resolved carried_forward",
             "carried_forward": "assigned resolved",
-            "resolved": "",
+            "resolved": "open",
         }
     ),
     "approval": _table(
@@ -281,7 +281,7 @@ MOVES: Mapping[str, Moves] = {
             "cancelled": "",
         }
     ),
-    "case_rule": _table({"draft": "enabled disabled", "enabled": "disabled", "disabled": ""}),
+    "case_rule": _table({"draft": "enabled disabled", "enabled": "disabled", "disabled": "draft"}),
     "secret_version": _table(
         {
             "pending": "active revoked",

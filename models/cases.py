@@ -46,6 +46,7 @@ class ExceptionCase(Base):
         Index("ix_exception_cases_payment_id", "payment_id"),
         Index("ix_exception_cases_source", "source"),
         Index("ix_exception_cases_kind_state_opened_at", "kind", "state", "opened_at"),
+        Index("ix_exception_cases_kind_resolved_at", "kind", "resolved_at"),
         Index("ix_exception_cases_owner_id", "owner_id"),
     )
 
@@ -83,7 +84,11 @@ class CaseTarget(Base):
 
 
 class CaseRule(Base):
-    """A rule of the desk: a kind, conditions, a verb. Drafted by one, enabled by another."""
+    """A rule of the desk: a kind, conditions, a verb. Drafted by one, enabled by another.
+
+    The row is the newest version; `case_rule_versions` keeps all of them. open_key: kind and
+    conditions while the rule is a draft or enabled, so that there are never two alike.
+    """
 
     __tablename__ = "case_rules"
     id: Mapped[PublicId]
@@ -103,23 +108,61 @@ class CaseRule(Base):
     __table_args__ = (Index("ix_case_rules_kind_state", "kind", "state"),)
 
 
+class CaseRuleVersion(Base):
+    """What one version of a rule said, who wrote it and how it did on past cases."""
+
+    __tablename__ = "case_rule_versions"
+    rule_id: Mapped[Link] = mapped_column(ForeignKey("case_rules.id"), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    conditions: Mapped[list[Json]]
+    verb: Mapped[Word]
+    note: Mapped[str]
+    backtest: Mapped[dict[str, Json]]
+    drafted_by: Mapped[Link]
+    drafted_at: Mapped[datetime]
+
+
+class CaseRuleUse(Base):
+    """One case that a rule resolved; a rule resolves a case once, whatever people do with it later."""
+
+    __tablename__ = "case_rule_uses"
+    id: Mapped[PublicId]
+    rule_id: Mapped[Link] = mapped_column(ForeignKey("case_rules.id"))
+    version: Mapped[int]
+    case_id: Mapped[Link] = mapped_column(ForeignKey("exception_cases.id"), index=True)
+    kind: Mapped[Word]
+    verb: Mapped[Word]
+    at: Mapped[datetime]
+    reversed_at: Mapped[datetime | None]
+    reversed_by: Mapped[Link | None]
+    reversed_reason: Mapped[str | None]
+    __table_args__ = (
+        UniqueConstraint("rule_id", "case_id"),
+        Index("ix_case_rule_uses_rule_id_at", "rule_id", "at"),
+        Index("ix_case_rule_uses_kind_reversed_at", "kind", "reversed_at"),
+    )
+
+
 class Attachment(Base):
-    """A file that somebody put to a case or a payment; sealed, never served as a page."""
+    """A file that somebody put to a case or a payment; sealed, never served as a page.
+
+    live_key: object and hash until the file is removed, so that a file is there once. A removed
+    file keeps its row and its hash; its bytes are gone.
+    """
 
     __tablename__ = "attachments"
     id: Mapped[PublicId]
     object_kind: Mapped[Word]
     object_id: Mapped[Link]
+    live_key: Mapped[str | None] = mapped_column(unique=True)
     name: Mapped[str]
     media: Mapped[Short]
     size: Mapped[int]
     sha256: Mapped[Short]
-    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    sealed: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
     actor: Mapped[Link]
     at: Mapped[datetime]
     removed_at: Mapped[datetime | None]
     removed_by: Mapped[Link | None]
-    __table_args__ = (
-        UniqueConstraint("object_id", "sha256"),
-        Index("ix_attachments_object_id_at", "object_id", "at"),
-    )
+    removed_reason: Mapped[str | None]
+    __table_args__ = (Index("ix_attachments_object_id_at", "object_id", "at"),)

@@ -82,17 +82,19 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("object_kind", sa.String(length=32), nullable=False),
         sa.Column("object_id", sa.String(length=40), nullable=False),
+        sa.Column("live_key", sa.Text(), nullable=True),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("media", sa.String(length=64), nullable=False),
         sa.Column("size", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
-        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=True),
         sa.Column("actor", sa.String(length=40), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("removed_by", sa.String(length=40), nullable=True),
+        sa.Column("removed_reason", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attachments")),
-        sa.UniqueConstraint("object_id", "sha256", name=op.f("uq_attachments_object_id_sha256")),
+        sa.UniqueConstraint("live_key", name=op.f("uq_attachments_live_key")),
     )
     with op.batch_alter_table("attachments", schema=None) as batch_op:
         batch_op.create_index("ix_attachments_object_id_at", ["object_id", "at"], unique=False)
@@ -276,6 +278,64 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_case_notes_case_id"), ["case_id"], unique=False)
 
     op.create_table(
+        "case_rule_uses",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("rule_id", sa.String(length=40), nullable=False),
+        sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("case_id", sa.String(length=40), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("verb", sa.String(length=32), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("reversed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reversed_by", sa.String(length=40), nullable=True),
+        sa.Column("reversed_reason", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["case_id"],
+            ["exception_cases.id"],
+            name=op.f("fk_case_rule_uses_case_id_exception_cases"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["rule_id"], ["case_rules.id"], name=op.f("fk_case_rule_uses_rule_id_case_rules")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_case_rule_uses")),
+        sa.UniqueConstraint("rule_id", "case_id", name=op.f("uq_case_rule_uses_rule_id_case_id")),
+    )
+    with op.batch_alter_table("case_rule_uses", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_case_rule_uses_case_id"), ["case_id"], unique=False)
+        batch_op.create_index(
+            "ix_case_rule_uses_kind_reversed_at", ["kind", "reversed_at"], unique=False
+        )
+        batch_op.create_index("ix_case_rule_uses_rule_id_at", ["rule_id", "at"], unique=False)
+
+    op.create_table(
+        "case_rule_versions",
+        sa.Column("rule_id", sa.String(length=40), nullable=False),
+        sa.Column(
+            "version",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column(
+            "conditions",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column("verb", sa.String(length=32), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column(
+            "backtest",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column("drafted_by", sa.String(length=40), nullable=False),
+        sa.Column("drafted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["rule_id"], ["case_rules.id"], name=op.f("fk_case_rule_versions_rule_id_case_rules")
+        ),
+        sa.PrimaryKeyConstraint("rule_id", "version", name=op.f("pk_case_rule_versions")),
+    )
+    op.create_table(
         "account_links",
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("user_id", sa.String(length=40), nullable=False),
@@ -395,6 +455,9 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("approval_id", sa.String(length=40), nullable=True))
         batch_op.add_column(sa.Column("rule_id", sa.String(length=40), nullable=True))
         batch_op.create_index(
+            "ix_exception_cases_kind_resolved_at", ["kind", "resolved_at"], unique=False
+        )
+        batch_op.create_index(
             "ix_exception_cases_kind_state_opened_at", ["kind", "state", "opened_at"], unique=False
         )
         batch_op.create_index("ix_exception_cases_owner_id", ["owner_id"], unique=False)
@@ -467,6 +530,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_exception_cases_rule_id"))
         batch_op.drop_index("ix_exception_cases_owner_id")
         batch_op.drop_index("ix_exception_cases_kind_state_opened_at")
+        batch_op.drop_index("ix_exception_cases_kind_resolved_at")
         batch_op.drop_column("rule_id")
         batch_op.drop_column("approval_id")
         batch_op.drop_column("resolution")
@@ -494,6 +558,13 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_account_links_user_id"))
 
     op.drop_table("account_links")
+    op.drop_table("case_rule_versions")
+    with op.batch_alter_table("case_rule_uses", schema=None) as batch_op:
+        batch_op.drop_index("ix_case_rule_uses_rule_id_at")
+        batch_op.drop_index("ix_case_rule_uses_kind_reversed_at")
+        batch_op.drop_index(batch_op.f("ix_case_rule_uses_case_id"))
+
+    op.drop_table("case_rule_uses")
     with op.batch_alter_table("case_notes", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_case_notes_case_id"))
 
