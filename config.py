@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from core import ids, vault
 from core.vault import MasterKey, Secret
@@ -38,6 +39,23 @@ class StripeSettings:
 
 
 @dataclass(frozen=True)
+class SmtpSettings:
+    """Where mail is handed over; no host means that none is sent. security: tls, starttls or plain."""
+
+    host: str = ""
+    port: int = 0
+    security: str = "plain"
+    user: str = ""
+    password: Secret = Secret("")
+    sender: str = ""
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether anybody takes our mail."""
+        return bool(self.host)
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything the environment decides. Lists are tuples, secrets are wrapped."""
 
@@ -60,6 +78,7 @@ class Settings:
     metrics_token: Secret
     business_zone: str
     stripe: StripeSettings
+    smtp: SmtpSettings
     crashpoint: str
 
     @property
@@ -178,6 +197,37 @@ def _stripe(environ: Mapping[str, str], production: bool) -> StripeSettings:
     )
 
 
+def _smtp(environ: Mapping[str, str], *, public_url: str, production: bool) -> SmtpSettings:
+    """Read `SMTP_URL`; what is wrong with it is said without its password."""
+    text = _value(environ, "SMTP_URL")
+    if not text:
+        return SmtpSettings()
+    form = "SMTP_URL must read smtp://user:password@host:port?from=desk@example.com, or smtps://…"
+    try:
+        parts = urlsplit(text)
+        port, options = parts.port, dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
+    except ValueError as error:
+        raise BadSettings(f"{form}.") from error
+    is_sound = parts.scheme in ("smtp", "smtps") and parts.hostname and parts.path in ("", "/")
+    if not is_sound or (parts.username is None) != (parts.password is None) or parts.fragment:
+        raise BadSettings(f"{form}.")
+    if unknown := set(options) - {"from", "starttls"}:
+        raise BadSettings(f"SMTP_URL has an unknown option {sorted(unknown)[0]!r}.")
+    if options.get("starttls", "yes") not in ("yes", "no"):
+        raise BadSettings("SMTP_URL: starttls is yes or no.")
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    starttls = options.get("starttls", "yes" if user else "no") == "yes"
+    security = "tls" if parts.scheme == "smtps" else "starttls" if starttls else "plain"
+    if production and user and security == "plain":
+        raise BadSettings("SMTP_URL must not send a password without TLS in production.")
+    sender = options.get("from") or f"paydesk@{urlsplit(public_url).hostname or 'localhost'}"
+    if not re.fullmatch(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,190}", sender):
+        raise BadSettings("SMTP_URL: from must be a plain address such as desk@example.com.")
+    default = {"tls": 465, "starttls": 587, "plain": 25}[security]
+    host = str(parts.hostname)
+    return SmtpSettings(host, port or default, security, user, Secret(password), sender)
+
+
 def _environment(environ: Mapping[str, str]) -> str:
     env = _value(environ, "PAYDESK_ENV", "sandbox")
     if env not in ENVIRONMENTS:
@@ -230,5 +280,6 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         metrics_token=Secret(_value(env_map, "METRICS_TOKEN")),
         business_zone=_value(env_map, "TZ_BUSINESS", "UTC"),
         stripe=_stripe(env_map, production),
+        smtp=_smtp(env_map, public_url=public_url, production=production),
         crashpoint=_value(env_map, "PAYDESK_CRASHPOINT"),
     )

@@ -20,6 +20,8 @@ _TITLES = {
     "refund": "Refund",
     "case_rule": "Rule of the exception desk",
     "secret_version": "Secret version",
+    "mail": "Mail",
+    "user": "Person",
 }
 _HEAD = """\
 # States

@@ -159,6 +159,23 @@ class SecretVersion(StrEnum):
     REVOKED = "revoked"
 
 
+class Mail(StrEnum):
+    """One message to a person."""
+
+    PENDING = "pending"
+    FAILED = "failed"
+    SENT = "sent"
+    DEAD = "dead"
+
+
+class Person(StrEnum):
+    """Whether a person may come in."""
+
+    ACTIVE = "active"
+    LOCKED = "locked"
+    DISABLED = "disabled"
+
+
 class Role(StrEnum):
     """Who a person is to Paydesk."""
 
@@ -290,6 +307,10 @@ MOVES: Mapping[str, Moves] = {
             "retired": "active revoked",
             "revoked": "",
         }
+    ),
+    "mail": _table({"pending": "failed sent dead", "failed": "sent dead", "sent": "", "dead": ""}),
+    "user": _table(
+        {"active": "locked disabled", "locked": "active disabled", "disabled": "active"}
     ),
 }
 

@@ -19,8 +19,9 @@ from models.inbound import InboundEvent
 from models.operations import Operation
 from models.payments import Payment
 from models.presence import Schedule
+from models.proofs import Mail
 
-Leased = TypeVar("Leased", Operation, Payment, Schedule)
+Leased = TypeVar("Leased", Operation, Payment, Schedule, Mail)
 
 WAITING = ("received", "failed", "unmatched")
 BACKOFF_SECONDS = (1, 5, 30, 120, 600, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600)

@@ -46,9 +46,11 @@ _COLUMN = {
     "freeze": "state",
     "refund": "state",
     "case_rule": "state",
+    "mail": "state",
+    "user": "state",
 }
-# The inbox keeps its own attempt rows; a second history would say the same.
-_WITHOUT_HISTORY = frozenset({"inbound"})
+# The inbox keeps its own attempt rows, a mail its attempts and error; a second history would say the same.
+_WITHOUT_HISTORY = frozenset({"inbound", "mail"})
 
 
 def _links(row: Base) -> tuple[str | None, str | None]:

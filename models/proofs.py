@@ -1,10 +1,10 @@
-"""How people prove themselves beyond a password, and how they are reached: passkeys, links, mail."""
+"""How people prove themselves beyond a password, and how they are reached: passkeys, links, mail, notices."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.strictjson import Json
@@ -28,7 +28,11 @@ class Passkey(Base):
 
 
 class Challenge(Base):
-    """What a browser was asked to sign, answered once. purpose: enrol, step_up or sign_in."""
+    """What a browser was asked for, answered once.
+
+    purpose: `enrol`, `step_up` or `sign_in` ask a passkey to sign; `password` stands between the two
+    steps of a sign-in, and then `challenge` is the hash of what only that browser holds.
+    """
 
     __tablename__ = "challenges"
     id: Mapped[PublicId]
@@ -78,4 +82,26 @@ class Mail(Base):
         CheckConstraint("state in ('pending', 'sent', 'failed', 'dead')", name="state"),
         Index("ix_mails_due_at", "due_at"),
         Index("ix_mails_user_id", "user_id"),
+    )
+
+
+class Notice(Base):
+    """One fact that a member of the staff is told by mail; those of ten minutes share a mail.
+
+    fact: what makes a second report the same one; told_at: when a mail took it up.
+    """
+
+    __tablename__ = "notices"
+    id: Mapped[PublicId]
+    user_id: Mapped[Link] = mapped_column(ForeignKey("users.id"))
+    kind: Mapped[Word]
+    fact: Mapped[Short]
+    text: Mapped[str]
+    href: Mapped[str]
+    at: Mapped[datetime]
+    told_at: Mapped[datetime | None]
+    __table_args__ = (
+        UniqueConstraint("user_id", "fact"),
+        Index("ix_notices_told_at_user_id", "told_at", "user_id"),
+        Index("ix_notices_user_id_kind_told_at", "user_id", "kind", "told_at"),
     )

@@ -357,6 +357,26 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_account_links_user_id"), ["user_id"], unique=False)
 
     op.create_table(
+        "notices",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("user_id", sa.String(length=40), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("fact", sa.String(length=64), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("href", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_notices_user_id_users")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_notices")),
+        sa.UniqueConstraint("user_id", "fact", name=op.f("uq_notices_user_id_fact")),
+    )
+    with op.batch_alter_table("notices", schema=None) as batch_op:
+        batch_op.create_index("ix_notices_told_at_user_id", ["told_at", "user_id"], unique=False)
+        batch_op.create_index(
+            "ix_notices_user_id_kind_told_at", ["user_id", "kind", "told_at"], unique=False
+        )
+
+    op.create_table(
         "passkeys",
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("user_id", sa.String(length=40), nullable=False),
@@ -554,6 +574,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_passkeys_user_id"))
 
     op.drop_table("passkeys")
+    with op.batch_alter_table("notices", schema=None) as batch_op:
+        batch_op.drop_index("ix_notices_user_id_kind_told_at")
+        batch_op.drop_index("ix_notices_told_at_user_id")
+
+    op.drop_table("notices")
     with op.batch_alter_table("account_links", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_account_links_user_id"))
 
