@@ -12,19 +12,28 @@ from models.base import Base, Link, PublicId, Short, Word
 
 
 class Secret(Base):
-    """One secret of one provider and purpose, such as Stripe's webhook signing secret."""
+    """One secret of one owner and purpose, such as Stripe's webhook signing secret.
+
+    provider: a provider's name, or `paydesk` for our own; endpoint: the outbound endpoint whose secret
+    it is, else empty.
+    """
 
     __tablename__ = "secrets"
     id: Mapped[PublicId]
     provider: Mapped[Word]
     kind: Mapped[Word]
     mode: Mapped[Word]
+    endpoint: Mapped[Link] = mapped_column(default="", server_default="")
     created_at: Mapped[datetime]
-    __table_args__ = (UniqueConstraint("provider", "kind", "mode"),)
+    __table_args__ = (UniqueConstraint("provider", "kind", "mode", "endpoint"),)
 
 
 class SecretVersion(Base):
-    """One value. A revoked value never comes back."""
+    """One value. A revoked value never comes back.
+
+    activated_at: from when on it signs; until then every process has heard of it. overdue_told_at:
+    when its age was complained of, once.
+    """
 
     __tablename__ = "secret_versions"
     id: Mapped[PublicId]
@@ -40,6 +49,7 @@ class SecretVersion(Base):
     ended_at: Mapped[datetime | None]
     made_by: Mapped[Link | None]
     reason: Mapped[str | None]
+    overdue_told_at: Mapped[datetime | None]
     __table_args__ = (
         UniqueConstraint("secret_id", "version"),
         UniqueConstraint("secret_id", "fingerprint"),

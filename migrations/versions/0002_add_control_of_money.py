@@ -502,6 +502,17 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("made_by", sa.String(length=40), nullable=True))
         batch_op.add_column(sa.Column("reason", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("overdue_told_at", sa.DateTime(timezone=True), nullable=True))
+
+    with op.batch_alter_table("secrets", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column("endpoint", sa.String(length=40), server_default="", nullable=False)
+        )
+        batch_op.drop_constraint(batch_op.f("uq_secrets_provider_kind_mode"), type_="unique")
+        batch_op.create_unique_constraint(
+            batch_op.f("uq_secrets_provider_kind_mode_endpoint"),
+            ["provider", "kind", "mode", "endpoint"],
+        )
 
     with op.batch_alter_table("users", schema=None) as batch_op:
         batch_op.add_column(
@@ -536,7 +547,17 @@ def downgrade() -> None:
         batch_op.drop_column("totp_pending_sealed")
         batch_op.drop_column("totp_confirmed_at")
 
+    with op.batch_alter_table("secrets", schema=None) as batch_op:
+        batch_op.drop_constraint(
+            batch_op.f("uq_secrets_provider_kind_mode_endpoint"), type_="unique"
+        )
+        batch_op.create_unique_constraint(
+            batch_op.f("uq_secrets_provider_kind_mode"), ["provider", "kind", "mode"]
+        )
+        batch_op.drop_column("endpoint")
+
     with op.batch_alter_table("secret_versions", schema=None) as batch_op:
+        batch_op.drop_column("overdue_told_at")
         batch_op.drop_column("reason")
         batch_op.drop_column("made_by")
         batch_op.drop_column("ended_at")
