@@ -16,7 +16,7 @@ import api
 import commands
 import config
 from config import Settings
-from domain import crash, keyring, passwords, secrets, tokens
+from domain import case_targets, crash, keyring, passwords, secrets, tokens
 from providers import registry
 from web import access, cookies, counters, errors, extensions, gate, headers, logging
 
@@ -66,6 +66,7 @@ def _configure_domain(settings: Settings) -> None:
     passwords.configure(cheap=settings.env == "test")
     registry.configure(settings)
     secrets.configure(settings)
+    case_targets.configure(settings)
     crash.arm(settings.crashpoint)
 
 

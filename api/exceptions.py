@@ -25,7 +25,7 @@ from api.contract import (
     place_of,
 )
 from api.contract.paging import cursor
-from core import clock
+from core import case_kinds, clock
 from core.csvsafe import Cell
 from core.errors import Forbidden, invalid
 from core.money import Money, asset
@@ -34,7 +34,6 @@ from core.states import Case
 from domain import case_queries
 from domain.actors import Actor
 from domain.case_queries import CaseFilter, CaseMoment
-from domain.cases import TEAMS
 from domain.database import reading
 from domain.payments import LONGEST_PAGE, Page
 from models.cases import ExceptionCase
@@ -140,7 +139,7 @@ def _case(row: ExceptionCase, actor: Actor) -> dict[str, Any]:
 def _filter(asked: CaseQuery) -> CaseFilter:
     states = [word.value for word in Case]
     for field, words, known in (
-        ("kind", asked.kind, sorted(TEAMS)),
+        ("kind", asked.kind, sorted({*case_kinds.KINDS, *case_kinds.LATER})),
         ("state", asked.state, states),
     ):
         if unknown := [word for word in words if word not in known]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from core import case_kinds
 from core.states import Payment as Status
 from core.states import PaymentSub
 from dashboard.shapes import State
@@ -79,23 +80,7 @@ VERSION: Mapping[str, str] = {
     "revoked": "revoked",
 }
 
-KINDS: Mapping[str, str] = {
-    "UNDERPAID": "Underpaid",
-    "OVERPAID": "Overpaid",
-    "PAID_LATE": "Paid late",
-    "DUPLICATE_PAYMENT": "Paid twice",
-    "STUCK_PAID": "Stuck before final",
-    "UNMATCHED": "Unmatched event",
-    "MARKED": "Marked by hand",
-    "DUPLICATE_CONFLICT": "Told twice",
-    "DISPUTE": "Dispute",
-    "UNKNOWN_OUTCOME": "Outcome unknown",
-    "EFFECT_FAILED": "Effect failed",
-    "DEAD_LETTER": "Dead letter",
-    "QUARANTINED": "Quarantined event",
-    "UNMAPPED_VALUE": "Unknown word of a provider",
-    "RECON_DIFFERENCE": "Differs from the provider",
-}
+KINDS: Mapping[str, str] = {name: kind.label for name, kind in case_kinds.KINDS.items()}
 
 
 def of_payment(payment: Payment) -> State:

@@ -10,29 +10,10 @@ from sqlalchemy.orm import Session
 from core import clock, ids
 from core.money import Money
 from core.states import Case
-from domain import audit, database, events
+from domain import audit, case_targets, database, events
 from domain.transitions import Why
 from models.cases import ExceptionCase
 from models.payments import Payment
-
-# Which team looks at a kind, and within how many hours.
-TEAMS: dict[str, tuple[str, int]] = {
-    "UNDERPAID": ("finance", 24),
-    "OVERPAID": ("finance", 24),
-    "PAID_LATE": ("finance", 8),
-    "DUPLICATE_PAYMENT": ("finance", 8),
-    "STUCK_PAID": ("finance", 24),
-    "UNMATCHED": ("support", 24),
-    "MARKED": ("finance", 72),
-    "DUPLICATE_CONFLICT": ("engineering", 8),
-    "DISPUTE": ("finance", 24),
-    "UNKNOWN_OUTCOME": ("engineering", 4),
-    "EFFECT_FAILED": ("engineering", 4),
-    "DEAD_LETTER": ("engineering", 4),
-    "QUARANTINED": ("engineering", 8),
-    "UNMAPPED_VALUE": ("engineering", 24),
-    "RECON_DIFFERENCE": ("finance", 24),
-}
 
 
 @dataclass(frozen=True)
@@ -55,9 +36,9 @@ def open_case(session: Session, finding: Finding, *, why: Why) -> str | None:
 
     Writes: exception_cases, audit_log. Emits: exception.opened. Transaction: caller's.
     """
-    team, hours = TEAMS[finding.kind]
+    target = case_targets.target_of(session, finding.kind)
     payment = finding.payment
-    case_id = ids.new("exc")
+    case_id, opened_at = ids.new("exc"), clock.now()
     values = {
         "id": case_id,
         "kind": finding.kind,
@@ -73,10 +54,10 @@ def open_case(session: Session, finding: Finding, *, why: Why) -> str | None:
         "merchant_id": payment.merchant_id if payment else None,
         "inbound_id": finding.inbound_id,
         "operation_id": finding.operation_id,
-        "team": team,
+        "team": target.team.value,
         "source": why.source,
-        "opened_at": clock.now(),
-        "sla_due_at": clock.after(hours * 3600),
+        "opened_at": opened_at,
+        "sla_due_at": case_targets.due_at(target, opened_at),
         "demo": payment.demo if payment else False,
     }
     dialect = sqlite if database.is_sqlite() else postgresql

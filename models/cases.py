@@ -12,7 +12,11 @@ from models.base import Base, Link, PublicId, Short, Word
 
 
 class ExceptionCase(Base):
-    """One oddity. subject_key: what makes a second report the same case."""
+    """One oddity. subject_key: what makes a second report the same case.
+
+    approval_id: the request that waits, or waited, for a second person; resolution: what was asked for
+    and what came of it.
+    """
 
     __tablename__ = "exception_cases"
     id: Mapped[PublicId]
@@ -38,7 +42,7 @@ class ExceptionCase(Base):
     verb: Mapped[Word | None]
     resolved_by: Mapped[Link | None]
     resolution: Mapped[dict[str, Json]] = mapped_column(nullable=True)
-    approval_id: Mapped[Link | None]
+    approval_id: Mapped[Link | None] = mapped_column(index=True)
     rule_id: Mapped[Link | None] = mapped_column(index=True)
     demo: Mapped[bool] = mapped_column(default=False)
     __table_args__ = (
@@ -48,6 +52,7 @@ class ExceptionCase(Base):
         Index("ix_exception_cases_kind_state_opened_at", "kind", "state", "opened_at"),
         Index("ix_exception_cases_kind_resolved_at", "kind", "resolved_at"),
         Index("ix_exception_cases_owner_id", "owner_id"),
+        Index("ix_exception_cases_state_sla_due_at", "state", "sla_due_at"),
     )
 
 

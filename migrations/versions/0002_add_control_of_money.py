@@ -475,6 +475,9 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("approval_id", sa.String(length=40), nullable=True))
         batch_op.add_column(sa.Column("rule_id", sa.String(length=40), nullable=True))
         batch_op.create_index(
+            batch_op.f("ix_exception_cases_approval_id"), ["approval_id"], unique=False
+        )
+        batch_op.create_index(
             "ix_exception_cases_kind_resolved_at", ["kind", "resolved_at"], unique=False
         )
         batch_op.create_index(
@@ -482,6 +485,9 @@ def upgrade() -> None:
         )
         batch_op.create_index("ix_exception_cases_owner_id", ["owner_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_exception_cases_rule_id"), ["rule_id"], unique=False)
+        batch_op.create_index(
+            "ix_exception_cases_state_sla_due_at", ["state", "sla_due_at"], unique=False
+        )
 
     with op.batch_alter_table("payments", schema=None) as batch_op:
         batch_op.add_column(
@@ -568,10 +574,12 @@ def downgrade() -> None:
         batch_op.drop_column("refunding_minor")
 
     with op.batch_alter_table("exception_cases", schema=None) as batch_op:
+        batch_op.drop_index("ix_exception_cases_state_sla_due_at")
         batch_op.drop_index(batch_op.f("ix_exception_cases_rule_id"))
         batch_op.drop_index("ix_exception_cases_owner_id")
         batch_op.drop_index("ix_exception_cases_kind_state_opened_at")
         batch_op.drop_index("ix_exception_cases_kind_resolved_at")
+        batch_op.drop_index(batch_op.f("ix_exception_cases_approval_id"))
         batch_op.drop_column("rule_id")
         batch_op.drop_column("approval_id")
         batch_op.drop_column("resolution")
