@@ -17,6 +17,9 @@ ENVIRONMENTS = ("sandbox", "test", "production")
 OURS = frozenset({"PAYDESK_ENV", "PAYDESK_INSTANCE", "PAYDESK_CRASHPOINT"})
 
 
+_NOTHING = Secret("")
+
+
 class BadSettings(SystemExit):
     """The environment cannot be used; the message says what to change."""
 
@@ -46,7 +49,7 @@ class SmtpSettings:
     port: int = 0
     security: str = "plain"
     user: str = ""
-    password: Secret = Secret("")
+    password: Secret = _NOTHING
     sender: str = ""
 
     @property
@@ -212,7 +215,7 @@ def _smtp(environ: Mapping[str, str], *, public_url: str, production: bool) -> S
     if not is_sound or (parts.username is None) != (parts.password is None) or parts.fragment:
         raise BadSettings(f"{form}.")
     if unknown := set(options) - {"from", "starttls"}:
-        raise BadSettings(f"SMTP_URL has an unknown option {sorted(unknown)[0]!r}.")
+        raise BadSettings(f"SMTP_URL has an unknown option {min(unknown)!r}.")
     if options.get("starttls", "yes") not in ("yes", "no"):
         raise BadSettings("SMTP_URL: starttls is yes or no.")
     user, password = unquote(parts.username or ""), unquote(parts.password or "")

@@ -16,7 +16,7 @@ import api
 import commands
 import config
 from config import Settings
-from domain import case_targets, crash, keyring, passwords, secrets, tokens
+from domain import case_targets, crash, keyring, mails, passwords, secrets, tokens
 from providers import registry
 from web import access, cookies, counters, errors, extensions, gate, headers, logging
 
@@ -62,6 +62,7 @@ def _configure(app: Flask, settings: Settings) -> None:
 
 def _configure_domain(settings: Settings) -> None:
     keyring.configure(settings)
+    mails.configure(settings)
     tokens.configure(settings)
     passwords.configure(cheap=settings.env == "test")
     registry.configure(settings)

@@ -131,6 +131,7 @@ def create_user(session: Session, wanted: NewUser, *, actor: Actor, source: str)
         state="active",
         merchant_id=wanted.merchant_id,
         password_hash=passwords.hashed(wanted.password) if wanted.password else None,
+        password_set_at=clock.now() if wanted.password else None,
         demo=wanted.demo,
         created_at=clock.now(),
     )
@@ -167,6 +168,7 @@ def set_password(session: Session, user: User, password_hash: str, *, actor: Act
     Writes: users, audit_log. Transaction: caller's.
     """
     user.password_hash = password_hash
+    user.password_set_at = clock.now()
     audit.write(
         session,
         "user.set_password",

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core import ids
 from domain import chains, database, queue
-from domain.jobs import housekeeping, inbound, janitor, overdue
+from domain.jobs import housekeeping, inbound, janitor, mail, overdue
 from domain.listening import waker
 
 TICK_SECONDS = 1.0
@@ -19,6 +19,7 @@ CHAIN_SECONDS = 0.5
 JANITOR_SECONDS = 1.0
 TIDY_SECONDS = 600.0
 OVERDUE_SECONDS = 5.0
+MAIL_SECONDS = 1.0
 DEFAULT_THREADS = 4
 log = structlog.get_logger()
 
@@ -55,6 +56,7 @@ def loops(threads: int) -> list[Loop]:
         Loop("janitor", _janitor, JANITOR_SECONDS, is_woken=False),
         Loop("chains", _link, CHAIN_SECONDS, is_woken=False),
         Loop("overdue", overdue.end_overdue, OVERDUE_SECONDS, is_woken=False),
+        Loop("mail", mail.send_next, MAIL_SECONDS, is_woken=False),
         Loop("housekeeping", housekeeping.tidy, TIDY_SECONDS, is_woken=False),
     ]
 

@@ -14,7 +14,7 @@ from config import Settings
 from core import clock, ids
 from core.money import Money, asset
 from core.states import Kyc, Role
-from domain import database, inbox, intents, keyring, operations, orders, secrets
+from domain import database, inbox, intents, keyring, mails, operations, orders, secrets
 from domain.actors import Actor
 from domain.jobs import worker
 from models.inbound import InboundEvent
@@ -203,6 +203,7 @@ def actor(user_id: str, role: Role, **more: object) -> Actor:
 def build(settings: Settings) -> World:
     """Put the people in, and the fake rail in Stripe's place."""
     keyring.configure(settings)
+    mails.configure(settings)
     registry.configure(settings)
     rail = FakeRail()
     registry._built["stripe"] = rail  # type: ignore[assignment]

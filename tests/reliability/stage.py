@@ -17,7 +17,7 @@ from sqlalchemy import text
 
 import config
 from core.states import Role
-from domain import chains, database, keyring, secrets, sequencer, tokens
+from domain import chains, database, keyring, mails, secrets, sequencer, tokens
 from domain.jobs import janitor, worker
 from providers import registry
 from tests.api import personas
@@ -156,6 +156,7 @@ def bind(env: dict[str, str], engine: sqlalchemy.Engine) -> None:
     settings = config.load(env)
     database.bind(engine)
     keyring.configure(settings)
+    mails.configure(settings)
     tokens.configure(settings)
     registry.configure(settings)
     secrets.configure(settings)
