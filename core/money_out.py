@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from core.money import Money, asset
+from core.money import Money, asset, parse
 from core.permissions import Permission
 
 
@@ -111,31 +111,29 @@ RULES: Mapping[Act, Rule] = {
 # How old a second factor may be where one is asked for, and how long a request waits.
 STEP_UP_SECONDS = 300
 APPROVAL_SECONDS = 24 * 3600
-# Up to here one person may refund; above it, and in any other currency, a second one agrees.
-THRESHOLDS_MAJOR: Mapping[str, int] = {
-    "EUR": 500,
-    "USD": 500,
-    "GBP": 500,
-    "CHF": 500,
-    "JPY": 75_000,
-    "SEK": 5_000,
-    "NOK": 5_000,
-    "DKK": 5_000,
-    "PLN": 2_000,
-    "KWD": 150,
-}
+# Up to here one person may move money alone; above it, and in any other currency, a second agrees.
+# What an installation starts with; its operator sets others in SECOND_PERSON_ABOVE.
+LIMITS = "EUR:500,USD:500,GBP:500,CHF:500,JPY:75000,SEK:5000,NOK:5000,DKK:5000,PLN:2000,KWD:150"
 
 
-def threshold(code: str) -> Money | None:
-    """Give the largest amount that one person may move alone in a currency; None: not even the smallest."""
-    major = THRESHOLDS_MAJOR.get(code)
-    if major is None:
-        return None
-    of = asset(code)
-    return Money(major * 10**of.scale, of)
+def parse_limits(text: str) -> dict[str, Money]:
+    """Read `EUR:500,JPY:75000` (major units): the most that one person moves alone, by currency.
+
+    Raises: ValueError for an unknown currency, one that is named twice, or an amount that is none.
+    """
+    found: dict[str, Money] = {}
+    for part in filter(None, (each.strip() for each in text.split(","))):
+        code, colon, amount = part.partition(":")
+        of = asset(code.strip())
+        if not colon or of.code in found:
+            raise ValueError(f"{part!r} must be one CODE:amount for each currency")
+        found[of.code] = parse(amount.strip(), of)
+        if found[of.code].minor < 0:
+            raise ValueError(f"{part!r} must not be less than nothing")
+    return found
 
 
-def is_above_threshold(amount: Money) -> bool:
-    """Tell whether an amount needs a second person."""
-    most = threshold(amount.asset.code)
+def is_above(amount: Money, limits: Mapping[str, Money]) -> bool:
+    """Tell whether an amount needs a second person; a currency without a limit always does."""
+    most = limits.get(amount.asset.code)
     return most is None or most < amount
