@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from core import ids, vault
+from core import ids, money_out, vault
+from core.money import Money
 from core.vault import MasterKey, Secret
 
 ENVIRONMENTS = ("sandbox", "test", "production")
@@ -80,6 +81,7 @@ class Settings:
     sse_total: int
     metrics_token: Secret
     business_zone: str
+    second_person_above: Mapping[str, Money]
     stripe: StripeSettings
     smtp: SmtpSettings
     crashpoint: str
@@ -231,6 +233,13 @@ def _smtp(environ: Mapping[str, str], *, public_url: str, production: bool) -> S
     return SmtpSettings(host, port or default, security, user, Secret(password), sender)
 
 
+def _limits(environ: Mapping[str, str]) -> Mapping[str, Money]:
+    try:
+        return money_out.parse_limits(_value(environ, "SECOND_PERSON_ABOVE", money_out.LIMITS))
+    except ValueError as error:
+        raise BadSettings(f"SECOND_PERSON_ABOVE: {error}. Write EUR:500,USD:500.") from error
+
+
 def _environment(environ: Mapping[str, str]) -> str:
     env = _value(environ, "PAYDESK_ENV", "sandbox")
     if env not in ENVIRONMENTS:
@@ -282,6 +291,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         sse_total=total,
         metrics_token=Secret(_value(env_map, "METRICS_TOKEN")),
         business_zone=_value(env_map, "TZ_BUSINESS", "UTC"),
+        second_person_above=_limits(env_map),
         stripe=_stripe(env_map, production),
         smtp=_smtp(env_map, public_url=public_url, production=production),
         crashpoint=_value(env_map, "PAYDESK_CRASHPOINT"),
