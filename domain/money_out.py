@@ -8,32 +8,13 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from config import Settings
 from core.errors import Forbidden
-from core.money import Money
-from core.money_out import LIMITS, RULES, Rule, Second, is_above, parse_limits
+from core.money_out import RULES, Rule, Second
 from domain import approvals, freezes, step_up
 from domain.actors import Actor
+from domain.thresholds import is_above_threshold
 from domain.warrants import Content, Warrant
 from models.control import Approval
-
-_limits: dict[str, Money] = parse_limits(LIMITS)
-
-
-def configure(settings: Settings) -> None:
-    """Take the operator's limits of what one person may move alone."""
-    _limits.clear()
-    _limits.update(settings.second_person_above)
-
-
-def is_above_limit(amount: Money) -> bool:
-    """Tell whether an amount is more than one person may move alone in its currency."""
-    return is_above(amount, _limits)
-
-
-def limit_of(code: str) -> Money | None:
-    """Give the most that one person may move alone in a currency; None: nothing at all."""
-    return _limits.get(code)
 
 
 def ask(
@@ -67,7 +48,7 @@ def assert_may_ask(rule: Rule, content: Content, *, actor: Actor) -> None:
     permission = rule.asks if actor.is_at_desk else rule.requests
     if not actor.may(permission):
         raise Forbidden
-    is_large = content.amount is not None and is_above_limit(content.amount)
+    is_large = content.amount is not None and is_above_threshold(content.amount)
     if actor.is_at_desk and is_large and rule.asks_above and not actor.may(rule.asks_above):
         raise Forbidden("This amount is above what your role may ask for. Pass it to finance.")
 
@@ -78,4 +59,4 @@ def needs_second(rule: Rule, content: Content) -> bool:
         return True
     if rule.second == Second.WHEN_GRANTING:
         return bool(content.details.get("needsSecond"))
-    return content.amount is None or is_above_limit(content.amount)
+    return content.amount is None or is_above_threshold(content.amount)
