@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.states import Payment, PaymentSub
+from core.states import Payment, PaymentSub, Refund
 
 
 @dataclass(frozen=True)
 class Fact:
     """One thing a provider, a person or our clock said of a payment.
 
-    kind: a word of `RANK`; amount_minor: cumulative, minor units of the payment's asset, or None;
+    kind: a word of `RANK` or `REFUND_KINDS`; amount_minor: cumulative, minor units of the payment's asset, or None;
     code: the provider's word for why; said_at: when the source says it happened.
     """
 
@@ -37,6 +37,13 @@ class Standing:
     message: str | None
 
 
+# What two people of ours said instead of the provider; only for a payment that is still open.
+MARKED_COMPLETED, MARKED_FAILED, MARKED_CANCELLED = (
+    "marked_completed",
+    "marked_failed",
+    "marked_cancelled",
+)
+MARKED = "marked"
 # A higher rank wins over a lower one; among facts of equal rank the later-said one stands.
 RANK = {
     "created": 0,
@@ -48,8 +55,19 @@ RANK = {
     "failed": 35,
     "expired": 36,
     "cancelled": 37,
+    # Above the provider's own ends: what people decided is not changed by the end it waited for.
+    MARKED_FAILED: 40,
+    MARKED_CANCELLED: 40,
+    MARKED_COMPLETED: 45,
     "succeeded": 50,
 }
+# What a provider says of money on its way back. Kept with the payment's facts, apart from its standing.
+REFUND_PENDING, REFUND_SUCCEEDED, REFUND_FAILED = (
+    "refund_pending",
+    "refund_succeeded",
+    "refund_failed",
+)
+REFUND_KINDS = frozenset({REFUND_PENDING, REFUND_SUCCEEDED, REFUND_FAILED})
 
 _PENDING_SUB = {
     "created": PaymentSub.REQUIRES_PAYMENT_METHOD,
@@ -77,6 +95,11 @@ def _largest(facts: list[Fact], kind: str) -> int:
     return max((fact.amount_minor or 0 for fact in facts if fact.kind == kind), default=0)
 
 
+def told_minor(facts: Iterable[Fact], *, by_hand: bool = False) -> int:
+    """Give the most that the provider itself, or people in its place, said has arrived; minor units."""
+    return _largest(list(facts), MARKED_COMPLETED if by_hand else "succeeded")
+
+
 def standing(facts: Iterable[Fact]) -> Standing:
     """Fold a set of facts into one standing.
 
@@ -85,13 +108,17 @@ def standing(facts: Iterable[Fact]) -> Standing:
     reported processing leaves the payment open for the next attempt.
     Source: https://docs.stripe.com/payments/paymentintents/lifecycle
     """
-    known = sorted(set(facts), key=_order)
+    known = sorted({fact for fact in facts if fact.kind in RANK}, key=_order)
     if not known:
         return Standing(Payment.PENDING, PaymentSub.NONE, 0, 0, None, None, None)
     top = known[-1]
-    received = _largest(known, "succeeded")
-    if top.kind == "succeeded":
+    received = max(_largest(known, "succeeded"), _largest(known, MARKED_COMPLETED))
+    if top.kind in ("succeeded", MARKED_COMPLETED):
         return Standing(Payment.COMPLETED, PaymentSub.NONE, received, 0, None, None, None)
+    if top.kind == MARKED_CANCELLED:
+        return Standing(Payment.CANCELLED, PaymentSub.NONE, 0, 0, MARKED, None, None)
+    if top.kind == MARKED_FAILED:
+        return Standing(Payment.FAILED, PaymentSub.NONE, 0, 0, MARKED, None, None)
     if top.kind == "cancelled":
         return Standing(Payment.CANCELLED, PaymentSub.NONE, 0, 0, top.code, top.code, top.message)
     if top.kind in ("failed", "expired"):
@@ -107,3 +134,29 @@ def standing(facts: Iterable[Fact]) -> Standing:
             return Standing(Payment.PENDING, sub, 0, 0, None, end.code, end.message)
         return Standing(Payment.PROCESSING, PaymentSub.NONE, 0, 0, None, None, None)
     return Standing(Payment.PENDING, _PENDING_SUB[top.kind], 0, 0, None, top.code, top.message)
+
+
+# How far each state of a refund is; a later one is never unsaid by an earlier one. That money came
+# back outweighs that it was sent.
+_REFUND_RANK = {
+    Refund.PENDING_APPROVAL: 0,
+    Refund.CANCELLED: 0,
+    Refund.UNKNOWN: 1,
+    Refund.PENDING: 2,
+    Refund.SUCCEEDED: 3,
+    Refund.FAILED: 4,
+}
+_REFUND_STATE = {
+    REFUND_PENDING: Refund.PENDING,
+    REFUND_SUCCEEDED: Refund.SUCCEEDED,
+    REFUND_FAILED: Refund.FAILED,
+}
+
+
+def refund_state(state: str, kinds: Iterable[str]) -> Refund:
+    """Bring a refund to what its provider said of it; order-free and idempotent like `standing`.
+
+    Source: https://docs.stripe.com/refunds#failed-refunds (a refund that succeeded may fail later)
+    """
+    said = [_REFUND_STATE[kind] for kind in kinds]
+    return max([Refund(state), *said], key=_REFUND_RANK.__getitem__)

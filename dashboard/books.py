@@ -12,6 +12,8 @@ from models.ledger import JournalEntry
 _KINDS = {
     "deposit": "Deposit received",
     "late_receipt": "Late money kept as unapplied",
+    "marked_deposit": "Deposit marked by hand",
+    "mark_confirmed": "What was marked by hand is confirmed",
     "reversal": "Reversal",
     "manual": "Manual entry",
 }
@@ -29,6 +31,8 @@ def account(address: str) -> str:
     name, _, part = rest.rpartition(":")
     if owner == "provider":
         return f"{words.provider_label(name)} {_PARTS.get(part, part)}"
+    if owner == "suspense":
+        return f"{words.provider_label(part)}, told by hand"
     if owner in ("buyer", "payer"):
         return f"{owner.capitalize()} {_PARTS.get(part, part)}"
     return _PARTS.get(part, address)

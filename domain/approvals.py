@@ -8,23 +8,39 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core import clock, ids
-from core.errors import Conflict, Forbidden, IllegalTransition, NotFound, SamePerson
-from core.money import Money, asset
+from core.errors import Conflict, Forbidden, IllegalTransition, NotFound
 from core.money_out import APPROVAL_SECONDS, RULES, Act
+from core.states import STAFF, Role
 from core.states import Approval as State
 from core.strictjson import Json
-from domain import acts, audit, events, freezes, keys, people, sessions, step_up
+from domain import acts, audit, database, events, freezes, people, step_up
 from domain.actors import Actor, system
+from domain.approval_checks import CHANGED, assert_may_decide, content_of, why_not, why_void
 from domain.transitions import Why, move_together
 from domain.warrants import Content, Warrant
 from models.control import Approval
 from models.people import User
 
-CHANGED = "what it was bound to has changed"
-ASKER_GONE = "whoever asked for it no longer may"
+__all__ = [
+    "CHANGED",
+    "Decision",
+    "agree",
+    "cancel",
+    "content_of",
+    "expire",
+    "find_open",
+    "get",
+    "refuse",
+    "request",
+    "void",
+    "why_not",
+    "why_void",
+    "withdraw",
+]
 
 
 @dataclass(frozen=True)
@@ -69,86 +85,70 @@ def request(
     Writes: approvals, event_log, audit_log. Emits: approval.requested. Raises: Conflict.
     Transaction: caller's.
     """
-    known = find_open(session, content.act, content.object_id)
-    if known is not None and known.expires_at > clock.now():
-        raise Conflict(
-            "This was asked for already and waits for a second person.",
-            details={"approvalId": known.id, "link": f"/approvals/{known.id}"},
-        )
-    if known is not None:
-        expire(session, known)
-    row = _row(session, content, actor=actor, reason=reason)
-    session.add(row)
-    session.flush()
+    if (known := _waiting(session, content)) is not None:
+        raise _asked_already(known)
+    values = _values(session, content, actor=actor, reason=reason)
+    dialect = sqlite if database.is_sqlite() else postgresql
+    # Two who ask at the same moment take turns at the unique key; the second finds the first.
+    statement = dialect.insert(Approval).values(values).on_conflict_do_nothing()
+    if session.execute(statement.returning(Approval.id)).scalar() is None:
+        raise _asked_already(find_open(session, content.act, content.object_id))
+    row = session.get_one(Approval, values["id"])
     _tell(session, "approval.requested", row, why=Why(actor, source, reason))
     return row
 
 
-def _row(session: Session, content: Content, *, actor: Actor, reason: str | None) -> Approval:
-    amount = content.amount
-    return Approval(
-        id=ids.new("apr"),
-        kind=content.act.value,
-        state=State.PENDING.value,
-        open_key=_open_key(content.act.value, content.object_id),
-        object_kind=content.object_kind,
-        object_id=content.object_id,
-        merchant_id=content.merchant_id,
-        order_id=content.order_id,
-        payment_id=content.payment_id,
-        rail=content.rail,
-        amount_minor=amount.minor if amount else None,
-        asset=str(amount.asset) if amount else None,
-        destination=content.destination,
-        text=content.text,
-        details=dict(content.details),
-        content_hash=content.hash(),
-        reason=reason,
-        requested_by=actor.id,
-        requested_kind=actor.kind,
-        requested_person=people.person_of(session, actor),
-        requested_fresh=step_up.is_fresh(actor),
-        requested_at=clock.now(),
-        expires_at=clock.after(APPROVAL_SECONDS),
-        result={},
-        livemode=content.livemode,
-        demo=content.demo,
-    )
-
-
-def content_of(row: Approval) -> Content:
-    """Give what an approval was asked for, as it was written down."""
-    amount = None
-    if row.amount_minor is not None and row.asset is not None:
-        amount = Money(row.amount_minor, asset(row.asset))
-    return Content(
-        act=Act(row.kind),
-        object_kind=row.object_kind,
-        object_id=row.object_id,
-        text=row.text,
-        amount=amount,
-        destination=row.destination,
-        rail=row.rail,
-        merchant_id=row.merchant_id,
-        order_id=row.order_id,
-        payment_id=row.payment_id,
-        details=row.details,  # type: ignore[arg-type]  # written from a Content, and never changed
-        livemode=row.livemode,
-        demo=row.demo,
-    )
-
-
-def why_not(session: Session, row: Approval, *, actor: Actor) -> str | None:
-    """Say why this person may not agree to it, freshness aside; None when they may."""
+def _waiting(session: Session, content: Content) -> Approval | None:
+    """Find the request that waits already; one that has run out makes room for a new one."""
+    known = find_open(session, content.act, content.object_id)
+    if known is None:
+        return None
+    row = get(session, known.id, lock=True)
     if row.state != State.PENDING.value:
-        return f"It is {row.state} already."
-    if not actor.is_at_desk or not actor.may(RULES[Act(row.kind)].agrees):
-        return "Your role does not agree to this."
-    if actor.id == row.requested_by:
-        return "You asked for it yourself; somebody else must agree."
-    if people.person_of(session, actor) == row.requested_person:
-        return "The account that asked for it belongs to you too."
+        return None
+    if row.expires_at > clock.now():
+        return row
+    expire(session, row)
     return None
+
+
+def _asked_already(known: Approval | None) -> Conflict:
+    details = {"approvalId": known.id, "link": f"/approvals/{known.id}"} if known else {}
+    return Conflict("This was asked for already and waits for a second person.", details=details)
+
+
+def _values(
+    session: Session, content: Content, *, actor: Actor, reason: str | None
+) -> dict[str, object]:
+    amount = content.amount
+    return {
+        "id": ids.new("apr"),
+        "kind": content.act.value,
+        "state": State.PENDING.value,
+        "open_key": _open_key(content.act.value, content.object_id),
+        "object_kind": content.object_kind,
+        "object_id": content.object_id,
+        "merchant_id": content.merchant_id,
+        "order_id": content.order_id,
+        "payment_id": content.payment_id,
+        "rail": content.rail,
+        "amount_minor": amount.minor if amount else None,
+        "asset": str(amount.asset) if amount else None,
+        "destination": content.destination,
+        "text": content.text,
+        "details": dict(content.details),
+        "content_hash": content.hash(),
+        "reason": reason,
+        "requested_by": actor.id,
+        "requested_kind": actor.kind,
+        "requested_person": people.person_of(session, actor),
+        "requested_fresh": step_up.is_fresh(actor),
+        "requested_at": clock.now(),
+        "expires_at": clock.after(APPROVAL_SECONDS),
+        "result": {},
+        "livemode": content.livemode,
+        "demo": content.demo,
+    }
 
 
 def agree(
@@ -164,7 +164,7 @@ def agree(
     Conflict, Frozen, what the act raises. Transaction: caller's.
     """
     row = get(session, approval_id, lock=True)
-    _assert_may_decide(session, row, actor)
+    assert_may_decide(session, row, actor)
     if (voided := _voided(session, row)) is not None:
         return voided
     content = content_of(row)
@@ -203,7 +203,7 @@ def refuse(session: Session, approval_id: str, *, actor: Actor, reason: str) -> 
     Raises: Forbidden, SamePerson, IllegalTransition. Transaction: caller's.
     """
     row = get(session, approval_id, lock=True)
-    _assert_may_decide(session, row, actor)
+    assert_may_decide(session, row, actor)
     if (voided := _voided(session, row)) is not None:
         return voided
     _end(session, row, State.REFUSED, why=Why(actor, f"approval:{row.id}", reason), by=actor)
@@ -234,6 +234,16 @@ def void(session: Session, row: Approval, *, said: str) -> None:
     _end(session, row, State.CANCELLED, why=why)
 
 
+def withdraw(session: Session, row: Approval, *, why: Why) -> None:
+    """Cancel a locked request because a person took back what it is about; the caller checked who may.
+
+    Writes, emits: as `cancel`. Raises: IllegalTransition. Transaction: caller's.
+    """
+    if row.state != State.PENDING.value:
+        raise IllegalTransition("approval", row.state, State.CANCELLED.value)
+    _end(session, row, State.CANCELLED, why=why)
+
+
 def expire(session: Session, row: Approval) -> None:
     """End a locked request that nobody agreed to in time.
 
@@ -243,45 +253,14 @@ def expire(session: Session, row: Approval) -> None:
     _end(session, row, State.EXPIRED, why=why)
 
 
-def _assert_may_decide(session: Session, row: Approval, actor: Actor) -> None:
-    if not actor.is_at_desk or not actor.may(RULES[Act(row.kind)].agrees):
-        raise Forbidden
-    step_up.assert_fresh(actor)
-    if row.state != State.PENDING.value:
-        raise IllegalTransition("approval", row.state, State.APPROVED.value)
-    if actor.id == row.requested_by or people.person_of(session, actor) == row.requested_person:
-        raise SamePerson
-
-
 def _voided(session: Session, row: Approval) -> Decision | None:
     if row.expires_at <= clock.now():
         expire(session, row)
-        return Decision(row, "It had expired; nobody agreed within a day. Ask again.")
+        return Decision(row, "It had expired; nobody agreed within a day.")
     if (said := why_void(session, row)) is not None:
         void(session, row, said=said)
-        return Decision(row, f"It was cancelled: {said}. Ask again.")
+        return Decision(row, f"It was cancelled by itself: {said}.")
     return None
-
-
-def why_void(session: Session, row: Approval) -> str | None:
-    """Say why a waiting request no longer stands: its asker or its object changed; None: it stands."""
-    if not _asker_still_may(session, row):
-        return ASKER_GONE
-    now = acts.kind(Act(row.kind)).read(session, content_of(row))
-    return CHANGED if now is None or now.hash() != row.content_hash else None
-
-
-def _asker_still_may(session: Session, row: Approval) -> bool:
-    if row.requested_kind == "system":
-        return True
-    if row.requested_kind == "key":
-        return keys.is_live(session, row.requested_by)
-    user = session.get(User, row.requested_by)
-    rule = RULES[Act(row.kind)]
-    if user is None or user.state != "active":
-        return False
-    asker = sessions.actor_of(user)
-    return asker.may(rule.asks) or asker.may(rule.requests)
 
 
 def _end(session: Session, row: Approval, to: State, *, why: Why, by: Actor | None = None) -> None:
@@ -300,7 +279,7 @@ def _tell(session: Session, kind: str, row: Approval, *, why: Why) -> None:
         payment_id=row.payment_id,
         order_id=row.order_id,
         merchant_id=row.merchant_id,
-        audience="parties" if row.merchant_id else "staff",
+        audience="parties" if _is_outside(session, row) else "staff",
         demo=row.demo,
         livemode=row.livemode,
     )
@@ -322,6 +301,14 @@ def _tell(session: Session, kind: str, row: Approval, *, why: Why) -> None:
             "state": row.state,
         },
     )
+
+
+def _is_outside(session: Session, row: Approval) -> bool:
+    """Tell whether somebody outside the staff asked; only then is it theirs to hear of."""
+    if row.merchant_id is None or row.requested_kind == "system":
+        return False
+    user = session.get(User, row.requested_by) if row.requested_kind == "user" else None
+    return user is None or Role(user.role) not in STAFF
 
 
 _AUDITED = {

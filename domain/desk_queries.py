@@ -176,16 +176,16 @@ def today(session: Session, since: datetime, *, actor: Actor) -> Today:
 
 
 def _posted(session: Session, since: datetime) -> tuple[list[Money], int]:
-    """Sum what the books say that providers received."""
+    """Sum what the books say that providers received, told by them or by hand; each once."""
     statement = (
         select(Posting.asset, func.sum(Posting.amount_minor), func.count())
         .join(JournalEntry, JournalEntry.id == Posting.entry_id)
         .where(
             JournalEntry.posted_at >= since,
-            JournalEntry.kind.in_(("deposit", "late_receipt")),
-            # A receipt begins with the provider's side; naming the line finds it by its key.
+            JournalEntry.kind.in_(("deposit", "late_receipt", "marked_deposit")),
+            # A receipt begins with the side that has it; naming the line finds it by its key.
             Posting.line == 1,
-            Posting.address.startswith("provider:"),
+            or_(Posting.address.startswith("provider:"), Posting.address.startswith("suspense:")),
         )
         .group_by(Posting.asset)
     )

@@ -123,6 +123,7 @@ def create_key(
         livemode=wanted.livemode,
         scopes=sorted(set(wanted.scopes)),
         state="active",
+        made_by=actor.id,
         created_at=clock.now(),
         expires_at=wanted.expires_at,
     )
@@ -170,35 +171,42 @@ def find_key(session: Session, credential: str, *, address: str | None = None) -
     if found is None or not is_right:
         return None
     row, merchant = found
-    now = clock.now()
-    if row.state != "active" or merchant.state == "suspended":
-        return None
-    if row.expires_at is not None and row.expires_at <= now:
+    actor = _holder(row, merchant, address=address)
+    if actor is None:
         return None
     used = row.last_used_at
-    return FoundKey(
-        actor=Actor(
-            id=row.id,
-            kind="key",
-            role=Role.MERCHANT,
-            name=row.name,
-            merchant_id=row.merchant_id,
-            kyc=Kyc(merchant.kyc),
-            scopes=frozenset(str(scope) for scope in row.scopes),
-            livemode=row.livemode,
-            address=address,
-        ),
-        expires_at=row.expires_at,
-        is_due=used is None or (now - used).total_seconds() > TOUCH_SECONDS,
+    is_due = used is None or (clock.now() - used).total_seconds() > TOUCH_SECONDS
+    return FoundKey(actor, row.expires_at, is_due)
+
+
+def _holder(row: ApiKey, merchant: Merchant, *, address: str | None = None) -> Actor | None:
+    """Say who a key is to the rules; None when it lets nobody in any more."""
+    if row.state != "active" or merchant.state == "suspended":
+        return None
+    if row.expires_at is not None and row.expires_at <= clock.now():
+        return None
+    return Actor(
+        id=row.id,
+        kind="key",
+        role=Role.MERCHANT,
+        name=row.name,
+        merchant_id=row.merchant_id,
+        kyc=Kyc(merchant.kyc),
+        scopes=frozenset(str(scope) for scope in row.scopes),
+        livemode=row.livemode,
+        address=address,
     )
 
 
-def is_live(session: Session, key_id: str) -> bool:
-    """Tell whether a key still lets its holder in."""
-    row = session.get(ApiKey, key_id)
-    if row is None or row.state != "active":
-        return False
-    return row.expires_at is None or row.expires_at > clock.now()
+def find_holder(session: Session, key_id: str) -> Actor | None:
+    """Find who a key is to the rules now; None when it lets nobody in any more.
+
+    Transaction: caller's, reads only.
+    """
+    row = session.get(ApiKey, key_id, populate_existing=True)
+    if row is None:
+        return None
+    return _holder(row, session.get_one(Merchant, row.merchant_id, populate_existing=True))
 
 
 def touch(session: Session, key_id: str) -> None:

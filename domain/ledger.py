@@ -53,6 +53,11 @@ def clearing(provider: str) -> Account:
     return Account(f"provider:{provider}:clearing", "asset")
 
 
+def suspense(provider: str) -> Account:
+    """Name what people vouched a provider holds for us, until it says so itself."""
+    return Account(f"suspense:manual:{provider}", "asset")
+
+
 def buyer_funds(buyer_id: str | None, payment_id: str) -> Account:
     """Name what a buyer has paid in; without a known buyer it hangs on the payment."""
     return Account(

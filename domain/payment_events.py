@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.fold import MARKED
 from core.money import Money, asset
 from core.states import OPEN_PAYMENT, PaymentSub, lifecycle
 from core.states import Payment as Status
@@ -113,6 +114,9 @@ def _status_event(payment: Payment, life: dict[str, Json]) -> tuple[str, dict[st
         return "payment.succeeded", life | amounts
     if payment.status == Status.FAILED and payment.failure_reason == "expired":
         return "payment.expired", life | {"reason": "expired"}
+    if payment.status == Status.FAILED and payment.failure_reason == MARKED:
+        marked = {"failureReason": MARKED, "stripeCode": None, "retryable": False}
+        return "payment.failed", life | {"code": "PAYMENT_FAILED"} | marked
     if payment.status == Status.FAILED:
         return "payment.failed", life | _declined(payment.provider_code, retryable=False)
     if payment.status == Status.CANCELLED:

@@ -14,7 +14,16 @@ from core.fold import Standing, standing
 from core.money import Money, asset
 from core.states import OPEN_PAYMENT, Escrow
 from core.states import Payment as Status
-from domain import audit, cases, events, ledger, order_progress, payment_events, pending, workset
+from domain import (
+    audit,
+    cases,
+    events,
+    order_progress,
+    payment_events,
+    pending,
+    receipts,
+    workset,
+)
 from domain.cases import Finding
 from domain.transitions import Why, move_together
 from models.payments import Payment, PaymentFact, ProviderReference
@@ -157,22 +166,25 @@ def _carry_out(
 ) -> None:
     now = folded(session, payment)
     before = payment_events.snapshot(payment)
+    confirmed = _confirm(session, payment, applied, why)
     gained = Money(max(0, now.received_minor - payment.received_minor), asset(payment.asset))
     if payment.status not in OPEN_PAYMENT and payment.status != Status.COMPLETED:
         applied.verdict = _after_the_end(session, payment, gained, applied, why)
-        applied.changed = gained.minor > 0
+        applied.changed = confirmed or gained.minor > 0
         return
     rows = _move(session, payment, now, applied=applied, card=card, why=why)
     if gained.minor:
-        _book(session, payment, gained, applied, why)
+        receipts.book(session, payment, gained, applied.new_facts, why=why)
         rows += order_progress.receive(session, payment, gained, why=why)
     elif payment.status == Status.PROCESSING and before.status == Status.PENDING:
         rows += order_progress.detect(session, payment, why=why)
     _compare_amount(session, payment, why)
     events.append(session, rows)
     after = payment_events.snapshot(payment)
-    applied.changed = after != before
+    applied.changed = confirmed or after != before
     applied.verdict = _sentence(before, after)
+    if confirmed:
+        applied.verdict += "; what was marked by hand is confirmed"
     audit.write(
         session,
         "payment.settle",
@@ -183,6 +195,26 @@ def _carry_out(
         reason=why.reason,
         before=before.wire(),
         after=after.wire(),
+    )
+
+
+def _confirm(session: Session, payment: Payment, applied: Applied, why: Why) -> bool:
+    """Let the provider's word take the place of what people vouched for. Gives whether it did."""
+    known = workset.facts_of(session, payment)
+    new = {keyed.key for keyed in applied.new_facts}
+    before = receipts.told(each.fact for key, each in known.items() if key not in new)
+    if not before.by_hand:
+        return False
+    names = workset.references_of(session, payment) | {payment.provider_reference or ""}
+    return receipts.confirm(
+        session,
+        payment,
+        before=before,
+        now=receipts.told(each.fact for each in known.values()),
+        known=known,
+        names=names,
+        new_facts=applied.new_facts,
+        why=why,
     )
 
 
@@ -243,65 +275,16 @@ def _target(payment: Payment, now: Standing) -> tuple[dict[str, str], dict[str, 
     return moves, values
 
 
-def _book(session: Session, payment: Payment, gained: Money, applied: Applied, why: Why) -> None:
-    """Post what arrived: the provider holds it for the buyer, and it is held for the order."""
-    fact = next(keyed for keyed in applied.new_facts if keyed.fact.kind == "succeeded")
-    funds = ledger.buyer_funds(payment.buyer_id, payment.id)
-    movements = [ledger.Movement(ledger.clearing(payment.provider), funds, gained)]
-    if payment.order_id:
-        hold = ledger.escrow_hold(payment.order_id, payment.merchant_id)
-        movements.append(ledger.Movement(funds, hold, gained))
-    ledger.post(
-        session,
-        "deposit",
-        movements=movements,
-        source_key=fact.key,
-        source=why.source,
-        ties=ties(payment),
-        effective_at=fact.fact.said_at,
-    )
-
-
-def ties(payment: Payment) -> ledger.Ties:
-    """Tie a journal entry to a payment, its order and the provider's reference."""
-    return ledger.Ties(
-        order_id=payment.order_id,
-        payment_id=payment.id,
-        provider=payment.provider,
-        provider_reference=payment.provider_reference,
-        livemode=payment.livemode,
-        demo=payment.demo,
-    )
-
-
 def _after_the_end(
     session: Session, payment: Payment, gained: Money, applied: Applied, why: Why
 ) -> str:
     """Keep late money visible and booked; an ended attempt is never revived (resolution C13)."""
     if not gained.minor:
         return f"arrived late, no effect: the payment had ended as {payment.status}"
-    fact = next(keyed for keyed in applied.new_facts if keyed.fact.kind == "succeeded")
-    movement = ledger.Movement(
-        ledger.clearing(payment.provider), ledger.unapplied(payment.id), gained
-    )
-    ledger.post(
-        session,
-        "late_receipt",
-        movements=[movement],
-        source_key=fact.key,
-        source=why.source,
-        ties=ties(payment),
-        effective_at=fact.fact.said_at,
-    )
+    said = receipts.book_late(session, payment, gained, applied.new_facts, why=why)
     values = {"received_minor": payment.received_minor + gained.minor, "updated_at": clock.now()}
     move_together(session, payment, moves={}, values=values, why=why)
-    sentence = (
-        f"{gained.major()} {gained.asset.code} arrived for a payment that had ended as"
-        f" {payment.failure_reason or payment.status}. It is booked as unapplied."
-    )
-    finding = Finding("PAID_LATE", fact.key, sentence, at_risk=gained, payment=payment)
-    cases.open_case(session, finding, why=why)
-    return "paid late: booked as unapplied, a case was opened"
+    return said
 
 
 def _compare_amount(session: Session, payment: Payment, why: Why) -> None:

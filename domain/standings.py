@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from sqlalchemy import Subquery, case, func, literal, select, union_all
+from sqlalchemy import Subquery, case, func, literal, or_, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from core import clock
-from core.fold import RANK, Fact, standing
+from core.fold import MARKED_COMPLETED, RANK, Fact, standing
 from core.states import Escrow, PaymentSub
 from core.states import Operation as OperationState
 from core.states import Order as OrderStatus
 from core.states import Payment as Status
-from domain import queue
+from domain import queue, receipts
 from models.cases import ExceptionCase
 from models.inbound import InboundEvent
 from models.ledger import JournalEntry, Posting
@@ -137,11 +137,17 @@ def asked(session: Session) -> Iterator[str | None]:
 
 
 def booked(session: Session) -> Iterator[str | None]:
-    """Check that what each payment received is what the provider's clearing account was debited."""
+    """Check that what each payment received was debited to the provider, or to suspense by hand."""
     totals = (
         select(JournalEntry.payment_id, func.sum(Posting.amount_minor).label("total"))
         .join(Posting, Posting.entry_id == JournalEntry.id)
-        .where(Posting.address.like("provider:%:clearing"), JournalEntry.payment_id.is_not(None))
+        .where(
+            or_(
+                Posting.address.like("provider:%:clearing"),
+                Posting.address.like("suspense:manual:%"),
+            ),
+            JournalEntry.payment_id.is_not(None),
+        )
         .group_by(JournalEntry.payment_id)
         .subquery()
     )
@@ -153,6 +159,26 @@ def booked(session: Session) -> Iterator[str | None]:
     ):
         same = received == int(total or 0)
         yield None if same else f"{payment_id} received {received}, booked {int(total or 0)}"
+
+
+def marked(session: Session) -> Iterator[str | None]:
+    """Check that suspense holds what only people vouch for, and that each such payment has its case."""
+    suspense = (
+        select(JournalEntry.payment_id, func.sum(Posting.amount_minor).label("total"))
+        .join(Posting, Posting.entry_id == JournalEntry.id)
+        .where(Posting.address.like("suspense:manual:%"))
+        .group_by(JournalEntry.payment_id)
+    )
+    held = {str(payment_id): int(total) for payment_id, total in session.execute(suspense)}
+    by_hand = select(PaymentFact.payment_id).where(PaymentFact.kind == MARKED_COMPLETED)
+    for payment_id in sorted(held.keys() | set(session.scalars(by_hand))):
+        facts = session.scalars(select(PaymentFact).where(PaymentFact.payment_id == payment_id))
+        known = [Fact(row.kind, row.said_at, row.amount_minor) for row in facts]
+        awaited = receipts.told(known).by_hand
+        if held.get(payment_id, 0) != awaited:
+            yield f"{payment_id} has {held.get(payment_id, 0)} in suspense, its facts say {awaited}"
+        is_shown = _has_case(session, session.get_one(Payment, payment_id), "MARKED")
+        yield None if is_shown else f"{payment_id} was marked by hand, no case says so"
 
 
 def orders(session: Session) -> Iterator[str | None]:

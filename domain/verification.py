@@ -71,6 +71,7 @@ CHECKS: dict[str, Callable[[Session], Iterator[str | None]]] = {
     "histories": standings.histories,
     "payments_asked": standings.asked,
     "payments_booked": standings.booked,
+    "payments_marked": standings.marked,
     "orders_paid": standings.orders,
     "inbox": standings.inbox,
 }

@@ -48,11 +48,19 @@ _DECISION = (
     "state open_key decided_by decided_person decided_reason decided_at executed_at result"
 ).split()
 _OVER = "old.state in ('executed', 'refused', 'expired', 'cancelled')"
+# A request begins as one, and who has decided is never exchanged.
+_DECIDED_AT_ONCE = "new.state <> 'pending' or new.decided_by is not null or new.open_key is null"
+_DECIDED_BY = ("decided_by", "decided_person", "decided_at")
 
 
 def _changed_beside_seq() -> str:
     columns = (column.name for column in EventLog.__table__.columns)
     return " or ".join(f"new.{name} is not old.{name}" for name in columns if name != "seq")
+
+
+def _decider_changed(differs: str) -> str:
+    changed = " or ".join(f"new.{name} {differs} old.{name}" for name in _DECIDED_BY)
+    return f"(old.decided_by is not null and ({changed}))"
 
 
 def _asked_changed() -> str:
@@ -106,8 +114,14 @@ def _sqlite() -> Iterator[tuple[str, str]]:
     yield (
         "guard_approvals_update",
         "create trigger guard_approvals_update before update on approvals"
-        f" when {_OVER} or {_asked_changed()}"
+        f" when {_OVER} or {_decider_changed('is not')} or {_asked_changed()}"
+        " or exists (select 1 from approvals where open_key = new.open_key and id <> old.id)"
         " begin select raise(abort, 'what an approval is bound to never changes'); end",
+    )
+    yield (
+        "guard_approvals_insert",
+        f"create trigger guard_approvals_insert before insert on approvals when {_DECIDED_AT_ONCE}"
+        " begin select raise(abort, 'an approval begins as a request'); end",
     )
     yield (
         "guard_approvals_delete",
@@ -117,7 +131,7 @@ def _sqlite() -> Iterator[tuple[str, str]]:
     yield (
         "guard_approvals_replace",
         "create trigger guard_approvals_replace before insert on approvals"
-        " when exists (select 1 from approvals where id = new.id)"
+        " when exists (select 1 from approvals where id = new.id or open_key = new.open_key)"
         " begin select raise(abort, 'approvals are kept'); end",
     )
 
@@ -143,10 +157,15 @@ _NUMBERED = """create or replace function paydesk_numbered() returns trigger lan
 
 
 _BOUND = f"""create or replace function paydesk_bound() returns trigger language plpgsql as $$ begin
-  if {_OVER} or to_jsonb(new) - array[{", ".join(f"'{name}'" for name in _DECISION)}]
+  if {_OVER} or {_decider_changed("is distinct from")} or to_jsonb(new) - array[{", ".join(f"'{name}'" for name in _DECISION)}]
       <> to_jsonb(old) - array[{", ".join(f"'{name}'" for name in _DECISION)}] then
     raise exception 'what an approval is bound to never changes'
       using errcode = 'restrict_violation'; end if;
+  return new; end $$"""
+
+_REQUEST = f"""create or replace function paydesk_request() returns trigger language plpgsql as $$ begin
+  if {_DECIDED_AT_ONCE} then
+    raise exception 'an approval begins as a request' using errcode = 'restrict_violation'; end if;
   return new; end $$"""
 
 
@@ -189,6 +208,11 @@ def _postgresql() -> Iterator[tuple[str, str]]:
         " for each row execute function paydesk_bound()",
     )
     yield (
+        "guard_approvals_insert",
+        "create trigger guard_approvals_insert before insert on approvals"
+        " for each row execute function paydesk_request()",
+    )
+    yield (
         "guard_approvals_delete",
         "create trigger guard_approvals_delete before delete on approvals"
         " for each row execute function paydesk_refuse()",
@@ -213,7 +237,7 @@ def install(connection: Connection) -> None:
     """Create every guard anew. Transaction: caller's."""
     dialect = connection.dialect.name
     if dialect == "postgresql":
-        for function in (_REFUSE, _SEAL, _SEALED, _NUMBERED, _BOUND):
+        for function in (_REFUSE, _SEAL, _SEALED, _NUMBERED, _BOUND, _REQUEST):
             connection.execute(text(function))
     tables = set(inspect(connection).get_table_names())
     for name, statement in expected(dialect).items():

@@ -70,6 +70,8 @@ class ApiKey(Base):
     livemode: Mapped[bool]
     scopes: Mapped[list[Json]]
     state: Mapped[Word]
+    # Whoever made it has seen it, so what it asks for is theirs as well.
+    made_by: Mapped[Link | None]
     created_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]

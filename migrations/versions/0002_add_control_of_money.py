@@ -459,6 +459,7 @@ def upgrade() -> None:
         )
 
     with op.batch_alter_table("api_keys", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("made_by", sa.String(length=40), nullable=True))
         batch_op.add_column(sa.Column("replaces_id", sa.String(length=40), nullable=True))
         batch_op.add_column(sa.Column("retire_at", sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True))
@@ -589,6 +590,7 @@ def downgrade() -> None:
         batch_op.drop_column("revoked_at")
         batch_op.drop_column("retire_at")
         batch_op.drop_column("replaces_id")
+        batch_op.drop_column("made_by")
 
     with op.batch_alter_table("refunds", schema=None) as batch_op:
         batch_op.drop_index("ix_refunds_state_created_at_id")
