@@ -1,4 +1,4 @@
-"""People: oneself, the list of users, their sessions."""
+"""People: oneself, the list of users, inviting and changing them, their sessions."""
 
 from __future__ import annotations
 
@@ -11,24 +11,30 @@ from pydantic import Field
 from api.contract import (
     Answer,
     Call,
+    In,
     Listed,
     NoBody,
     NoQuery,
     Out,
     PageQuery,
+    Pending,
     Query,
     Several,
+    Text,
     endpoint,
     page,
     place_of,
 )
 from core import clock
-from core.errors import Forbidden
+from core.errors import Forbidden, invalid
 from core.permissions import Permission
-from core.states import Role
-from domain import people, sessions
+from core.states import Kyc, Person, Role
+from domain import people, rights, sessions
+from domain.acts.role_change import Invitation
 from domain.actors import Actor
 from domain.database import reading, transaction
+from domain.rights import Wanted
+from models.control import Approval
 from models.people import User
 from web import identity
 
@@ -63,6 +69,30 @@ class UserOut(Out):
     second_factor: bool
     last_seen_at: str | None
     created_at: str
+
+
+RoleIn = Literal[
+    "buyer", "seller", "merchant", "support", "finance", "admin", "engineer", "auditor"
+]
+
+
+class InviteIn(In):
+    """Whom to invite. merchantId: whose they are, with the role merchant only."""
+
+    email: str = Field(min_length=3, max_length=254)
+    name: str | None = Field(default=None, max_length=people.LONGEST_NAME)
+    role: RoleIn
+    merchant_id: str | None = Field(default=None, max_length=40)
+
+
+class ChangeIn(In):
+    """What to change; what is left out stays."""
+
+    role: RoleIn | None = None
+    kyc: Literal["none", "pending", "approved", "rejected"] | None = None
+    state: Literal["active", "disabled"] | None = None
+    name: str | None = Field(default=None, max_length=people.LONGEST_NAME)
+    reason: Text = Field(max_length=500)
 
 
 class SessionOut(Out):
@@ -167,6 +197,71 @@ def show(call: Call[NoBody, NoQuery]) -> Answer:
     with reading() as session:
         user = people.get_visible_user(session, call.path["userId"], actor=call.actor)
         return Answer(200, people.wire(user))
+
+
+def _pending(said: dict[str, object], approval: Approval) -> Answer:
+    expires_at = clock.rfc3339(approval.expires_at)
+    waits = {"status": "pending_approval", "approvalId": approval.id}
+    return Answer(202, said | waits | {"approvalExpiresAt": expires_at})
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/api/users",
+    access=Permission.USERS_MANAGE,
+    body=InviteIn,
+    answers={201: UserOut, 202: Pending},
+    errors=["USER_EXISTS", "SAME_PERSON", "STEP_UP_REQUIRED", "CONFLICT"],
+    events=["user.created", "approval.requested"],
+    summary="Invite somebody by mail; an account of staff is made when a second admin agrees.",
+    requirement="S10",
+)
+def invite(call: Call[InviteIn, NoQuery]) -> Answer:
+    body = call.body
+    wanted = Invitation(body.email, Role(body.role), body.name, body.merchant_id)
+    with transaction() as session:
+        done = rights.invite(session, wanted, actor=call.actor, source=call.source, reason=None)
+        if done.approval is not None:
+            asked = {"email": body.email, "name": body.name, "role": body.role, "merchantId": None}
+            return _pending(dict(asked), done.approval)
+        assert done.user is not None
+        said = people.wire(done.user)
+    return Answer(201, said, location=f"/api/users/{said['userId']}")
+
+
+@endpoint(
+    blueprint,
+    "PATCH",
+    "/api/users/{userId}",
+    access=Permission.USERS_MANAGE,
+    body=ChangeIn,
+    answers={200: UserOut, 202: Pending},
+    errors=["NOT_FOUND", "SAME_PERSON", "STEP_UP_REQUIRED", "CONFLICT"],
+    events=["user.changed", "session.revoked", "approval.requested"],
+    summary="Change a user; to or from a role of staff a second admin must agree.",
+    requirement="S10",
+)
+def change(call: Call[ChangeIn, NoQuery]) -> Answer:
+    body = call.body
+    wanted = Wanted(
+        role=Role(body.role) if body.role else None,
+        state=Person(body.state) if body.state else None,
+        kyc=Kyc(body.kyc) if body.kyc else None,
+        name=body.name,
+    )
+    if wanted == Wanted():
+        raise invalid("body", "Say what to change: role, kyc, state or name.", code="nothing")
+    user_id, actor = call.path["userId"], call.actor
+    with transaction() as session:
+        done = rights.change(
+            session, user_id, wanted, actor=actor, source=call.source, reason=body.reason
+        )
+        assert done.user is not None
+        said = people.wire(done.user)
+    # A right that was just taken ends here at once, elsewhere within two seconds.
+    identity.forget_cached()
+    return _pending(dict(said), done.approval) if done.approval else Answer(200, said)
 
 
 def _assert_own_or_admin(actor: Actor, user_id: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from core import clock, ids
@@ -15,10 +16,13 @@ from core.states import STAFF, Kyc, Role
 from core.strictjson import Json
 from domain import audit, events, keyring, passwords
 from domain.actors import Actor
-from models.people import Merchant, User
+from models.people import ApiKey, Merchant, User
 
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[A-Za-z0-9.-]{1,190}")
 _PURPOSE = "email"
+LONGEST_NAME = 120
+# Zero-width joiners: invisible, and part of how some names are written.
+_JOINERS = "\u200c\u200d"
 
 
 @dataclass(frozen=True)
@@ -65,10 +69,16 @@ def person_index(email: str) -> str:
 
 
 def person_of(session: Session, actor: Actor) -> str:
-    """Name the human behind an actor, the same for each of their accounts; a key stands for itself."""
-    user = session.get(User, actor.id) if actor.kind == "user" else None
-    if user is None:
-        return actor.id
+    """Name the human behind an actor, the same for each of their accounts; a key acts for its maker."""
+    user_id: str | None = actor.id
+    if actor.kind == "key":
+        user_id = session.scalar(select(ApiKey.made_by).where(ApiKey.id == actor.id))
+    user = session.get(User, user_id) if user_id and actor.kind != "system" else None
+    return actor.id if user is None else person_index_of(user)
+
+
+def person_index_of(user: User) -> str:
+    """Give the blind index of the human behind an account."""
     # Rows from before the column came have none.
     return user.person_index or person_index(email_of(user))
 
@@ -104,19 +114,49 @@ def get_visible_user(session: Session, user_id: str, *, actor: Actor) -> User:
     return get_user(session, user_id)
 
 
+def clean_email(email: str) -> str:
+    """Give an address as it is kept.
+
+    Raises: InvalidInput
+    """
+    email = email.strip()
+    if not _EMAIL.fullmatch(email) or not email.isprintable():
+        raise invalid("email", "This is not an e-mail address.")
+    return email
+
+
+def clean_name(name: str | None) -> str | None:
+    """Give a name as it is kept: one line, nothing that could turn or hide the words around it.
+
+    Raises: InvalidInput
+    """
+    name = (name or "").strip()
+    if len(name) > LONGEST_NAME:
+        raise invalid("name", f"A name has at most {LONGEST_NAME} characters.")
+    if not "".join(each for each in name if each not in _JOINERS).isprintable():
+        raise invalid("name", "A name is one line of letters, without signs that cannot be seen.")
+    return name or None
+
+
+def assert_home(role: Role, merchant_id: str | None) -> None:
+    """Check that a role and the merchant somebody belongs to go together.
+
+    Raises: InvalidInput
+    """
+    if role == Role.MERCHANT and merchant_id is None:
+        raise invalid("merchantId", "A user with the role merchant belongs to a merchant.")
+    if role in STAFF and merchant_id is not None:
+        raise invalid("merchantId", "Staff belong to no merchant.")
+
+
 def create_user(session: Session, wanted: NewUser, *, actor: Actor, source: str) -> User:
     """Add a user.
 
     Writes: users, event_log, audit_log. Emits: user.created.
     Raises: InvalidInput, Conflict USER_EXISTS. Transaction: caller's.
     """
-    email = wanted.email.strip()
-    if not _EMAIL.fullmatch(email):
-        raise invalid("email", "This is not an e-mail address.")
-    if wanted.role == Role.MERCHANT and wanted.merchant_id is None:
-        raise invalid("merchantId", "A user with the role merchant belongs to a merchant.")
-    if wanted.merchant_id is not None and wanted.role in STAFF:
-        raise invalid("merchantId", "Staff belong to no merchant.")
+    email = clean_email(wanted.email)
+    assert_home(wanted.role, wanted.merchant_id)
     if find_user(session, email) is not None:
         raise Conflict("There is a user with this address.", code="USER_EXISTS")
     user_id = ids.new("usr")
@@ -125,7 +165,7 @@ def create_user(session: Session, wanted: NewUser, *, actor: Actor, source: str)
         email_sealed=keyring.seal_text(email, purpose=_PURPOSE, place=_place(user_id)),
         email_index=email_index(email),
         person_index=person_index(email),
-        name=wanted.name,
+        name=clean_name(wanted.name),
         role=wanted.role.value,
         kyc=wanted.kyc.value,
         state="active",
@@ -135,8 +175,12 @@ def create_user(session: Session, wanted: NewUser, *, actor: Actor, source: str)
         demo=wanted.demo,
         created_at=clock.now(),
     )
-    session.add(user)
-    session.flush()
+    try:
+        with session.begin_nested():
+            session.add(user)
+    except IntegrityError as error:
+        # Somebody else added the address at the same moment.
+        raise Conflict("There is a user with this address.", code="USER_EXISTS") from error
     _announce(session, user, actor=actor, source=source)
     return user
 
