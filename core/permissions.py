@@ -16,6 +16,7 @@ class Permission(StrEnum):
     AUDIT_READ = "audit:read"
     CONTROLS_READ = "controls:read"
     CONTROLS_SET = "controls:set"
+    CONTROLS_SET_ALL = "controls:set_all"
     DESK_OPEN = "desk:open"
     EVENTS_READ = "events:read"
     EXCEPTIONS_ASSIGN = "exceptions:assign"
@@ -82,6 +83,7 @@ HOLDERS: dict[Permission, frozenset[Role]] = {
     P.AUDIT_READ: frozenset({Role.FINANCE, Role.ADMIN, Role.AUDITOR}),
     P.CONTROLS_READ: STAFF,
     P.CONTROLS_SET: CONTROL,
+    P.CONTROLS_SET_ALL: frozenset({Role.ADMIN, Role.ENGINEER}),
     P.DESK_OPEN: EVERYONE,
     P.EVENTS_READ: EVERYONE,
     P.EXCEPTIONS_ASSIGN: ACTING_STAFF,

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from core import clock
 from core.errors import Conflict
 from core.strictjson import Json
-from domain import database, operations, settlement
+from domain import database, operations, settlement, settling
 from domain.actors import Actor
 from domain.payments import get_payment
 from domain.transitions import Why
@@ -59,6 +59,7 @@ def apply_answer(payment_id: str, reading: Reading, *, why: Why) -> Asked:
     Transaction: opens its own.
     """
     with database.transaction() as session:
+        settling.assert_may_settle(session, actor=why.actor)
         statement = select(Payment).where(Payment.id == payment_id).with_for_update(key_share=True)
         payment = session.scalars(statement.execution_options(populate_existing=True)).one()
         applied = settlement.apply(session, payment, reading, why=why)
@@ -79,7 +80,9 @@ def _told(reading: Reading, source: str) -> list[dict[str, Json]]:
 
 def _unfinished(session: Session, payment: Payment) -> Operation | None:
     statement = select(Operation).where(
-        Operation.payment_id == payment.id, Operation.state.in_(operations.UNFINISHED)
+        Operation.payment_id == payment.id,
+        Operation.state.in_(operations.UNFINISHED),
+        Operation.kind != operations.REFUND,
     )
     return session.scalars(statement.order_by(Operation.created_at.desc())).first()
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from core import clock, ids
 from core.errors import Gone, NotFound
+from core.permissions import Permission
 from core.strictjson import Json
 from domain import database, pending
 from domain.actors import Actor
@@ -23,12 +24,13 @@ ALIASES: Mapping[str, tuple[str, str]] = {
     "order.paid": ("purchase-request-update", "payment_completed"),
     "order.payment_detected": ("purchase-request-update", "payment_detected"),
     "order.cancelled": ("purchase-request-update", "cancelled"),
+    "order.refunded": ("purchase-request-update", "payment_refunded"),
 }
 
 
 @dataclass(frozen=True)
 class About:
-    """What an event is about and who may see it. audience: `parties` or `staff`."""
+    """What an event is about and who may see it. audience: `parties`, `staff` or `held`."""
 
     object_id: str | None
     payment_id: str | None = None
@@ -132,6 +134,8 @@ def _visible(actor: Actor) -> list[ColumnElement[bool]]:
     conditions = [EventLog.audience == "parties", or_(*own)]
     if actor.livemode is not None:
         conditions.append(EventLog.livemode.is_(actor.livemode))
+    if actor.may(Permission.FREEZES_READ):
+        return [or_(EventLog.audience == "held", and_(*conditions))]
     return conditions
 
 
@@ -139,6 +143,8 @@ def may_see(actor: Actor, event: EventLog) -> bool:
     """Tell whether a principal may see one event; the same rule as the feed's query."""
     if actor.is_staff:
         return True
+    if event.audience == "held":
+        return actor.may(Permission.FREEZES_READ)
     if event.audience != "parties":
         return False
     if actor.livemode is not None and event.livemode != actor.livemode:

@@ -1,32 +1,34 @@
 """Freezes: holds on money going out, read under a lock at every step; engaged by one, lifted by two.
 
-Listing, forecasting and lifting build on this; here is what holds.
+Reading them is `domain/freeze_queries.py`, what they hold `domain/held.py`; here is what holds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, or_, select, text
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core import clock, ids
-from core.errors import Frozen, invalid
+from core.errors import Frozen, NotFound, invalid
 from core.states import Freeze as State
 from core.strictjson import Json
 from domain import audit, database, events
-from domain.actors import Actor, system
+from domain.actors import system
+from domain.gates import Gate, close, pass_through
 from domain.transitions import Why, move_together
 from domain.warrants import Content
 from models.control import Freeze
+from models.orders import Order
+from models.people import Merchant
+from providers import registry
 
 SCOPES = ("all", "rail", "merchant", "order")
-# Whoever moves money holds it shared until their commit; whoever freezes waits for them, and whoever
-# comes later sees the freeze.
-_GATE = 0x66727A
+LONGEST_REASON = 500
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,6 @@ class Wanted:
     demo: bool = False
 
 
-def _gate(session: Session, *, shared: bool) -> None:
-    if not database.is_sqlite():
-        lock = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
-        session.execute(text(f"select {lock}(:gate)"), {"gate": _GATE})
-
-
 def holding(
     *, rail: str | None, merchant_id: str | None, order_id: str | None
 ) -> ColumnElement[bool]:
@@ -55,11 +51,13 @@ def holding(
     for scope, scope_id in (("rail", rail), ("merchant", merchant_id), ("order", order_id)):
         if scope_id is not None:
             wide.append(and_(Freeze.scope == scope, Freeze.scope_id == scope_id))
-    return and_(
-        Freeze.state == State.ACTIVE.value,
-        or_(Freeze.until.is_(None), Freeze.until > clock.now()),
-        or_(*wide),
-    )
+    return and_(is_on(), or_(*wide))
+
+
+def is_on() -> ColumnElement[bool]:
+    """Give the condition of the freezes that hold something now."""
+    in_time = or_(Freeze.until.is_(None), Freeze.until > clock.now())
+    return and_(Freeze.state == State.ACTIVE.value, in_time)
 
 
 def assert_open(session: Session, content: Content) -> None:
@@ -68,7 +66,7 @@ def assert_open(session: Session, content: Content) -> None:
     Called at every step of an act up to the one that cannot be taken back.
     Raises: Frozen. Transaction: caller's, writing; the lock is held until it ends.
     """
-    _gate(session, shared=True)
+    pass_through(session, Gate.MONEY_OUT)
     condition = holding(
         rail=content.rail, merchant_id=content.merchant_id, order_id=content.order_id
     )
@@ -95,16 +93,32 @@ def frozen(row: Freeze) -> Frozen:
 def engage(session: Session, wanted: Wanted, *, why: Why) -> tuple[Freeze, bool]:
     """Hold money going out from this commit on. Gives the freeze and whether it is new.
 
-    One freeze holds a scope at a time; a second call finds it.
-    Writes: freezes, event_log, audit_log. Emits: freeze.engaged. Raises: InvalidInput.
-    Transaction: caller's.
+    One freeze holds a scope at a time. A second call finds it, and makes it last longer when it asks
+    for that; it never makes it shorter, since only two people end a freeze.
+    Writes: freezes, event_log, audit_log. Emits: freeze.engaged. Raises: InvalidInput, NotFound when
+    there is no such merchant or order. Transaction: caller's.
     """
-    _assert_sound(wanted)
-    _gate(session, shared=False)
+    assert_scope(session, wanted.scope, wanted.scope_id)
+    if wanted.until is not None and wanted.until <= clock.now():
+        raise invalid("until", "This time has passed.")
+    close(session, Gate.MONEY_OUT)
     expire_due(session)
-    row_id = ids.new("frz")
-    values: dict[str, object] = {
-        "id": row_id,
+    values = _values(wanted, why)
+    dialect = sqlite if database.is_sqlite() else postgresql
+    statement = dialect.insert(Freeze).values(values).on_conflict_do_nothing()
+    made = session.execute(statement.returning(Freeze.id)).scalar()
+    known = select(Freeze).where(Freeze.open_key == values["open_key"])
+    row = session.scalars(known.execution_options(populate_existing=True)).one()
+    if made is None:
+        _prolong(session, row, wanted.until, why=why)
+        return row, False
+    _tell(session, "freeze.engaged", row, why=why)
+    return row, True
+
+
+def _values(wanted: Wanted, why: Why) -> dict[str, object]:
+    return {
+        "id": ids.new("frz"),
         "scope": wanted.scope,
         "scope_id": wanted.scope_id,
         "state": State.ACTIVE.value,
@@ -117,35 +131,66 @@ def engage(session: Session, wanted: Wanted, *, why: Why) -> tuple[Freeze, bool]
         "lifted_by": [],
         "demo": wanted.demo,
     }
-    dialect = sqlite if database.is_sqlite() else postgresql
-    statement = dialect.insert(Freeze).values(values).on_conflict_do_nothing()
-    made = session.execute(statement.returning(Freeze.id)).scalar()
-    known = Freeze.open_key == values["open_key"]
-    row = session.scalars(select(Freeze).where(known)).one()
-    if made is None:
-        return row, False
-    _tell(session, "freeze.engaged", row, why=why)
-    return row, True
 
 
-def _assert_sound(wanted: Wanted) -> None:
-    if wanted.scope not in SCOPES:
+def assert_scope(session: Session, scope: str, scope_id: str) -> None:
+    """Check that there is such a thing to hold.
+
+    Raises: InvalidInput, NotFound. Transaction: caller's, reads only.
+    """
+    if scope not in SCOPES:
         raise invalid("scope", f"A scope is one of {', '.join(SCOPES)}.", code="unknown_value")
-    if (wanted.scope == "all") != (wanted.scope_id == ""):
-        raise invalid("scopeId", "Name what to hold, except for everything.", code="scope_id")
-    if wanted.until is not None and wanted.until <= clock.now():
-        raise invalid("until", "This time has passed.")
+    if scope == "all" and scope_id:
+        raise invalid("scopeId", "Everything has no name; leave this out.", code="scope_id")
+    if scope != "all" and not scope_id:
+        raise invalid("scopeId", f"Name the {scope} to hold.", code="scope_id")
+    rails = sorted({rail.rail for rail in registry.every()})
+    if scope == "rail" and scope_id not in rails:
+        raise invalid("scopeId", f"A rail is one of {', '.join(rails)}.", code="unknown_value")
+    if scope == "merchant" and session.get(Merchant, scope_id) is None:
+        raise NotFound("There is no such merchant.")
+    if scope == "order" and session.get(Order, scope_id) is None:
+        raise NotFound("There is no such order.")
+
+
+def _prolong(session: Session, row: Freeze, until: datetime | None, *, why: Why) -> None:
+    """Let a freeze that holds already last as long as whoever asked last wants it to."""
+    if row.until is None or (until is not None and until <= row.until):
+        return
+    before = row.until
+    row.until = until
+    session.flush()
+    _tell(session, "freeze.engaged", row, why=why, before=before)
+
+
+def lock(session: Session, freeze_id: str) -> Freeze:
+    """Fetch a freeze to end it; nothing is checked against it, engaged or ended meanwhile.
+
+    Raises: NotFound. Transaction: caller's.
+    """
+    close(session, Gate.MONEY_OUT)
+    statement = select(Freeze).where(Freeze.id == freeze_id).with_for_update()
+    row = session.scalars(statement.execution_options(populate_existing=True)).first()
+    if row is None:
+        raise NotFound
+    return row
 
 
 def end(
-    session: Session, row: Freeze, *, to: State, why: Why, lifted_by: Sequence[Json] = ()
+    session: Session,
+    row: Freeze,
+    *,
+    to: State,
+    why: Why,
+    lifted_by: Sequence[Json] = (),
+    approval_id: str | None = None,
 ) -> None:
-    """End a freeze: lifted by two people, or expired by itself.
+    """End a locked freeze: lifted by two people, or expired by itself.
 
     Writes: freezes, state_changes, event_log, audit_log. Emits: freeze.lifted. Transaction: caller's.
     """
     values: dict[str, object] = {"open_key": None, "ended_at": clock.now()}
-    values["lifted_by"] = list(lifted_by)
+    values |= {"lifted_by": list(lifted_by), "approval_id": approval_id}
     if move_together(session, row, moves={"freeze": to.value}, values=values, why=why):
         _tell(session, "freeze.lifted", row, why=why)
 
@@ -155,40 +200,62 @@ def expire_due(session: Session) -> int:
 
     Writes, emits: as `end`. Transaction: caller's.
     """
-    due = select(Freeze).where(Freeze.state == State.ACTIVE.value, Freeze.until <= clock.now())
-    rows = list(session.scalars(due.with_for_update(skip_locked=True)))
-    for row in rows:
+    due = select(Freeze.id).where(Freeze.state == State.ACTIVE.value, Freeze.until <= clock.now())
+    rows = [lock(session, freeze_id) for freeze_id in session.scalars(due).all()]
+    over = [row for row in rows if row.state == State.ACTIVE and _is_past(row)]
+    for row in over:
         why = Why(system("freezes"), f"freeze:{row.id}", "its time has passed")
         end(session, row, to=State.EXPIRED, why=why)
-    return len(rows)
+    return len(over)
 
 
-def _tell(session: Session, kind: str, row: Freeze, *, why: Why) -> None:
-    about = events.About(
-        object_id=row.id,
-        merchant_id=row.scope_id if row.scope == "merchant" else None,
-        order_id=row.scope_id if row.scope == "order" else None,
-        audience="staff" if row.scope in ("all", "rail") else "parties",
-        demo=row.demo,
-    )
+def _is_past(row: Freeze) -> bool:
+    """Ask again: it may have been prolonged or ended while its lock was waited for."""
+    return row.until is not None and row.until <= clock.now()
+
+
+def _about(session: Session, row: Freeze) -> events.About:
+    """Point an event at whoever is held: a merchant, an order's parties, or everybody who sells."""
+    if row.scope == "order":
+        order = session.get_one(Order, row.scope_id)
+        return replace(events.about_order(order), object_id=row.id, demo=row.demo)
+    if row.scope == "merchant":
+        return events.About(object_id=row.id, merchant_id=row.scope_id, demo=row.demo)
+    return events.About(object_id=row.id, audience="held", demo=row.demo)
+
+
+def _tell(
+    session: Session, kind: str, row: Freeze, *, why: Why, before: datetime | None = None
+) -> None:
     body: dict[str, Json] = {
         "freezeId": row.id,
         "scope": row.scope,
         "scopeId": row.scope_id or None,
         "until": clock.rfc3339(row.until),
     }
+    about = _about(session, row)
     told = events.row(kind, about, source=why.source, status=row.state, body=body)
     events.append(session, [told])
+    action = "freeze.prolong" if before else _AUDITED.get(row.state, "freeze.engage")
     audit.write(
         session,
-        kind.replace("engaged", "engage").replace("lifted", "end"),
+        action,
         actor=why.actor,
         object_kind="freeze",
         object_id=row.id,
         source=why.source,
         reason=why.reason or row.reason,
-        after={"scope": row.scope, "scopeId": row.scope_id, "state": row.state},
+        before={"until": clock.rfc3339(before)} if before else None,
+        after={
+            "scope": row.scope,
+            "scopeId": row.scope_id or None,
+            "state": row.state,
+            "until": clock.rfc3339(row.until),
+        },
     )
+
+
+_AUDITED = {State.LIFTED.value: "freeze.lift", State.EXPIRED.value: "freeze.expire"}
 
 
 def list_active(session: Session) -> list[Freeze]:
@@ -196,14 +263,5 @@ def list_active(session: Session) -> list[Freeze]:
 
     Transaction: caller's, reads only.
     """
-    now = clock.now()
-    statement = select(Freeze).where(
-        Freeze.state == State.ACTIVE.value, or_(Freeze.until.is_(None), Freeze.until > now)
-    )
-    rows = list(session.scalars(statement.order_by(Freeze.engaged_at)))
+    rows = list(session.scalars(select(Freeze).where(is_on()).order_by(Freeze.engaged_at)))
     return sorted(rows, key=lambda row: SCOPES.index(row.scope))
-
-
-def may_see(actor: Actor, row: Freeze) -> bool:
-    """Tell whether a freeze concerns an actor: staff all, others what holds their own money."""
-    return actor.is_staff or row.scope != "merchant" or row.scope_id == actor.merchant_id

@@ -28,7 +28,7 @@ from core.money import Money, asset
 from core.states import Operation as State
 from core.states import PaymentSub
 from core.strictjson import Json
-from domain import crash, database, keyring, outcomes, queue
+from domain import crash, database, keyring, outcomes, queue, settling
 from domain.actors import Actor, system
 from domain.transitions import Why, move
 from models.operations import Operation
@@ -184,7 +184,8 @@ def settle(session: Session, outcome: Outcome) -> tuple[Operation, Payment]:
     """Carry an outcome into the operation and its payment; locks the payment, then the operation.
 
     Writes: operations, payments and what settlement does. Emits: settlement's, payment.failed.
-    Raises: LostRace when another holder of the lease settled it. Transaction: caller's.
+    Raises: LostRace when another holder of the lease settled it; Paused when nobody asked for it and
+    settlement is paused. Transaction: caller's.
     """
     payment = _lock(session, Payment, outcome.payment_id)
     operation = _lock(session, Operation, outcome.operation_id)
@@ -205,6 +206,7 @@ def settle(session: Session, outcome: Outcome) -> tuple[Operation, Payment]:
     elif isinstance(answer, AppError):
         operation.error_code, operation.error_message = answer.code, answer.message[:500]
         operation.due_at = None
+    settling.assert_may_settle(session, actor=outcome.actor)
         move(session, "operation", operation, to=State.FAILED, why=_sent(session, operation, why))
         outcomes.refused(session, operation, payment, answer, why=why)
     else:

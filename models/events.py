@@ -14,7 +14,8 @@ from models.base import Base, Link, PublicId, Short, Word
 class EventLog(Base):
     """One fact told to the world. seq: its place in the gapless order, given after commit.
 
-    audience: `parties` (buyer, seller, merchant and staff) or `staff`.
+    audience: `parties` (buyer, seller, merchant and staff), `staff`, or `held` (staff and everybody who
+    sells: money out is held for all of them).
     """
 
     __tablename__ = "event_log"

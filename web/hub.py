@@ -259,6 +259,8 @@ class Hub:
         return sorted_out + [([member], told) for member, told in apart.items()]
 
     def _groups_for(self, event: EventLog) -> list[_Group]:
+        if event.audience == "held":
+            return [group for group in self._groups.values() if group.carries(event)]
         places = {EVERYBODY, event.merchant_id, event.buyer_id, event.seller_id}
         found: dict[Reach, _Group] = {}
         for place in places:

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core import clock
 from core.money_out import Act
 from core.states import Freeze as State
 from core.strictjson import Json
-from domain import freezes
+from domain import freezes, invariants
 from domain.acts import Kind
 from domain.transitions import Why
 from domain.warrants import Content, Warrant
 from models.control import Freeze
 
 
-def content(row: Freeze) -> Content:
-    """Say what lifting a freeze is."""
-    place = "everything" if row.scope == "all" else f"{row.scope} {row.scope_id}"
+def content(row: Freeze, *, place: str = "") -> Content:
+    """Say what lifting a freeze is. place: what it holds, in words for people.
+
+    A freeze that is made to last longer meanwhile is another one than was agreed to be lifted.
+    """
+    place = place or f"{row.scope} {row.scope_id}".strip()
     return Content(
         Act.FREEZE_LIFT,
         object_kind="freeze",
         object_id=row.id,
         text=f"Lift the freeze on {place}",
         order_id=row.scope_id if row.scope == "order" else None,
-        details={"scope": row.scope, "scopeId": row.scope_id, "cause": row.cause},
+        details={
+            "scope": row.scope,
+            "scopeId": row.scope_id,
+            "cause": row.cause,
+            "until": clock.rfc3339(row.until),
+        },
         demo=row.demo,
     )
 
@@ -35,12 +43,14 @@ def _read(session: Session, asked: Content) -> Content | None:
 
 
 def _carry_out(session: Session, warrant: Warrant) -> dict[str, Json]:
-    statement = select(Freeze).where(Freeze.id == warrant.content.object_id).with_for_update()
-    row = session.scalars(statement.execution_options(populate_existing=True)).one()
+    row = freezes.lock(session, warrant.content.object_id)
     warrant.assert_covers(content(row))
+    invariants.assert_green(session, row)
     why = Why(warrant.actor, warrant.source, warrant.reason)
     by: list[Json] = [warrant.maker_id, warrant.actor.id]
-    freezes.end(session, row, to=State.LIFTED, why=why, lifted_by=by)
+    freezes.end(
+        session, row, to=State.LIFTED, why=why, lifted_by=by, approval_id=warrant.approval_id
+    )
     return {"freezeId": row.id}
 
 

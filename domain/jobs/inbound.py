@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from core import clock, ids
 from core.errors import AppError, UnmappedProviderValue
-from domain import crash, database, inbox, queue, workset
+from domain import crash, database, inbox, queue, settling, workset
 from domain.inbox import PaymentTaken
 from models.inbound import InboundEvent
 from providers import registry
@@ -37,7 +37,7 @@ class Claimed:
 
 
 def apply_next() -> int:
-    """Apply the events that are due, at most a batch of them. Gives how many.
+    """Apply the events that are due, at most a batch of them, unless settlement is paused. Gives how many.
 
     Transaction: opens its own, one for the effects and the marks together.
     """
@@ -46,6 +46,8 @@ def apply_next() -> int:
     claimed: list[Claimed] = []
     try:
         with database.transaction() as session:
+            if not settling.may_begin(session):
+                return 0
             rows = queue.claim_inbound(session, limit=1 if alone else LARGEST_BATCH)
             claimed = [Claimed(row.id, row.attempts) for row in rows]
             to_fetch = _apply_all(session, rows)
@@ -88,7 +90,7 @@ def _apply_all(session: Session, rows: list[InboundEvent]) -> ToFetch:
 def _apply(session: Session, row: InboundEvent, reading: Reading) -> bool:
     """Apply one event of a batch. Gives True when the provider must be asked first."""
     try:
-        if reading.fetch is not None and _is_ours(session, row, reading):
+        if _needs_truth(session, row, reading):
             row.due_at = clock.after(FETCH_LEASE_SECONDS)
             return True
         inbox.apply(session, row, reading, why=inbox.by_worker(row), waits=False)
@@ -97,8 +99,14 @@ def _apply(session: Session, row: InboundEvent, reading: Reading) -> bool:
     return False
 
 
-def _is_ours(session: Session, row: InboundEvent, reading: Reading) -> bool:
-    return inbox.find_payment(session, row, reading, waits=False) is not None
+def _needs_truth(session: Session, row: InboundEvent, reading: Reading) -> bool:
+    """Tell whether the provider must be asked: by a mere hint, or when money went back that never came."""
+    if reading.fetch is None and not reading.refunds:
+        return False
+    payment = inbox.find_payment(session, row, reading, waits=False)
+    if payment is None:
+        return False
+    return reading.fetch is not None or payment.received_minor == 0
 
 
 def _fetch_and_apply(claimed: Claimed, provider: str, reading: Reading) -> None:
@@ -111,7 +119,9 @@ def _fetch_and_apply(claimed: Claimed, provider: str, reading: Reading) -> None:
     try:
         with database.transaction() as session:
             again = _locked_as_seen(session, claimed)
-            if again is not None:
+            if again is not None and not settling.may_begin(session):
+                again.due_at = clock.now()
+            elif again is not None:
                 inbox.apply(session, again, truth, why=inbox.by_worker(again), waits=True)
             inbox.before_commit()
     except Exception as error:  # noqa: BLE001  # the worker loop: whatever failed becomes an attempt

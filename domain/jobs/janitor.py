@@ -12,7 +12,7 @@ from core.errors import AppError, LostRace, ProviderRefused, ProviderUnavailable
 from core.money import Money, asset
 from core.states import OPEN_PAYMENT
 from core.states import Payment as Status
-from domain import asking, cases, crash, database, operations, outcomes, queue
+from domain import asking, cases, crash, database, operations, outcomes, queue, settling
 from domain.actors import system
 from domain.cases import Finding
 from domain.transitions import Why, move
@@ -32,14 +32,14 @@ log = structlog.get_logger()
 
 
 def finish_operation() -> bool:
-    """Ask again about one operation whose outcome is not known. Gives False when none is due.
+    """Ask again about one operation whose outcome is not known. Gives False when none is due, or paused.
 
     Within the life of the provider's key the same call is made again; after that the provider's
     own list is read, and only absence found twice, ten minutes apart, ends it.
     Calls: the provider. Transaction: opens its own.
     """
     with database.transaction() as session:
-        leased = operations.lease_due(session)
+        leased = operations.lease_due(session) if settling.may_begin(session) else []
         if not leased:
             return False
         operation, fence = leased[0]
@@ -102,6 +102,7 @@ def _note_absence(operation: Operation, payment: Payment, fence: int) -> None:
     """Believe absence only when it is seen twice, ten minutes apart."""
     first = operation.request.get("absentSince")
     with database.transaction() as session:
+        settling.assert_may_settle(session, actor=JANITOR)
         if not isinstance(first, str):
             request = operation.request | {"absentSince": clock.rfc3339(clock.now())}
             due_at = clock.after(ABSENCE_SECONDS)
@@ -141,12 +142,14 @@ def _tell_people(operation_id: str) -> None:
 
 
 def check_payment() -> bool:
-    """Ask about one payment that is due for it. Gives False when none is.
+    """Ask about one payment that is due for it. Gives False when none is, or settlement is paused.
 
     An open payment whose time is over is ended at the provider first, then here.
     Calls: the provider. Transaction: opens its own.
     """
     with database.transaction() as session:
+        if not settling.may_begin(session):
+            return False
         leased = queue.lease(session, Payment, due=Payment.check_due_at, seconds=LEASE_SECONDS)
         if not leased:
             return False
@@ -156,6 +159,8 @@ def check_payment() -> bool:
     try:
         due_at = _check(payment)
         crash.point("janitor.after_read")
+    except settling.Paused:
+        due_at = clock.now()
     except AppError as error:
         log.warning("payment.unchecked", payment=payment.id, error=error.code)
         due_at = _next_check(payment)
@@ -239,6 +244,7 @@ def expire(payment: Payment) -> None:
     Calls: the provider. Writes: operations and what settlement does. Transaction: opens its own.
     """
     with database.transaction() as session:
+        settling.assert_may_settle(session, actor=JANITOR)
         known = operations.find_by_key(session, f"expire:{payment.id}")
         if known is None:
             wanted = operations.Wanted("expire", f"expire:{payment.id}", payment, {})

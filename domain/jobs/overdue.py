@@ -7,23 +7,23 @@ from sqlalchemy.orm import Session
 
 from core import clock
 from core.states import Approval as State
-from domain import approvals, database, freezes
+from domain import approvals, controls, database, freezes
 from models.control import Approval
 
 BATCH = 100
 
 
 def end_overdue() -> bool:
-    """End overdue approvals and freezes, and cancel requests that no longer stand.
+    """End overdue approvals, freezes and switches, and cancel requests that no longer stand.
 
-    Writes, emits: as `approvals.expire`, `approvals.void`, `freezes.expire_due`.
+    Writes, emits: as `approvals.expire`, `approvals.void`, `freezes.expire_due`, `controls.expire_due`.
     Transaction: opens its own, one for each row that ends.
     """
     with database.reading() as session:
         waiting = list(session.scalars(_waiting()))
     ended = sum(_end_one(approval_id) for approval_id in waiting)
     with database.transaction() as session:
-        return freezes.expire_due(session) + ended > 0
+        return freezes.expire_due(session) + controls.expire_due(session) + ended > 0
 
 
 def _waiting() -> Select[str]:

@@ -10,8 +10,8 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from core import ids
-from domain import chains, database, queue
-from domain.jobs import housekeeping, inbound, janitor, mail, overdue
+from domain import chains, database, queue, settling
+from domain.jobs import housekeeping, inbound, janitor, mail, overdue, rules
 from domain.listening import waker
 
 TICK_SECONDS = 1.0
@@ -86,6 +86,8 @@ def _until_due(longest: float) -> float:
         with database.reading() as session:
             due = queue.due_in_seconds(session)
     except SQLAlchemyError:
+            if settling.is_paused(session):
+                return longest
         return longest
     return longest if due is None else min(longest, max(due, 0.01))
 
