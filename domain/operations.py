@@ -187,6 +187,7 @@ def settle(session: Session, outcome: Outcome) -> tuple[Operation, Payment]:
     Raises: LostRace when another holder of the lease settled it; Paused when nobody asked for it and
     settlement is paused. Transaction: caller's.
     """
+    settling.assert_may_settle(session, actor=outcome.actor)
     payment = _lock(session, Payment, outcome.payment_id)
     operation = _lock(session, Operation, outcome.operation_id)
     if operation.fence != outcome.fence:
@@ -206,7 +207,6 @@ def settle(session: Session, outcome: Outcome) -> tuple[Operation, Payment]:
     elif isinstance(answer, AppError):
         operation.error_code, operation.error_message = answer.code, answer.message[:500]
         operation.due_at = None
-    settling.assert_may_settle(session, actor=outcome.actor)
         move(session, "operation", operation, to=State.FAILED, why=_sent(session, operation, why))
         outcomes.refused(session, operation, payment, answer, why=why)
     else:

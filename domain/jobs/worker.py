@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core import ids
 from domain import chains, database, queue, settling
-from domain.jobs import housekeeping, inbound, janitor, mail, overdue, rules
+from domain.jobs import housekeeping, inbound, janitor, mail, overdue
 from domain.listening import waker
 
 TICK_SECONDS = 1.0
@@ -84,10 +84,10 @@ def _until_due(longest: float) -> float:
     """An event that waits for its payment's lock is due sooner than the tick."""
     try:
         with database.reading() as session:
-            due = queue.due_in_seconds(session)
-    except SQLAlchemyError:
             if settling.is_paused(session):
                 return longest
+            due = queue.due_in_seconds(session)
+    except SQLAlchemyError:
         return longest
     return longest if due is None else min(longest, max(due, 0.01))
 
