@@ -30,8 +30,8 @@ from core.errors import Forbidden, invalid
 from core.permissions import Permission
 from core.states import Kyc, Person, Role
 from domain import people, rights, sessions
-from domain.acts.role_change import Invitation
 from domain.actors import Actor
+from domain.acts.role_change import Invitation
 from domain.database import reading, transaction
 from domain.rights import Wanted
 from models.control import Approval
