@@ -194,6 +194,15 @@ KINDS: Mapping[str, Kind] = {
         (V.MARK, V.REISSUE, V.ACCEPT),
         "Our books and the provider's record say different things.",
     ),
+    "RULE_STOPPED": Kind(
+        "Rule stopped itself",
+        T.FINANCE,
+        24,
+        _BUSINESS,
+        (V.ACCEPT,),
+        "People took back what a rule of the desk had decided, so it ended itself. Its cases wait for people.",
+        risks_money=False,
+    ),
     "FREEZE_BREACH": Kind(
         "Moved under a freeze",
         T.FINANCE,

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core import ids
 from domain import chains, database, queue, settling
-from domain.jobs import housekeeping, inbound, janitor, mail, overdue
+from domain.jobs import housekeeping, inbound, janitor, mail, overdue, rules
 from domain.listening import waker
 
 TICK_SECONDS = 1.0
@@ -20,6 +20,7 @@ JANITOR_SECONDS = 1.0
 TIDY_SECONDS = 600.0
 OVERDUE_SECONDS = 5.0
 MAIL_SECONDS = 1.0
+RULES_SECONDS = 1.0
 DEFAULT_THREADS = 4
 log = structlog.get_logger()
 
@@ -56,6 +57,7 @@ def loops(threads: int) -> list[Loop]:
         Loop("janitor", _janitor, JANITOR_SECONDS, is_woken=False),
         Loop("chains", _link, CHAIN_SECONDS, is_woken=False),
         Loop("overdue", overdue.end_overdue, OVERDUE_SECONDS, is_woken=False),
+        Loop("rules", rules.apply_rules, RULES_SECONDS, is_woken=True),
         Loop("mail", mail.send_next, MAIL_SECONDS, is_woken=False),
         Loop("housekeeping", housekeeping.tidy, TIDY_SECONDS, is_woken=False),
     ]
