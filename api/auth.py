@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from flask import Blueprint
 from pydantic import Field
 
@@ -9,7 +11,7 @@ from api.contract import Answer, Call, In, NoBody, NoQuery, Open, Out, endpoint
 from core import clock
 from core.errors import Forbidden
 from core.permissions import Permission
-from domain import passwords, second_factor, sessions, sign_in, tokens
+from domain import passwords, sessions, sign_in, tokens
 from domain.database import transaction
 from web import identity
 
@@ -17,7 +19,7 @@ blueprint = Blueprint("auth", __name__)
 
 
 class TokenIn(In):
-    """Who wants a token; `code` when a second factor is set up."""
+    """Who wants a token; `code` when a second factor is set up, or to act where one is asked for."""
 
     email: str = Field(max_length=254, json_schema_extra={"examples": ["mel@sandbox.example"]})
     password: str = Field(max_length=256, json_schema_extra={"format": "password"})
@@ -33,14 +35,27 @@ class TokenOut(Out):
     expires_at: str
 
 
-def _try(body: TokenIn, address: str) -> tuple[sign_in.Attempt, bool, str | None]:
+@dataclass(frozen=True)
+class _Try:
+    """What is known before the transaction that admits. code: its counted try; renewed: a newer hash."""
+
+    attempt: sign_in.Attempt
+    is_right: bool
+    code: str | None
+    renewed: str | None
+
+
+def _try(body: TokenIn, address: str) -> _Try:
     with transaction() as session:
         attempt = sign_in.begin(session, body.email, ip=address)
     is_right = sign_in.is_right(attempt, body.password)
-    renewed = None
+    renewed = tried = None
     if is_right and attempt.password_hash and passwords.is_outdated(attempt.password_hash):
         renewed = passwords.hashed(body.password)
-    return attempt, is_right, renewed
+    if is_right and body.code is not None:
+        with transaction() as session:
+            tried = sign_in.begin_code(session, attempt)
+    return _Try(attempt, is_right, tried, renewed)
 
 
 @endpoint(
@@ -55,12 +70,17 @@ def _try(body: TokenIn, address: str) -> tuple[sign_in.Attempt, bool, str | None
     requirement="C26",
 )
 def issue(call: Call[TokenIn, NoQuery]) -> Answer:
-    attempt, is_right, renewed = _try(call.body, call.address)
+    found = _try(call.body, call.address)
     with transaction() as session:
-        user = sign_in.admit(session, attempt, is_right=is_right, code=call.body.code)
-        if renewed is not None:
-            sign_in.refresh_hash(session, user, renewed)
-        stepped_up = second_factor.is_enrolled(user)
+        user, stepped_up = sign_in.admit(
+            session,
+            found.attempt,
+            is_right=found.is_right,
+            code=call.body.code,
+            tried=found.code,
+        )
+        if found.renewed is not None:
+            sign_in.refresh_hash(session, user, found.renewed)
         issued = tokens.issue(user.id, role=user.role, kyc=user.kyc, stepped_up=stepped_up)
         address = call.address
         sessions.note_token(session, user, issued.jti, address=address, stepped_up=stepped_up)

@@ -15,6 +15,8 @@ from domain.sandbox_people import SandboxPerson
 COLOURS = {"web": "cyan", "worker": "magenta", "stripe": "yellow", "demo": "blue"}
 _QUIET = ("level", "timestamp", "event", "exception")
 _lock = threading.Lock()
+_PROOF = """  Address, password, and the secret of a code app. Acts with money, keys and rights ask for its
+  code; the sandbox's page for that shows the present one too."""
 
 
 def step(name: str, text: str) -> None:
@@ -63,8 +65,10 @@ def welcome(
         click.echo(f"\n  Ready in {seconds:.1f} s:  {url}\n")
         for person in people:
             whose = f" of {person.merchant}" if person.merchant else ""
-            click.echo(f"    {person.email:<24} {person.password:<22} {person.role.value}{whose}")
+            login = f"{person.email:<20} {person.password:<19} {person.totp}"
+            click.echo(f"    {login}  {person.role.value}{whose}")
         if people:
+            click.echo(f"\n{_PROOF}")
             click.echo(f"\n{_first_steps(settings, people, has_demo=has_demo)}")
         click.echo("\n  Ctrl-C stops everything.\n")
 

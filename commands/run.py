@@ -188,6 +188,10 @@ def _people(settings: Settings) -> list[SandboxPerson]:
         console.step("people", "making the sandbox's people …")
         with transaction() as session:
             sandbox_people.seed_sandbox(session)
+    else:
+        # A sandbox from before there were second factors.
+        with transaction() as session:
+            sandbox_people.hand_out(session)
     # Nothing of this process may hold on to the database while the others use it.
     database.engine().dispose()
     return sandbox_people.list_sandbox_people()

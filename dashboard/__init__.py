@@ -6,10 +6,13 @@ from flask import Flask
 
 from dashboard import (
     account,
+    code_app,
     exceptions,
     home,
     order_views,
     orders,
+    own_password,
+    passkey_pages,
     pay,
     payment_acts,
     payment_views,
@@ -18,8 +21,10 @@ from dashboard import (
     renewing,
     replaying,
     search,
+    second_step,
     session,
     status,
+    step_up,
     stream,
     webhook_views,
     webhooks,
@@ -27,6 +32,7 @@ from dashboard import (
 
 PAGES = (
     session,
+    second_step,
     home,
     payments,
     payment_views,
@@ -38,6 +44,10 @@ PAGES = (
     replaying,
     exceptions,
     account,
+    step_up,
+    code_app,
+    passkey_pages,
+    own_password,
     renewing,
     search,
     status,

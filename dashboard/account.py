@@ -1,15 +1,17 @@
-"""One's own account: who one is, where one is signed in, ending those sessions, the theme."""
+"""One's own account: who one is, how one proves it, where one is signed in, ending those sessions, the theme."""
 
 from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from dashboard import render, renewing, words
-from dashboard.shapes import Act, Alert, Fact, View
-from domain import desk, people, second_factor, sessions
+from dashboard import proof_forms, render, renewing, words
+from dashboard.shapes import Act, Alert, Fact, State, View
+from domain import desk, passkeys, people, second_factor, sessions, step_up
 from domain.actors import Actor
 from domain.database import reading, transaction
+from domain.second_factor import Factors
 from models.people import DeskSession, User
+from models.proofs import Passkey
 from web import access, cookies, identity
 
 routes = Blueprint("desk_account", __name__)
@@ -44,6 +46,8 @@ def _session_view(row: DeskSession, actor: Actor) -> View:
         "address": row.address or "address not known",
         "created": words.moment(row.created_at),
         "seen": words.moment(row.seen_at),
+        "proved": words.moment(row.stepped_up_at) if row.stepped_up_at else None,
+        "is_fresh": step_up.is_recent(row.stepped_up_at),
         "current": is_current,
         "act": None if is_current else end,
     }
@@ -56,8 +60,76 @@ def _facts(user: User, merchant: str | None, email: str) -> list[Fact]:
         found.append(Fact("Merchant", merchant))
     if user.role in ("buyer", "seller", "merchant"):
         found.append(Fact("Verification", user.kyc.capitalize()))
-    factor = "Set up" if second_factor.is_enrolled(user) else "Not set up"
-    return [*found, Fact("Second factor", factor), Fact("Since", at=words.moment(user.created_at))]
+    return [*found, Fact("Since", at=words.moment(user.created_at))]
+
+
+def _password_row(user: User) -> View:
+    has_one = user.password_hash is not None
+    at = words.moment(user.password_set_at) if user.password_set_at else None
+    return {
+        "icon": "lock",
+        "name": "Password",
+        "state": None,
+        "text": "Set" if at else ("Asked for when you sign in" if has_one else "None is set"),
+        "at": at,
+        "acts": [Act("password", "Change", "/account/password")] if has_one else [],
+    }
+
+
+def _app_row(user: User, factors: Factors) -> View:
+    acts = [Act("app", "Replace" if factors.has_app else "Set up", "/account/code-app")]
+    if factors.has_app:
+        acts.append(Act("app-remove", "Remove", "/account/code-app/remove"))
+    at, text, state = None, "Six digits from an app on your phone", None
+    if user.totp_confirmed_at is not None:
+        at, text = words.moment(user.totp_confirmed_at), "Set up"
+        state = State("Asked at sign-in", "shield", "good")
+    elif factors.has_app:
+        text = "Handed out with the sandbox; replace it with a secret of your own."
+        state = State("At guarded acts only", "dotted", "warn")
+    return {
+        "icon": "keyboard",
+        "name": "Codes from an app",
+        "state": state,
+        "text": text,
+        "at": at,
+        "acts": acts,
+    }
+
+
+def _passkey_row(row: Passkey) -> View:
+    return {
+        "icon": "key",
+        "name": row.name,
+        "state": State("Passkey", "shield", "good"),
+        "text": "Last used" if row.last_used_at else "Not used yet; set up",
+        "at": words.moment(row.last_used_at or row.created_at),
+        "acts": [Act(row.id, "Remove", f"/account/passkeys/{row.id}/remove")],
+    }
+
+
+def _proofs(user: User, factors: Factors, keys: list[Passkey]) -> View:
+    """Prepare what a person proves themselves with."""
+    why_not = proof_forms.why_no_passkeys()
+    if why_not is None and len(keys) >= passkeys.MOST:
+        why_not = f"{passkeys.MOST} passkeys are the most. Remove one first."
+    add = Act(
+        "passkey-add",
+        "Add a passkey",
+        "/account/passkeys/new",
+        enabled=why_not is None,
+        reason=why_not,
+        icon="key",
+    )
+    return {
+        "rows": [
+            _password_row(user),
+            _app_row(user, factors),
+            *(_passkey_row(row) for row in keys),
+        ],
+        "add": add,
+        "missing": not factors.any,
+    }
 
 
 @routes.get("/account")
@@ -67,6 +139,8 @@ def show() -> Response:
     with reading() as session:
         user = people.get_user(session, actor.id)
         rows = sessions.list_sessions(session, actor.id)
+        keys = passkeys.list_passkeys(session, actor.id)
+        factors = second_factor.factors(session, user)
         merchants = desk.merchants_of(session, [user.merchant_id])
         email = people.email_of(user)
     others = [row for row in rows if row.id != actor.session_id]
@@ -83,6 +157,7 @@ def show() -> Response:
             method="post",
             icon="sign-out",
         ),
+        "proofs": _proofs(user, factors, keys),
         "facts": _facts(user, merchants.get(user.merchant_id or ""), email),
         "sandbox": [renew] if (renew := renewing.act()) else None,
     }

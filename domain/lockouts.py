@@ -1,4 +1,7 @@
-"""Lockouts: refused sign-ins as rows, counted per account and per address across all processes."""
+"""Lockouts: refused sign-ins and wrong proofs as rows, counted across all processes.
+
+Sign-ins count per account and per address; second factors per person, whatever session they come from.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,10 @@ from models.people import SignInAttempt
 WINDOW_SECONDS = 60
 PER_ACCOUNT = 5
 PER_ADDRESS = 20
+# A guessed code is right three times in a million: five a quarter of an hour make a year of guessing.
+# Source: NIST SP 800-63B-4 section 3.2.2 (throttling), OWASP ASVS 5.0 V6.6.3
+PROOF_WINDOW_SECONDS = 15 * 60
+PROOFS = 5
 
 
 def account(email: str) -> str:
@@ -45,6 +52,25 @@ def begin(session: Session, email: str, *, ip: str) -> list[str]:
     return made
 
 
+def person(user_id: str) -> str:
+    """Name a person whose second factor is tried."""
+    return keyring.vault().blind_index(user_id, purpose="second factor")
+
+
+def begin_proof(session: Session, user_id: str) -> str:
+    """Count a second factor that is about to be tried as wrong; `forgive` takes it back. Gives its id.
+
+    Writes: sign_in_attempts. Raises: RateLimited. Transaction: caller's, committed before the trial.
+    """
+    subject = person(user_id)
+    _alone(session, subject)
+    _assert_below(session, subject, PROOFS, window=PROOF_WINDOW_SECONDS)
+    attempt = SignInAttempt(id=ids.new("sia"), subject=subject, at=clock.now())
+    session.add(attempt)
+    session.flush()
+    return attempt.id
+
+
 def _alone(session: Session, subject: str) -> None:
     # On SQLite there is one writer anyway.
     if not database.is_sqlite():
@@ -52,19 +78,24 @@ def _alone(session: Session, subject: str) -> None:
         session.execute(text("select pg_advisory_xact_lock(:number)"), {"number": number})
 
 
-def _assert_below(session: Session, subject: str, most: int) -> None:
-    since = clock.after(-WINDOW_SECONDS)
+def _assert_below(
+    session: Session, subject: str, most: int, *, window: int = WINDOW_SECONDS
+) -> None:
+    since = clock.after(-window)
     counted, oldest = session.execute(
         select(func.count(), func.min(SignInAttempt.at)).where(
             SignInAttempt.subject == subject, SignInAttempt.at > since
         )
     ).one()
     if counted >= most:
-        wait = WINDOW_SECONDS - (clock.now() - oldest).total_seconds()
-        raise RateLimited(
-            "Too many sign-ins were refused. Wait a minute, then try again.",
-            retry_after=max(1, int(wait) + 1),
-        )
+        wait = window - (clock.now() - oldest).total_seconds()
+        raise RateLimited(_words(window), retry_after=max(1, int(wait) + 1))
+
+
+def _words(window: int) -> str:
+    if window == WINDOW_SECONDS:
+        return "Too many sign-ins were refused. Wait a minute, then try again."
+    return f"Too many wrong codes. Wait up to {window // 60} minutes, then try again."
 
 
 def forgive(session: Session, attempts: list[str]) -> None:

@@ -1,14 +1,21 @@
-"""The people of a sandbox: two of each staff role, a merchant's, a buyer, a seller, and another tenant's."""
+"""The people of a sandbox: two of each staff role, a merchant's, a buyer, a seller, and another tenant's.
+
+Each has a password and a secret for codes, handed out: it proves them at guarded acts, and no sign-in
+asks for it until they set up their own.
+"""
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 
+import pyotp
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core import clock
 from core.states import Kyc, Role
-from domain import keyring, people
+from domain import keyring, people, second_factor
 from domain.actors import system
 from models.people import Merchant, User
 
@@ -33,13 +40,22 @@ _WHO = (
 
 @dataclass(frozen=True)
 class SandboxPerson:
-    """One login of the sandbox, to be printed. merchant: whose people they are, or None."""
+    """One login of the sandbox, to be printed. totp: the secret of their codes; merchant: whose people
+    they are, or None.
+    """
 
     email: str
     name: str
     role: Role
     password: str
+    totp: str
     merchant: str | None
+
+
+def _totp(name: str) -> str:
+    """Give the secret of a person's codes, derived like their password."""
+    digits = keyring.vault().blind_index(name, purpose="sandbox second factor")
+    return base64.b32encode(bytes.fromhex(digits)[:20]).decode()
 
 
 def _password(name: str) -> str:
@@ -56,6 +72,7 @@ def list_sandbox_people() -> list[SandboxPerson]:
             name=name.capitalize(),
             role=role,
             password=_password(name),
+            totp=_totp(name),
             merchant=merchant,
         )
         for name, role, merchant in _WHO
@@ -82,7 +99,50 @@ def seed_sandbox(session: Session) -> list[SandboxPerson]:
             demo=True,
         )
         people.create_user(session, wanted, actor=actor, source="sandbox")
+    hand_out(session)
     return everybody
+
+
+def hand_out(session: Session) -> None:
+    """Give the sandbox's people their secrets, those who have set up nothing of their own.
+
+    Writes: users. Transaction: caller's.
+    """
+    for person in list_sandbox_people():
+        user = people.find_user(session, person.email)
+        if user is None or not user.demo or second_factor.factors(session, user).is_set_up:
+            continue
+        if _handed_out(user) == person.totp:
+            continue
+        place = second_factor.place(user.id)
+        user.totp_sealed = keyring.seal_text(
+            person.totp, purpose=second_factor.PURPOSE, place=place
+        )
+        user.totp_last_counter = None
+    session.flush()
+
+
+def _handed_out(user: User) -> str | None:
+    if user.totp_sealed is None or user.totp_confirmed_at is not None:
+        return None
+    place = second_factor.place(user.id)
+    return keyring.open_text(user.totp_sealed, purpose=second_factor.PURPOSE, place=place)
+
+
+def current_code(user: User) -> str | None:
+    """Give the next code that a sandbox's person can show; None for a secret of their own.
+
+    Only a sandbox may ask: what is handed out is known to everybody there.
+    """
+    secret = _handed_out(user) if user.demo else None
+    known = {person.email: person.totp for person in list_sandbox_people()}
+    if secret is None or known.get(people.email_of(user)) != secret:
+        return None
+    now, last = clock.unix() // second_factor.STEP_SECONDS, user.totp_last_counter or 0
+    # The code of this step may have been shown already; the next one is accepted a step early.
+    counter = max(now, last + 1)
+    codes = pyotp.TOTP(secret, interval=second_factor.STEP_SECONDS)
+    return codes.generate_otp(counter) if counter <= now + 1 else None
 
 
 def _merchant_id(session: Session, name: str | None) -> str | None:

@@ -71,9 +71,14 @@ def actor_of(
 
 
 def open_session(
-    session: Session, user: User, *, address: str | None, browser: str | None
+    session: Session,
+    user: User,
+    *,
+    address: str | None,
+    browser: str | None,
+    stepped_up: bool = False,
 ) -> Opened:
-    """Open a desk session; always a new id and a new secret.
+    """Open a desk session; always a new id and a new secret. stepped_up: a second factor was shown.
 
     Writes: desk_sessions, users.seen_at, audit_log. Transaction: caller's.
     """
@@ -85,6 +90,7 @@ def open_session(
             user_id=user.id,
             created_at=now,
             seen_at=now,
+            stepped_up_at=now if stepped_up else None,
             address=address,
             browser=(browser or "")[:200] or None,
         )

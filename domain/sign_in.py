@@ -1,7 +1,8 @@
-"""Signing in, in three steps so that no transaction is open while the password is tried.
+"""Signing in, in steps so that no transaction is open while the password is tried.
 
 1. `begin` counts the attempt; 2. `is_right` tries the password, outside any transaction;
-3. `admit` takes the attempt back and gives the user, or raises the same words for every cause.
+3. `recognise` takes the attempt back and gives the user, or raises the same words for every cause.
+Where a second factor is set up, the desk goes on in `domain/halfway.py` and the API in `admit`.
 """
 
 from __future__ import annotations
@@ -43,25 +44,65 @@ def is_right(attempt: Attempt, password: str) -> bool:
     return passwords.verify(attempt.password_hash, password)
 
 
-def admit(session: Session, attempt: Attempt, *, is_right: bool, code: str | None = None) -> User:
-    """Give the user whose password, and code where one is set up, were right.
+def recognise(session: Session, attempt: Attempt, *, is_right: bool) -> User:
+    """Give the user whose password was right.
 
-    Writes: sign_in_attempts, users. Transaction: caller's.
-    Raises: Unauthenticated, the same for an unknown address, a wrong password and a closed
-    account; with code SECOND_FACTOR_REQUIRED when the password was right and no code came.
+    Writes: sign_in_attempts. Transaction: caller's.
+    Raises: Unauthenticated, the same for an unknown address, a wrong password and a closed account.
     """
     user = session.get(User, attempt.user_id) if attempt.user_id else None
-    if user is None or not is_right or user.state != "active":
+    # Whoever set another password meanwhile meant the old one to open nothing.
+    is_same = user is not None and user.password_hash == attempt.password_hash
+    if user is None or not (is_right and is_same) or user.state != "active":
         raise Unauthenticated(WORDS)
-    if second_factor.is_enrolled(user):
-        if code is None:
-            raise Unauthenticated(
-                "Send the code of your second factor too.", code="SECOND_FACTOR_REQUIRED"
-            )
-        if not second_factor.accept_code(session, user, code):
-            raise Unauthenticated(WORDS)
     lockouts.forgive(session, list(attempt.rows))
     return user
+
+
+def begin_code(session: Session, attempt: Attempt) -> str:
+    """Count a code that comes with a right password, before it is tried.
+
+    Writes: sign_in_attempts. Raises: RateLimited. Transaction: caller's, committed before the trial.
+    """
+    assert attempt.user_id is not None
+    return lockouts.begin_proof(session, attempt.user_id)
+
+
+def admit(
+    session: Session,
+    attempt: Attempt,
+    *,
+    is_right: bool,
+    code: str | None = None,
+    tried: str | None = None,
+) -> tuple[User, bool]:
+    """Give the user whose password was right, and code where one is set up; and whether a code was shown.
+
+    tried: the counted try of the code. A secret that was only handed out is taken, not demanded.
+    Writes: sign_in_attempts, users. Transaction: caller's.
+    Raises: as `recognise`, for a wrong code too; with code SECOND_FACTOR_REQUIRED when the password
+    was right and no code came.
+    """
+    user = recognise(session, attempt, is_right=is_right)
+    found = second_factor.factors(session, user)
+    if code is None and found.is_set_up:
+        raise Unauthenticated(
+            "Send the code of your second factor too.", code="SECOND_FACTOR_REQUIRED"
+        )
+    if code is None:
+        return user, False
+    if not found.any:
+        _forget(session, tried)
+        return user, False
+    if tried is None or not second_factor.accept_code(session, user, code):
+        raise Unauthenticated(WORDS)
+    _forget(session, tried)
+    return user, True
+
+
+def _forget(session: Session, tried: str | None) -> None:
+    if tried is not None:
+        lockouts.forgive(session, [tried])
 
 
 def refresh_hash(session: Session, user: User, password_hash: str) -> None:

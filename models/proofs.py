@@ -30,7 +30,7 @@ class Passkey(Base):
 class Challenge(Base):
     """What a browser was asked for, answered once.
 
-    purpose: `enrol`, `step_up` or `sign_in` ask a passkey to sign; `password` stands between the two
+    purpose: `enrol`, `step_up` or `sign_in` ask a passkey to sign; `halfway` stands between the two
     steps of a sign-in, and then `challenge` is the hash of what only that browser holds.
     """
 

@@ -5,20 +5,23 @@ from __future__ import annotations
 from datetime import timedelta
 
 from core import clock
-from domain import database, idempotency, lockouts, sessions
+from domain import challenges, database, idempotency, lockouts, mails, sessions
 
 ATTEMPTS_KEPT = timedelta(days=1)
+MAIL_KEPT = timedelta(days=30)
 
 
 def tidy() -> bool:
-    """Delete expired idempotency keys, old sessions and sign-in attempts that no limit counts.
+    """Delete expired idempotency keys and challenges, old sessions, attempts that no limit counts.
 
-    Writes: idempotency_keys, desk_sessions, revoked_tokens, sign_in_attempts.
+    Writes: idempotency_keys, challenges, desk_sessions, revoked_tokens, sign_in_attempts, mails.
     Transaction: opens its own.
     """
     now = clock.now()
     with database.transaction() as session:
         idempotency.forget_expired(session, now=now)
         sessions.forget_old(session, now=now)
+        challenges.forget_old(session, now=now)
         lockouts.forget_old(session, before=now - ATTEMPTS_KEPT)
+        mails.forget_old(session, before=now - MAIL_KEPT)
     return False
