@@ -218,7 +218,7 @@ MOVES: Mapping[str, Moves] = {
             "failed": "",
             "cancelled": "",
             "released": "",
-            "refunded": "",
+            "refunded": "completed",
         }
     ),
     "payment_sub": _table(
@@ -233,7 +233,7 @@ MOVES: Mapping[str, Moves] = {
             "funded": "released refunded partially_released split unfunded",
             "partially_released": "released split",
             "released": "",
-            "refunded": "",
+            "refunded": "funded",
             "split": "",
         }
     ),
@@ -243,7 +243,7 @@ MOVES: Mapping[str, Moves] = {
             "deposit_paid": "paid completed refunded",
             "paid": "completed refunded",
             "completed": "refunded",
-            "refunded": "",
+            "refunded": "deposit_paid paid completed",
             "cancelled": "",
             "expired": "",
         }
@@ -292,7 +292,7 @@ MOVES: Mapping[str, Moves] = {
         {
             "pending_approval": "pending failed cancelled",
             "pending": "succeeded failed unknown cancelled",
-            "unknown": "succeeded failed",
+            "unknown": "pending succeeded failed",
             "succeeded": "failed",
             "failed": "",
             "cancelled": "",

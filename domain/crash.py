@@ -24,6 +24,8 @@ POINTS = (
     "janitor.after_read",
     "janitor.before_commit",
     "chain.before_commit",
+    "refund.after_lease",
+    "refund.after_gate",
 )
 _armed: dict[str, int] = {}
 

@@ -26,7 +26,6 @@ from core.errors import (
 )
 from core.money import Money, asset
 from core.states import Operation as State
-from core.states import PaymentSub
 from core.strictjson import Json
 from domain import crash, database, keyring, outcomes, queue, settling
 from domain.actors import Actor, system
@@ -34,8 +33,10 @@ from domain.transitions import Why, move
 from models.operations import Operation
 from models.payments import Payment
 from providers import registry
-from providers.seam import Created, NewPayment, Reading, UnreadableDelivery
+from providers.seam import Created, NewPayment, Rail, Reading, UnreadableDelivery
 
+# Money out is sent by a job of its own, which reads the freezes before each call.
+REFUND = "refund"
 LEASE_SECONDS = 60
 # When the janitor asks again about an outcome nobody knows; the last one repeats, to 30 days.
 SOLVER_SECONDS = (30, 120, 600, 3600, 6 * 3600, 24 * 3600)
@@ -56,8 +57,10 @@ def provider_key(operation_id: str, epoch: int) -> str:
     return f"{operation_id}-{epoch}"
 
 
-def prepare(session: Session, wanted: Wanted, *, actor: Actor) -> Operation:
+def prepare(session: Session, wanted: Wanted, *, actor: Actor, is_leased: bool = True) -> Operation:
     """Write an operation down, leased to this caller, who calls the provider after the commit.
+
+    Not leased: it is left to the worker, and certainly has not been sent yet.
 
     Writes: operations. Raises: IntegrityError when the business key was used. Transaction: caller's.
     """
@@ -75,13 +78,13 @@ def prepare(session: Session, wanted: Wanted, *, actor: Actor) -> Operation:
         request_hash=hashing.sha256(json.dumps(wanted.request, sort_keys=True).encode()),
         state=State.PREPARED.value,
         attempts=0,
-        due_at=clock.after(LEASE_SECONDS),
-        lease_until=clock.after(LEASE_SECONDS),
+        due_at=clock.after(LEASE_SECONDS) if is_leased else now,
+        lease_until=clock.after(LEASE_SECONDS) if is_leased else None,
         fence=1,
         payment_id=wanted.payment.id,
         order_id=wanted.payment.order_id,
         actor=actor.id,
-        sent_at=now,
+        sent_at=now if is_leased else None,
         created_at=now,
         updated_at=now,
     )
@@ -148,7 +151,23 @@ def call(operation: Operation, payment: Payment) -> Created | Reading:
         return rail.create_intent(_new_payment(operation, payment), key=key)
     if operation.kind == "create_checkout":
         return rail.create_checkout(_new_payment(operation, payment), key=key)
+    if operation.kind == REFUND:
+        return _refund(rail, operation, payment)
     return rail.cancel(str(payment.provider_reference), key=key)
+
+
+def _refund(rail: Rail, operation: Operation, payment: Payment) -> Reading:
+    said = operation.request
+    amount = Money(int(str(said["amountMinor"])), asset(str(said["asset"])))
+    metadata = {
+        "refund_id": str(said["refundId"]),
+        "payment_id": payment.id,
+        "operation_id": operation.id,
+    }
+    if payment.demo:
+        metadata["demo"] = "true"
+    reference, key = str(payment.provider_reference), operation.provider_key
+    return rail.refund(reference, amount, key=key, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -202,8 +221,7 @@ def settle(session: Session, outcome: Outcome) -> tuple[Operation, Payment]:
     elif isinstance(answer, ProviderUnknown):
         _wait(operation, answer)
         move(session, "operation", operation, to=State.UNKNOWN, why=_sent(session, operation, why))
-        if payment.sub_state in (PaymentSub.NONE, PaymentSub.REQUIRES_PAYMENT_METHOD):
-            move(session, "payment_sub", payment, to=PaymentSub.UNKNOWN_OUTCOME, why=why)
+        outcomes.unknown(session, operation, payment, why=why)
     elif isinstance(answer, AppError):
         operation.error_code, operation.error_message = answer.code, answer.message[:500]
         operation.due_at = None
@@ -277,5 +295,5 @@ def lease_due(session: Session) -> list[tuple[Operation, int]]:
         Operation,
         due=Operation.due_at,
         seconds=LEASE_SECONDS,
-        conditions=[Operation.state.in_(UNFINISHED)],
+        conditions=[Operation.state.in_(UNFINISHED), Operation.kind != REFUND],
     )

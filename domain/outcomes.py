@@ -8,8 +8,8 @@ from core import clock
 from core.errors import AppError
 from core.fold import Fact
 from core.states import OPEN_PAYMENT, PaymentSub
-from domain import inbox, keyring, settlement
-from domain.transitions import Why, move_together
+from domain import inbox, keyring, refund_settlement, settlement
+from domain.transitions import Why, move, move_together
 from models.operations import Operation
 from models.payments import Payment
 from providers.seam import Created, KeyedFact, Reading
@@ -39,7 +39,20 @@ def succeeded(
         reading = Reading(references=answer.references, facts=(_expired(payment),))
         if any(keyed.fact.kind == "succeeded" for keyed in answer.facts):
             reading = answer
+    if answer.refunds:
+        operation.provider_reference = answer.refunds[0].reference
     settlement.apply(session, payment, reading, why=why)
+
+
+def unknown(session: Session, operation: Operation, payment: Payment, *, why: Why) -> None:
+    """Note that nobody knows what became of a call: on the refund it asks for, else on the payment.
+
+    Writes: refunds or payments, state_changes. Transaction: caller's.
+    """
+    if operation.kind == "refund":
+        refund_settlement.unknown(session, operation, why=why)
+    elif payment.sub_state in (PaymentSub.NONE, PaymentSub.REQUIRES_PAYMENT_METHOD):
+        move(session, "payment_sub", payment, to=PaymentSub.UNKNOWN_OUTCOME, why=why)
 
 
 def _expired(payment: Payment) -> KeyedFact:
@@ -77,10 +90,17 @@ def _take_over(
 def refused(
     session: Session, operation: Operation, payment: Payment, error: AppError, *, why: Why
 ) -> None:
-    """End a payment whose creation the provider refused; a refused cancel changes nothing.
+    """End a payment or a refund whose creation the provider refused; a refused cancel changes nothing.
 
-    Writes: payments and what settlement does. Emits: payment.failed. Transaction: caller's.
+    Writes: payments and what settlement does. Emits: payment.failed, refund.failed.
+    Transaction: caller's.
     """
+    if operation.kind == "refund":
+        said = error.provider.code if error.provider else None
+        refund_settlement.refused(
+            session, operation, payment, said or error.code, error.message, why=why
+        )
+        return
     if operation.kind not in ("create_intent", "create_checkout"):
         return
     code = error.provider.code if error.provider else None
@@ -90,10 +110,14 @@ def refused(
 
 
 def absent(session: Session, operation: Operation, payment: Payment, *, why: Why) -> None:
-    """End a payment of which it is proved that the provider never made anything.
+    """End a payment or a refund of which it is proved that the provider never made anything.
 
     Writes: payments and what settlement does. Transaction: caller's.
     """
+    if operation.kind == "refund":
+        said = "It never reached the provider."
+        refund_settlement.refused(session, operation, payment, "never_created", said, why=why)
+        return
     fact = Fact(
         "failed", clock.now(), code="never_created", message="It never reached the provider."
     )

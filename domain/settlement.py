@@ -5,6 +5,7 @@ Webhook, replay, the janitor and "ask the provider now" all come through `apply`
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
@@ -22,12 +23,13 @@ from domain import (
     payment_events,
     pending,
     receipts,
+    refund_settlement,
     workset,
 )
 from domain.cases import Finding
 from domain.transitions import Why, move_together
 from models.payments import Payment, PaymentFact, ProviderReference
-from providers.seam import KeyedFact, Reading
+from providers.seam import KeyedFact, Reading, SaidRefund
 
 FINAL_CHECK_SECONDS = 15 * 60
 
@@ -46,11 +48,42 @@ def apply(session: Session, payment: Payment, reading: Reading, *, why: Why) -> 
     """Add a reading's facts to what is known of a locked payment and carry out what follows.
 
     1. new facts by their permanent keys; 2. names and card for support; 3. oddities become cases;
-    4. fold all facts; 5. move the payment, the order, and post, in this same transaction.
-    Writes: payment_facts, provider_references, payments, orders, journal, event_log, audit_log.
-    Emits: payment.*, order.*, exception.opened. Raises: IllegalTransition, LostRace.
-    Transaction: caller's, with the payment row locked.
+    4. fold all facts; 5. move the payment, the order, and post; 6. the same for what was given back
+    of it, in this same transaction.
+    Writes: payment_facts, provider_references, payments, refunds, orders, journal, event_log,
+    audit_log. Emits: payment.*, refund.*, order.*, exception.opened. Raises: IllegalTransition,
+    LostRace. Transaction: caller's, with the payment row locked.
     """
+    applied = _apply(session, payment, reading, why)
+    if reading.refunds:
+        _hear_refunds(session, payment, reading.refunds, applied, why)
+    return applied
+
+
+def _hear_refunds(
+    session: Session, payment: Payment, said: Sequence[SaidRefund], applied: Applied, why: Why
+) -> None:
+    """Apply what was given back, once the payment itself is known to have received something."""
+    if not payment.received_minor:
+        # What is given back of a hold never arrived; and of a payment whose success is not known yet
+        # the provider is asked first.
+        applied.verdict = "nothing has arrived for this payment, so nothing of it was given back"
+        return
+    own = [each for each in said if str(each.amount.asset) == payment.asset]
+    heard = Applied(verdict="")
+    for each in own:
+        _remember(session, payment, each.keyed, heard, why)
+    keys = {keyed.key for keyed in heard.new_facts}
+    new = [each for each in own if each.keyed.key in keys]
+    if new:
+        applied.verdict = "; ".join(refund_settlement.hear(session, payment, new, why=why))
+        applied.changed = True
+    elif not applied.new_facts:
+        applied.repeated += heard.repeated
+        applied.verdict = _why_nothing(applied, applied.changed)
+
+
+def _apply(session: Session, payment: Payment, reading: Reading, why: Why) -> Applied:
     applied = Applied(verdict="")
     for keyed in reading.facts:
         _remember(session, payment, keyed, applied, why)
@@ -168,7 +201,9 @@ def _carry_out(
     before = payment_events.snapshot(payment)
     confirmed = _confirm(session, payment, applied, why)
     gained = Money(max(0, now.received_minor - payment.received_minor), asset(payment.asset))
-    if payment.status not in OPEN_PAYMENT and payment.status != Status.COMPLETED:
+    # More for a payment that was refunded is held like what came before; it is whole no longer.
+    is_open = payment.status in OPEN_PAYMENT or payment.status == Status.COMPLETED
+    if not is_open and not (payment.status == Status.REFUNDED and gained.minor):
         applied.verdict = _after_the_end(session, payment, gained, applied, why)
         applied.changed = confirmed or gained.minor > 0
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from sqlalchemy import Subquery, case, func, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, Subquery, case, func, literal, or_, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from core import clock
@@ -21,6 +21,7 @@ from models.ledger import JournalEntry, Posting
 from models.operations import Operation
 from models.orders import Order
 from models.payments import Payment, PaymentFact, StateChange
+from models.refunds import Refund
 
 STUCK_AFTER = timedelta(hours=1)
 _CHUNK = 1000
@@ -40,17 +41,23 @@ def payments(session: Session) -> Iterator[str | None]:
 
 
 def _payment_problem(session: Session, payment: Payment, facts: Sequence[Fact]) -> str | None:
-    if unknown := {fact.kind for fact in facts} - RANK.keys():
+    if unknown := {fact.kind for fact in facts} - RANK.keys() - REFUND_KINDS:
         return f"{payment.id} has facts of kinds that nobody writes: {', '.join(sorted(unknown))}"
     now = standing(facts)
     if payment.received_minor != now.received_minor:
         return f"{payment.id} has received {payment.received_minor}, its facts say {now.received_minor}"
-    if payment.status == now.status:
+    if payment.status == _less_given_back(payment, now.status):
         return _amount_problem(session, payment)
     late = now.status == Status.COMPLETED and payment.status in (Status.FAILED, Status.CANCELLED)
     if late and _has_case(session, payment, "PAID_LATE"):
         return None
     return f"{payment.id} is {payment.status}, its facts say {now.status}"
+
+
+def _less_given_back(payment: Payment, told: Status) -> Status:
+    """A completed payment of which everything was given back is refunded."""
+    is_back = payment.refunded_minor == payment.received_minor > 0
+    return Status.REFUNDED if told == Status.COMPLETED and is_back else told
 
 
 def _amount_problem(session: Session, payment: Payment) -> str | None:
@@ -72,7 +79,7 @@ def _has_case(session: Session, payment: Payment, kind: str) -> bool:
 
 # kind → the rows' ids, where they stand, where all of them began
 _Column = InstrumentedAttribute[str]
-_HISTORIES: dict[str, tuple[_Column, _Column, str]] = {
+_HISTORIES: dict[str, tuple[_Column, _Column, str | ColumnElement[str]]] = {
     "payment": (Payment.id, Payment.status, Status.PENDING.value),
     "payment_sub": (Payment.id, Payment.sub_state, PaymentSub.NONE.value),
     "escrow": (Payment.id, Payment.escrow_state, Escrow.UNFUNDED.value),
@@ -85,14 +92,15 @@ def histories(session: Session) -> Iterator[str | None]:
     """Check that each state is the one to which its moves lead from the first."""
     for kind, (row_id, state, first) in _HISTORIES.items():
         ends = _ends(kind)
-        statement = select(row_id, state, ends.c.end, ends.c.start, ends.c.most).outerjoin(
+        began = literal(first) if isinstance(first, str) else first
+        statement = select(row_id, state, ends.c.end, ends.c.start, ends.c.most, began).outerjoin(
             ends, ends.c.object_id == row_id
         )
         rows = session.execute(statement.execution_options(yield_per=_CHUNK))
-        for object_id, found, end, start, most in rows:
-            leads = (start or first) == first and (most or 0) <= 1
-            same = leads and found == (end or first)
-            yield None if same else f"{object_id} is {found}, its history ends at {end or first}"
+        for object_id, found, end, start, most, one in rows:
+            leads = (start or one) == one and (most or 0) <= 1
+            same = leads and found == (end or one)
+            yield None if same else f"{object_id} is {found}, its history ends at {end or one}"
 
 
 def _ends(kind: str) -> Subquery:  # type: ignore[explicit-any]  # it has a default of Any
@@ -151,14 +159,15 @@ def booked(session: Session) -> Iterator[str | None]:
         .group_by(JournalEntry.payment_id)
         .subquery()
     )
-    statement = select(Payment.id, Payment.received_minor, totals.c.total).outerjoin(
+    kept = Payment.received_minor - Payment.refunded_minor
+    statement = select(Payment.id, kept, totals.c.total).outerjoin(
         totals, totals.c.payment_id == Payment.id
     )
-    for payment_id, received, total in session.execute(
-        statement.execution_options(yield_per=_CHUNK)
-    ):
-        same = received == int(total or 0)
-        yield None if same else f"{payment_id} received {received}, booked {int(total or 0)}"
+    for payment_id, left, total in session.execute(statement.execution_options(yield_per=_CHUNK)):
+        same = left == int(total or 0)
+        yield (
+            None if same else f"{payment_id} received {left} and kept it, booked {int(total or 0)}"
+        )
 
 
 def marked(session: Session) -> Iterator[str | None]:
@@ -182,10 +191,10 @@ def marked(session: Session) -> Iterator[str | None]:
 
 
 def orders(session: Session) -> Iterator[str | None]:
-    """Check that an order counts as paid what its payments received."""
+    """Check that an order counts as paid what its payments brought and what was written off for it."""
     ended = (Status.FAILED.value, Status.CANCELLED.value)
     paid = (
-        select(Payment.order_id, func.sum(Payment.received_minor).label("total"))
+        select(Payment.order_id, func.sum(brought).label("total"))
         .where(Payment.status.not_in(ended))
         .group_by(Payment.order_id)
         .subquery()

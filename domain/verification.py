@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from core import clock
 from core.strictjson import Json
-from domain import chains, database, proofs, standings
+from domain import chains, database, proofs, refund_proofs, standings
 from models.presence import Schedule
 
 SCHEDULE = "verify"
@@ -71,6 +71,8 @@ CHECKS: dict[str, Callable[[Session], Iterator[str | None]]] = {
     "histories": standings.histories,
     "payments_asked": standings.asked,
     "payments_booked": standings.booked,
+    "payments_refunded": refund_proofs.payments,
+    "refunds": refund_proofs.refunds,
     "payments_marked": standings.marked,
     "orders_paid": standings.orders,
     "inbox": standings.inbox,

@@ -63,14 +63,26 @@ class Oddity:
     sentence: str
     at_risk: Money | None = None
 
+@dataclass(frozen=True)
+class SaidRefund:
+    """What a provider says of one refund. reference: its name there; refund_id: our id in its metadata,
+    None when somebody gave the money back without us; keyed: pending, succeeded or failed.
+    """
+
+    reference: str
+    amount: Money
+    keyed: KeyedFact
+    refund_id: str | None = None
+
+
 
 @dataclass(frozen=True)
 class Reading:
     """What an event or a fetched object says, in our words.
 
     references: what the provider calls the payment, most certain first; links: further names to
-    remember; fetch: why the object must be asked for before anything moves, or None;
-    ignored: why the type has no effect here, or None.
+    remember; refunds: what was given back of it; fetch: why the object must be asked for before
+    anything moves, or None; ignored: why the type has no effect here, or None.
     """
 
     references: Sequence[str] = ()
@@ -90,6 +102,7 @@ class NewPayment:
     """What to ask a provider for. amount: what the buyer shall pay."""
 
     payment_id: str
+    refunds: Sequence[SaidRefund] = ()
     operation_id: str
     order_id: str
     amount: Money
@@ -209,4 +222,18 @@ class Rail(Protocol):
 
     def cancel(self, reference: str, *, key: str) -> Reading:
         """End an open payment at the provider. Calls: the provider."""
+        ...
+
+    def refund(
+        self, reference: str, amount: Money, *, key: str, metadata: Mapping[str, str]
+    ) -> Reading:
+        """Give money of a payment back to its payer. Calls: the provider."""
+        ...
+
+    def find_refund(self, reference: str, refund_id: str) -> Reading | None:
+        """Look among a payment's refunds for ours, by our id in its metadata. Calls: the provider."""
+        ...
+
+    def list_refunds(self, *, since: datetime) -> Iterator[Reading]:
+        """List what the provider gave back since then. Calls: the provider, like `list_payments`."""
         ...

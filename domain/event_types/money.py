@@ -103,12 +103,22 @@ _CONFIRMATIONS = {
 _DETECTED = _PAID | {
     "requestStatus": Field("string", "payment", "The purchase request's state.", words=("payment",))
 }
+_REFUNDED = {
+    "requestStatus": Field(
+        "string", "refunded", "The purchase request's state.", words=("refunded",)
+    )
+}
+_GIVEN_BACK = {
+    "amountRefunded": text("25.00", f"Given back in all. {MAJOR}"),
+    "partial": Field("boolean", False, "Whether some of what was received was not given back."),
+} | CURRENCY
 
 TYPES: tuple[EventType, ...] = (
     _order("order.created", "An order was made.", "AwaitingDeposit", _NEW_ORDER),
     _order("order.payment_detected", "Its funds are on their way.", "AwaitingDeposit", _DETECTED),
     _order("order.deposit_paid", "Its deposit is confirmed; work may start.", "DepositPaid", _PAID),
     _order("order.paid", "It is paid in full.", "Paid", _PAID),
+    _order("order.refunded", "All that was paid was given back.", "Refunded", _PAID | _REFUNDED),
     _order("order.cancelled", "It was cancelled.", "Cancelled", _REASON),
     _payment("payment.created", "A payment was asked for.", "pending", _NEW_PAYMENT),
     _payment(
@@ -144,6 +154,13 @@ TYPES: tuple[EventType, ...] = (
         "It was cancelled.",
         "cancelled",
         _life("Cancelled", "Pending") | _REASON,
+    ),
+    _payment(
+        "payment.refunded",
+        "What was given back of it has changed, also when a refund failed after all:"
+        " `amountRefunded` is the present total.",
+        "refunded",
+        _life("Refunded", "Confirmed") | _GIVEN_BACK,
     ),
     EventType("payment.noted", "Somebody wrote a note.", "payment", "completed", _NOTE, staff=True),
     EventType(

@@ -11,15 +11,26 @@ from core import clock, ids
 from core.errors import AppError, LostRace, ProviderRefused, ProviderUnavailable
 from core.money import Money, asset
 from core.states import OPEN_PAYMENT
+from core.states import Operation as OperationState
 from core.states import Payment as Status
-from domain import asking, cases, crash, database, operations, outcomes, queue, settling
+from domain import (
+    asking,
+    cases,
+    crash,
+    database,
+    operations,
+    outcomes,
+    queue,
+    refund_queries,
+    settling,
+)
 from domain.actors import system
 from domain.cases import Finding
 from domain.transitions import Why, move
 from models.operations import Operation
 from models.payments import Payment
 from providers import registry
-from providers.seam import Created, Reading
+from providers.seam import Created, Rail, Reading
 
 JANITOR = system("janitor")
 LEASE_SECONDS = 60
@@ -67,7 +78,7 @@ def _solve(operation: Operation, payment: Payment, fence: int) -> None:
     else:
         _look_for(operation, payment, fence)
     if operation.attempts + 1 >= UNKNOWN_CASE_ATTEMPTS:
-        _tell_people(operation.id)
+        tell_people(operation.id)
 
 
 def _listed(operation: Operation, payment: Payment) -> Created | None:
@@ -119,13 +130,20 @@ def _note_absence(operation: Operation, payment: Payment, fence: int) -> None:
         outcomes.absent(session, again, locked, why=why)
 
 
-def _tell_people(operation_id: str) -> None:
+def tell_people(operation_id: str) -> None:
+    """Let a person see an operation whose outcome is still not known after several tries.
+
+    Writes: exception_cases. Emits: exception.opened. Transaction: opens its own.
+    """
     with database.transaction() as session:
         operation = session.get_one(Operation, operation_id)
-        if operation.state not in operations.UNFINISHED:
+        if operation.state in (OperationState.SUCCEEDED, OperationState.FAILED):
             return
         payment = session.get_one(Payment, operation.payment_id)
+        minor = operation.request.get("amountMinor")
         amount = Money(payment.amount_minor, asset(payment.asset))
+        if operation.kind == operations.REFUND and isinstance(minor, int):
+            amount = Money(minor, amount.asset)
         sentence = (
             f"Whether {operation.provider} carried out {operation.kind} for {amount.major()}"
             f" {amount.asset.code} is not known after {operation.attempts} tries."
@@ -176,7 +194,9 @@ def _note_check(payment: Payment, fence: int, due_at: datetime | None) -> None:
     with database.transaction() as session:
         count = payment.check_count + 1
         current = session.get_one(Payment, payment.id)
-        keeps = current.status in OPEN_PAYMENT or due_at is None
+        # One that ended while it was asked about has set its own next check.
+        ended_before = payment.status not in OPEN_PAYMENT
+        keeps = current.status in OPEN_PAYMENT or ended_before or due_at is None
         queue.release(
             session, payment, fence, check_due_at=due_at if keeps else None, check_count=count
         )
@@ -193,11 +213,8 @@ def _check(payment: Payment) -> datetime | None:
     if payment.provider_reference is None:
         return None
     source = "janitor:check"
-    if payment.status == Status.COMPLETED:
-        _confirm(payment)
-        return None
     if payment.status not in OPEN_PAYMENT:
-        return None
+        return _confirm(payment)
     asked = asking.ask(payment.id, actor=JANITOR, source=source)
     now = asked.payment
     if now.status not in OPEN_PAYMENT:
@@ -209,10 +226,21 @@ def _check(payment: Payment) -> datetime | None:
     return _next_check(payment)
 
 
-def _confirm(payment: Payment) -> None:
-    """Compare a completed payment with the provider once more; a difference is a case."""
+def _confirm(payment: Payment) -> datetime | None:
+    """Compare an ended payment with the provider once more: apply what was given back of it, and open
+    a case for a difference. Gives when to ask again, as long as a refund is on its way there.
+    """
     rail = registry.configured(payment.provider, livemode=payment.livemode)
     reading = rail.fetch(str(payment.provider_reference))
+    if reading.refunds:
+        asking.apply_answer(payment.id, reading, why=Why(JANITOR, "janitor:confirm"))
+    if payment.status == Status.COMPLETED:
+        _compare(payment, rail, reading)
+    with database.reading() as session:
+        return _next_check(payment) if refund_queries.is_on_its_way(session, payment.id) else None
+
+
+def _compare(payment: Payment, rail: Rail, reading: Reading) -> None:
     if _says_received(reading) == payment.received_minor:
         return
     of = asset(payment.asset)

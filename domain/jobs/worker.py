@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core import ids
 from domain import chains, database, queue, settling
-from domain.jobs import housekeeping, inbound, janitor, mail, overdue, rules
+from domain.jobs import housekeeping, inbound, janitor, mail, overdue, refunding, rules
 from domain.listening import waker
 
 TICK_SECONDS = 1.0
@@ -55,6 +55,7 @@ def loops(threads: int) -> list[Loop]:
     return [
         *applying,
         Loop("janitor", _janitor, JANITOR_SECONDS, is_woken=False),
+        Loop("refunds", refunding.send_next, JANITOR_SECONDS, is_woken=False),
         Loop("chains", _link, CHAIN_SECONDS, is_woken=False),
         Loop("overdue", overdue.end_overdue, OVERDUE_SECONDS, is_woken=False),
         Loop("rules", rules.apply_rules, RULES_SECONDS, is_woken=True),

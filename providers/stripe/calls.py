@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar, cast
 
@@ -17,6 +18,7 @@ from core.errors import (
     ProviderUnavailable,
     ProviderUnknown,
 )
+from core.money import Money
 from core.strictjson import Json
 from providers.seam import Created, NewPayment, Reading
 from providers.stripe import reading
@@ -89,9 +91,9 @@ def _metadata(new: NewPayment) -> dict[str, str]:
     return tags | {"demo": "true"} if new.demo else tags
 
 
-def _amount(new: NewPayment) -> int:
+def _whole(amount: Money) -> int:
     try:
-        return to_stripe(new.amount)
+        return to_stripe(amount)
     except ValueError as error:
         code = ProviderReference(None, "invalid_amount")
         raise ProviderRefused(f"{error}.", provider=code) from error
@@ -103,7 +105,7 @@ def create_intent(api: stripe.StripeClient, new: NewPayment, *, key: str) -> Cre
     Source: https://docs.stripe.com/api/payment_intents/create
     """
     params = {
-        "amount": _amount(new),
+        "amount": _whole(new.amount),
         "currency": new.amount.asset.code.lower(),
         "metadata": _metadata(new) | {"description": new.description[:500]},
         "capture_method": "manual" if new.manual_capture else "automatic",
@@ -144,7 +146,7 @@ def create_checkout(api: stripe.StripeClient, new: NewPayment, *, key: str) -> C
                 "quantity": 1,
                 "price_data": {
                     "currency": new.amount.asset.code.lower(),
-                    "unit_amount": _amount(new),
+                    "unit_amount": _whole(new.amount),
                     "product_data": {"name": new.description[:250] or "Order"},
                 },
             }
@@ -171,18 +173,20 @@ def created_session(subject: Thing) -> Created:
 
 
 def fetch(api: stripe.StripeClient, reference: str) -> Reading:
-    """Ask for the present truth of a payment intent, a checkout session or the intent of a charge."""
+    """Ask for the present truth of a payment intent, a checkout session or the intent of a charge, with
+    what was given back of it.
+    """
     if reference.startswith("cs_"):
         options: Mapping[str, Json] = {"expand": ["payment_intent"]}
         session = _asked(lambda: api.v1.checkout.sessions.retrieve(reference, options))  # type: ignore[arg-type]
-        return _session_truth(_plain(session))
+        return _with_refunds(api, _session_truth(_plain(session)))
     if reference.startswith(("ch_", "py_")):
         charge = _plain(_asked(lambda: api.v1.charges.retrieve(reference)))
         reference = reading.reference_of(charge.get("payment_intent")) or reference
     answer = _asked(
         lambda: api.v1.payment_intents.retrieve(reference, {"expand": ["latest_charge"]})
     )
-    return reading.read_intent(_plain(answer), said_at=clock.now())
+    return _with_refunds(api, reading.read_intent(_plain(answer), said_at=clock.now()))
 
 
 def _session_truth(session: Thing) -> Reading:
@@ -229,3 +233,62 @@ def cancel(api: stripe.StripeClient, reference: str, *, key: str) -> Reading:
         return reading.read_session(_plain(session), said_at=clock.now())
     intent = _done(lambda: api.v1.payment_intents.cancel(reference, None, {"idempotency_key": key}))
     return reading.read_intent(_plain(intent), said_at=clock.now())
+
+
+def refund(
+    api: stripe.StripeClient,
+    reference: str,
+    amount: Money,
+    *,
+    key: str,
+    metadata: Mapping[str, str],
+) -> Reading:
+    """Give money back to the card that paid.
+
+    Source: https://docs.stripe.com/api/refunds/create
+    """
+    params = {
+        "payment_intent": _intent_of(api, reference),
+        "amount": _whole(amount),
+        "metadata": dict(metadata),
+    }
+    answer = _done(lambda: api.v1.refunds.create(params, {"idempotency_key": key}))  # type: ignore[arg-type]
+    return reading.read_refund(_plain(answer), said_at=clock.now())
+
+
+def find_refund(api: stripe.StripeClient, reference: str, refund_id: str) -> Reading | None:
+    """Look among a payment's refunds for ours, by metadata; listing is consistent, so absence counts."""
+    for found in _refunds_of(api, _intent_of(api, reference)):
+        if thing(found.get("metadata")).get("refund_id") == refund_id:
+            return reading.read_refund(found, said_at=clock.now())
+    return None
+
+
+def _refunds_of(api: stripe.StripeClient, intent: str) -> list[Thing]:
+    params: Mapping[str, Json] = {"payment_intent": intent, "limit": 100}
+    return _every(lambda: api.v1.refunds.list(params))  # type: ignore[arg-type]
+
+
+def _intent_of(api: stripe.StripeClient, reference: str) -> str:
+    """Name the payment intent behind a checkout session; an intent is its own.
+
+    Raises: ProviderRefused when nothing was paid there
+    """
+    if not reference.startswith("cs_"):
+        return reference
+    session = _plain(_asked(lambda: api.v1.checkout.sessions.retrieve(reference)))
+    intent = reading.reference_of(session.get("payment_intent"))
+    if intent is None:
+        said = ProviderReference(reference, "payment_intent_missing")
+        raise ProviderRefused("Nothing was paid on this checkout page.", provider=said)
+    return intent
+
+
+def _with_refunds(api: stripe.StripeClient, said: Reading) -> Reading:
+    """Add what was given back of a payment that has arrived."""
+    arrived = any(keyed.fact.kind == "succeeded" for keyed in said.facts)
+    intent = next((name for name in said.references if name.startswith("pi_")), None)
+    if not arrived or intent is None:
+        return said
+    found = [reading.read_refund(each, said_at=clock.now()) for each in _refunds_of(api, intent)]
+    return replace(said, refunds=tuple(each for one in found for each in one.refunds))

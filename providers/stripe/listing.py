@@ -1,4 +1,4 @@
-"""Stripe's own lists of payment intents and checkout sessions, page by page, read into our words."""
+"""Stripe's own lists of payment intents, checkout sessions and refunds, page by page, read into our words."""
 
 from __future__ import annotations
 
@@ -35,6 +35,16 @@ def list_payments(api: stripe.StripeClient, *, since: datetime) -> Iterator[Read
     yield from _pages(cast(Listing, api.v1.checkout.sessions.list), window, _session)
 
 
+def list_refunds(api: stripe.StripeClient, *, since: datetime) -> Iterator[Reading]:
+    """List refunds, newest first.
+
+    Raises: ProviderUnavailable, ProviderRefused
+    Source: https://docs.stripe.com/api/refunds/list
+    """
+    window = {"created": {"gte": int(since.timestamp()) - MARGIN_SECONDS}, "limit": PAGE}
+    yield from _pages(cast(Listing, api.v1.refunds.list), window, _refund)
+
+
 def _pages(listing: Listing, window: Mapping[str, object], reader: Reader) -> Iterator[Reading]:
     after: dict[str, object] = {}
     while True:
@@ -59,6 +69,10 @@ def _intent(subject: Thing) -> Reading:
 
 def _session(subject: Thing) -> Reading:
     return reading.read_session(subject, said_at=clock.now())
+
+
+def _refund(subject: Thing) -> Reading:
+    return reading.read_refund(subject, said_at=clock.now())
 
 
 def _read(subject: Thing, reader: Reader) -> Reading:

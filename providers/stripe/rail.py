@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import stripe
@@ -19,7 +19,6 @@ class StripeRail:
     """The card rail. mode: from the key's prefix, `test` or `live`."""
 
     mode: str
-    is_configured: bool
     publishable_key: str
     js_url: str
     client: stripe.StripeClient | None
@@ -86,7 +85,6 @@ def build(settings: Settings) -> Rail:
     live = key.startswith(("sk_live_", "rk_live_")) or (not key and settings.is_production)
     return StripeRail(
         mode="live" if live else "test",
-        is_configured=wanted.is_configured,
         publishable_key=wanted.publishable_key,
         js_url=wanted.js_url,
         client=calls.client(key, wanted.api_base, wanted.timeout_seconds) if key else None,

@@ -7,11 +7,13 @@ from datetime import datetime
 
 from core import clock
 from core.errors import UnmappedProviderValue
-from core.fold import Fact
+from core.fold import REFUND_FAILED, REFUND_PENDING, REFUND_SUCCEEDED, Fact
+from core.money import Money
 from core.strictjson import Json
-from providers.seam import KeyedFact, Oddity, Reading, UnreadableDelivery
+from providers.seam import KeyedFact, Oddity, Reading, SaidRefund, UnreadableDelivery
 from providers.stripe.amounts import from_stripe
 from providers.stripe.errors import decline_words
+from providers.stripe.secrets import PROBE
 from providers.stripe.wire import is_word
 
 Thing = dict[str, Json]
@@ -38,14 +40,18 @@ def _whole(value: Json, field: str) -> int:
     return value
 
 
-def _minor(subject: Thing, field: str) -> int:
+def _money(subject: Thing, field: str) -> Money:
     currency = word(subject.get("currency"))
     if currency is None:
         raise UnreadableDelivery("currency is missing")
     try:
-        return from_stripe(_whole(subject.get(field), field), currency).minor
+        return from_stripe(_whole(subject.get(field), field), currency)
     except ValueError as error:
         raise UnmappedProviderValue("stripe", "currency", currency) from error
+
+
+def _minor(subject: Thing, field: str) -> int:
+    return _money(subject, field).minor
 
 
 def _base(subject: Thing, kind: str, suffix: str = "") -> str:
@@ -190,18 +196,64 @@ def read_charge(subject: Thing) -> Reading:
     )
 
 
-def _moved_elsewhere(subject: Thing, what: str, field: str) -> Reading:
-    """Read a refund or dispute that nobody asked us for: known money movement, a person decides."""
-    reference = reference_of(subject.get("payment_intent"))
-    charge = reference_of(subject.get("charge")) or word(subject.get("id"))
-    amount = from_stripe(_whole(subject.get(field), field), str(subject.get("currency")))
-    kind = "DISPUTE" if what == "disputed" else "RECON_DIFFERENCE"
-    sentence = (
-        f"Stripe {what} {amount.major()} {amount.asset.code} of this payment outside Paydesk."
+_REFUND_KINDS = {
+    "pending": REFUND_PENDING,
+    # The payer has to name an account first; the money is on its way no less.
+    "requires_action": REFUND_PENDING,
+    "succeeded": REFUND_SUCCEEDED,
+    "failed": REFUND_FAILED,
+    "canceled": REFUND_FAILED,
+}
+
+
+def read_refund(subject: Thing, *, said_at: datetime) -> Reading:
+    """Read a refund: what was given back of which payment, and how far it is.
+
+    Raises: UnreadableDelivery, UnmappedProviderValue
+    Source: https://docs.stripe.com/api/refunds/object
+    """
+    own, status = word(subject.get("id")), word(subject.get("status"))
+    if own is None or status is None:
+        raise UnreadableDelivery("the refund has no id or no status")
+    kind = _REFUND_KINDS.get(status)
+    if kind is None:
+        raise UnmappedProviderValue("stripe", "refund.status", status)
+    amount = _money(subject, "amount")
+    code = word(subject.get("failure_reason")) or ("canceled" if status == "canceled" else None)
+    fact = Fact(kind, said_at, amount_minor=amount.minor, code=code)
+    names = (reference_of(subject.get("payment_intent")), reference_of(subject.get("charge")))
+    metadata = thing(subject.get("metadata"))
+    said = SaidRefund(
+        reference=own,
+        amount=amount,
+        keyed=KeyedFact(f"stripe:{own}:{kind}", fact),
+        refund_id=word(metadata.get("refund_id")),
     )
     return Reading(
+        references=tuple(name for name in names if name),
+        payment_id=word(metadata.get("payment_id")),
+        refunds=(said,),
+    )
+
+
+def _refunded(subject: Thing) -> Reading:
+    """Read a charge whose total of refunds has changed: only its refunds tell which, and how far."""
+    names = _reference_only(subject)
+    why = "a charge tells how much was refunded, not by which refunds"
+    return Reading(references=names.references, payment_id=names.payment_id, fetch=why)
+
+
+def _disputed(subject: Thing) -> Reading:
+    """Read a dispute: money that the payer's bank asks back; a person decides."""
+    reference = reference_of(subject.get("payment_intent"))
+    charge = reference_of(subject.get("charge"))
+    amount = _money(subject, "amount")
+    sentence = f"Stripe disputed {amount.major()} {amount.asset.code} of this payment."
+    return Reading(
         references=tuple(name for name in (reference, charge) if name),
-        oddities=(Oddity(kind, f"{word(subject.get('id'))}:{amount.minor}", sentence, amount),),
+        oddities=(
+            Oddity("DISPUTE", f"{word(subject.get('id'))}:{amount.minor}", sentence, amount),
+        ),
     )
 
 
@@ -214,6 +266,10 @@ def _intent(status: str | None = None) -> Reader:
 
 def _session(kind: str | None = None) -> Reader:
     return lambda subject, said_at: read_session(subject, said_at=said_at, kind=kind)
+
+
+def _refund(subject: Thing, said_at: datetime) -> Reading:
+    return read_refund(subject, said_at=said_at)
 
 
 def _failed_attempt(subject: Thing, said_at: datetime) -> Reading:
@@ -245,14 +301,18 @@ READERS: dict[str, Reader] = {
     "charge.pending": lambda subject, _: read_charge(subject),
     "charge.failed": lambda subject, _: read_charge(subject),
     "charge.updated": lambda subject, _: read_charge(subject),
-    "charge.refunded": lambda subject, _: _moved_elsewhere(subject, "refunded", "amount_refunded"),
-    "charge.dispute.created": lambda subject, _: _moved_elsewhere(subject, "disputed", "amount"),
+    "charge.refunded": lambda subject, _: _refunded(subject),
+    "charge.dispute.created": lambda subject, _: _disputed(subject),
+    "refund.created": _refund,
+    "refund.updated": _refund,
+    "refund.failed": _refund,
+    # What `refund.updated` was called before it had a name of its own; both may be sent.
+    "charge.refund.updated": _refund,
 }
 
 # Known words of Stripe's that have no effect on a payment yet; stored, counted, shown as ignored.
 LATER = frozenset(
-    "payment_intent.partially_funded charge.expired refund.created refund.updated refund.failed "
-    "charge.refund.updated charge.dispute.updated charge.dispute.closed charge.dispute.funds_withdrawn "
+    "payment_intent.partially_funded charge.expired charge.dispute.updated charge.dispute.closed charge.dispute.funds_withdrawn "
     "charge.dispute.funds_reinstated radar.early_fraud_warning.created radar.early_fraud_warning.updated "
     "review.opened review.closed invoice.created invoice.finalized invoice.paid invoice.payment_succeeded "
     "invoice.payment_failed invoice.payment_action_required invoice.voided invoice.marked_uncollectible "
@@ -274,6 +334,8 @@ def read_event(event: Thing, *, api_version: str) -> Reading:
     """
     kind = word(event.get("type")) or ""
     reader = READERS.get(kind)
+    if kind == PROBE:
+        return Reading(ignored="a probe of our own; it says nothing of any payment")
     if reader is None:
         known = "known, no effect on payments yet" if kind in LATER else "a type that is not ours"
         return Reading(ignored=f"{kind}: {known}")
@@ -300,6 +362,8 @@ def _reference_only(subject: Thing) -> Reading:
     own = word(subject.get("id"))
     intent = reference_of(subject.get("payment_intent"))
     names = (intent, own) if own and own.startswith("ch_") else (own, intent)
+    if own and own.startswith("re_"):
+        names = (intent, reference_of(subject.get("charge")))
     return Reading(
         references=tuple(name for name in names if name),
         payment_id=word(thing(subject.get("metadata")).get("payment_id")),

@@ -6,12 +6,13 @@ import hashlib
 import hmac
 import itertools
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from config import Settings
 from core import clock, ids
+from core.errors import ProviderReference, ProviderRefused
 from core.money import Money, asset
 from core.states import Kyc, Role
 from domain import database, inbox, intents, keyring, mails, operations, orders, secrets
@@ -47,6 +48,10 @@ class FakeRail:
     by_key: dict[str, Created] = field(default_factory=dict)
     script: list[Exception | None] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    refunds: dict[str, dict[str, object]] = field(default_factory=dict)
+    refund_keys: dict[str, str] = field(default_factory=dict)
+    # What a new refund says of itself; a test may have it begin as `pending`.
+    refund_status: str = "succeeded"
 
     def _scripted(self, call: str) -> Exception | None:
         assert not database.is_open(), f"{call} was called inside a transaction"
@@ -67,7 +72,17 @@ class FakeRail:
     def fetch(self, reference: str) -> Reading:
         if error := self._scripted("fetch"):
             raise error
-        return reading.read_intent(self.intents[reference], said_at=clock.now())  # type: ignore[arg-type]
+        return self._truth(reference)
+
+    def _truth(self, reference: str) -> Reading:
+        said = reading.read_intent(self.intents[reference], said_at=clock.now())  # type: ignore[arg-type]
+        if self.intents[reference]["status"] != "succeeded":
+            return said
+        own = [one for one in self.refunds.values() if one["payment_intent"] == reference]
+        return replace(said, refunds=tuple(self._said(one).refunds[0] for one in own))
+
+    def _said(self, found: dict[str, object]) -> Reading:
+        return reading.read_refund(found, said_at=clock.now())  # type: ignore[arg-type]
 
     def create_intent(self, new: NewPayment, *, key: str) -> Created:
         error = self._scripted("create_intent")
@@ -102,6 +117,55 @@ class FakeRail:
             raise error
         for found in self.intents.values():
             yield reading.read_intent(found, said_at=clock.now())  # type: ignore[arg-type]
+
+    def refund(
+        self, reference: str, amount: Money, *, key: str, metadata: Mapping[str, str]
+    ) -> Reading:
+        error = self._scripted("refund")
+        if error is not None and not getattr(error, "after_effect", False):
+            raise error
+        if key not in self.refund_keys:
+            self.refund_keys[key] = self.give_back(reference, amount.minor, metadata=metadata)
+        if error is not None:
+            raise error
+        return self._said(self.refunds[self.refund_keys[key]])
+
+    def give_back(
+        self, reference: str, amount: int, *, metadata: Mapping[str, str] | None = None
+    ) -> str:
+        """Give money back; without metadata as somebody does in the provider's own dashboard."""
+        received = int(str(self.intents[reference]["amount_received"]))
+        own = [one for one in self.refunds.values() if one["payment_intent"] == reference]
+        if sum(int(str(o["amount"])) for o in own if o["status"] != "failed") + amount > received:
+            code = ProviderReference(None, "charge_already_refunded")
+            raise ProviderRefused("That is more than is left.", provider=code)
+        name = f"re_{next(_numbers)}"
+        self.refunds[name] = {
+            "id": name,
+            "object": "refund",
+            "status": self.refund_status,
+            "amount": amount,
+            "currency": "eur",
+            "payment_intent": reference,
+            "metadata": dict(metadata or {}),
+        }
+        return name
+
+    def find_refund(self, reference: str, refund_id: str) -> Reading | None:
+        if error := self._scripted("find_refund"):
+            raise error
+        for found in self.refunds.values():
+            if found["payment_intent"] == reference and found["metadata"].get(  # type: ignore[attr-defined]
+                "refund_id"
+            ) == refund_id:
+                return self._said(found)
+        return None
+
+    def list_refunds(self, *, since: datetime) -> Iterator[Reading]:
+        if error := self._scripted("list_refunds"):
+            raise error
+        for found in self.refunds.values():
+            yield self._said(found)
 
 
 def intent(reference: str, payment_id: str, amount: int, **more: object) -> dict[str, object]:
@@ -165,6 +229,20 @@ class World:
         """Write a Stripe event about a payment's intent; its snapshot follows the rail's record."""
         record = self.rail.intents[str(payment.provider_reference)]
         record.update(changes)
+        return self._signed_body(kind, record, at)
+
+    def paid(self, payment: Payment, amount: int | None = None, *, at: int | None = None) -> bytes:
+        received = amount or payment.amount_minor
+        return self.event(
+            "payment_intent.succeeded", payment, at=at, status="succeeded", amount_received=received
+        )
+
+    def refund_event(self, kind: str, name: str, *, at: int | None = None, **changes: object) -> bytes:
+        """Write a Stripe event about a refund; its snapshot follows the rail's record."""
+        self.rail.refunds[name].update(changes)
+        return self._signed_body(kind, self.rail.refunds[name], at)
+
+    def _signed_body(self, kind: str, record: dict[str, object], at: int | None) -> bytes:
         event = {
             "id": ids.new("evt"),
             "object": "event",
@@ -176,12 +254,6 @@ class World:
             "data": {"object": dict(record)},
         }
         return json.dumps(event).encode()
-
-    def paid(self, payment: Payment, amount: int | None = None, *, at: int | None = None) -> bytes:
-        received = amount or payment.amount_minor
-        return self.event(
-            "payment_intent.succeeded", payment, at=at, status="succeeded", amount_received=received
-        )
 
     def deliver(self, body: bytes, *, secret: str = WEBHOOK_SECRET) -> inbox.Received:
         stamp = clock.unix()
