@@ -1,7 +1,7 @@
 """Rules at work: resolving the cases that meet them, taking that back, and stopping by themselves.
 
 A rule acts once on a case, as `system:rule` from the source `rule:<id>`, through the same door as
-people. Order of locks: the rule, then the case.
+people. Order of locks: the rule, then what the case is about, then the case.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core import clock, ids
-from core.errors import Conflict, NotFound
+from core.errors import Conflict
 from core.states import Case, RuleState
 from domain import (
     audit,
@@ -52,13 +52,12 @@ def apply(session: Session, rule_id: str, case_id: str) -> bool:
     rule = case_rules.get(session, rule_id, lock=True)
     if rule.state != RuleState.ENABLED.value or used_today(session, rule) >= case_rules.DAY_LIMIT:
         return False
-    case = _lock_case(session, case_id)
+    case = case_rule_door.lock(session, case_id)
     if case.state != Case.OPEN.value or not is_for(session, rule, case):
         return False
     if not _note_use(session, rule, case):
         return False
-    why = Why(RULE, source_of(rule.id), f"rule {rule.id} version {rule.version}")
-    case_rule_door.resolve(session, case, rule=rule, why=why)
+    case_rule_door.resolve(session, case, rule=rule, why=Why(RULE, source_of(rule.id)))
     return True
 
 
@@ -80,14 +79,6 @@ def uses_since(session: Session, rule_id: str, since: datetime) -> int:
     """Count what a rule resolved since then. Transaction: caller's, reads only."""
     counted = select(func.count()).where(CaseRuleUse.rule_id == rule_id, CaseRuleUse.at >= since)
     return session.scalar(counted) or 0
-
-
-def _lock_case(session: Session, case_id: str) -> ExceptionCase:
-    statement = select(ExceptionCase).where(ExceptionCase.id == case_id).with_for_update()
-    row = session.scalars(statement.execution_options(populate_existing=True)).first()
-    if row is None:
-        raise NotFound
-    return row
 
 
 def _note_use(session: Session, rule: CaseRule, case: ExceptionCase) -> bool:
@@ -126,7 +117,7 @@ def take_back(
     if found is None:
         raise Conflict("No rule resolved this case, or that was taken back already.")
     rule = case_rules.get(session, found.rule_id, lock=True)
-    case = _lock_case(session, case_id)
+    case = case_rule_door.lock(session, case_id)
     use = session.get_one(CaseRuleUse, found.id, populate_existing=True)
     if use.reversed_at is not None or case.state != Case.RESOLVED.value or case.rule_id != rule.id:
         raise Conflict("This was taken back already.")

@@ -2,33 +2,50 @@
 
 from __future__ import annotations
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core import clock
+from core.case_kinds import Verb
+from core.errors import NotFound
 from core.money import Money, asset
 from core.states import Case
 from core.strictjson import Json
-from domain import audit, events
+from domain import audit, case_resolving, events, order_progress
+from domain.case_verbs import Wanted
 from domain.transitions import Why, move_together
 from models.cases import CaseRule, ExceptionCase
 from models.payments import Payment
 
 
-def resolve(session: Session, case: ExceptionCase, *, rule: CaseRule, why: Why) -> None:
-    """Resolve a locked case with a rule's verb.
+def lock(session: Session, case_id: str) -> ExceptionCase:
+    """Lock a case after what it is about, in the order that everybody keeps: payment, order, case.
 
-    Writes: exception_cases, state_changes, event_log, audit_log. Emits: exception.resolved.
-    Raises: IllegalTransition, LostRace. Transaction: caller's.
+    Raises: NotFound. Transaction: caller's.
     """
+    seen = session.get(ExceptionCase, case_id)
+    if seen is None:
+        raise NotFound
+    if seen.payment_id is not None:
+        about = select(Payment).where(Payment.id == seen.payment_id)
+        payment = session.scalars(about.with_for_update(key_share=True)).first()
+        if payment is not None and payment.order_id is not None:
+            order_progress.lock_order(session, payment.order_id)
+    statement = select(ExceptionCase).where(ExceptionCase.id == case_id).with_for_update()
+    return session.scalars(statement.execution_options(populate_existing=True)).one()
+
+
+def resolve(session: Session, case: ExceptionCase, *, rule: CaseRule, why: Why) -> None:
+    """Resolve a locked case with a rule's verb, as a person's decision would be.
+
+    Writes, Emits, Raises: as `case_resolving.resolve`. Transaction: caller's.
+    """
+    wanted = Wanted(Verb(rule.verb), note=f"Rule {rule.id} version {rule.version}: {rule.note}")
+    case_resolving.resolve(session, case.id, wanted, actor=why.actor, source=why.source)
     values: dict[str, object] = {
-        "verb": rule.verb,
-        "resolved_at": clock.now(),
-        "resolved_by": why.actor.id,
         "rule_id": rule.id,
-        "resolution": {"ruleId": rule.id, "version": rule.version, "note": rule.note},
+        "resolution": (case.resolution or {}) | {"ruleId": rule.id, "ruleVersion": rule.version},
     }
-    move_together(session, case, moves={"case": Case.RESOLVED.value}, values=values, why=why)
-    _tell(session, "exception.resolved", case, why=why, version=rule.version)
+    move_together(session, case, moves={}, values=values, why=why)
 
 
 def reopen(session: Session, case: ExceptionCase, *, why: Why) -> None:
@@ -37,6 +54,7 @@ def reopen(session: Session, case: ExceptionCase, *, why: Why) -> None:
     Writes: exception_cases, state_changes, event_log, audit_log. Emits: exception.opened.
     Raises: IllegalTransition, LostRace. Transaction: caller's.
     """
+    before: dict[str, Json] = {"state": case.state, "verb": case.verb, "ruleId": case.rule_id}
     values: dict[str, object] = {
         "verb": None,
         "resolved_at": None,
@@ -45,15 +63,10 @@ def reopen(session: Session, case: ExceptionCase, *, why: Why) -> None:
         "resolution": {},
     }
     move_together(session, case, moves={"case": Case.OPEN.value}, values=values, why=why)
-    _tell(session, "exception.opened", case, why=why)
+    _tell(session, case, before, why=why)
 
 
-_AUDITED = {"exception.resolved": "exception.resolve", "exception.opened": "exception.reopen"}
-
-
-def _tell(
-    session: Session, kind: str, case: ExceptionCase, *, why: Why, version: int | None = None
-) -> None:
+def _tell(session: Session, case: ExceptionCase, before: dict[str, Json], *, why: Why) -> None:
     payment = session.get(Payment, case.payment_id) if case.payment_id else None
     about = events.about_payment(payment) if payment else events.about_staff(case.id)
     at_risk = None
@@ -63,23 +76,19 @@ def _tell(
         "caseId": case.id,
         "kind": case.kind,
         "moneyAtRisk": at_risk,
-        "owner": case.owner_id,
-        "verb": case.verb,
+        "owner": None,
+        "verb": None,
     }
-    row = events.row(kind, about, source=why.source, status=case.state, body=body)
+    row = events.row("exception.opened", about, source=why.source, status=case.state, body=body)
     events.append(session, [row])
     audit.write(
         session,
-        _AUDITED[kind],
+        "exception.reopen",
         actor=why.actor,
         object_kind="case",
         object_id=case.id,
         source=why.source,
         reason=why.reason,
-        after={
-            "state": case.state,
-            "verb": case.verb,
-            "ruleId": case.rule_id,
-            "ruleVersion": version,
-        },
+        before=before,
+        after={"state": case.state},
     )

@@ -13,10 +13,11 @@ from core import clock
 from core.case_kinds import KINDS, Verb
 from core.states import Case
 from core.strictjson import Json
-from domain import case_conditions, case_rules
+from domain import case_conditions, case_rules, case_subjects, case_verbs
 from domain.case_backtests import decided
 from domain.case_conditions import Condition
 from domain.case_facts import CaseFacts, facts_of
+from domain.case_verbs import Plan
 from models.cases import ExceptionCase
 
 # How far back precedents count, of how many cases at most, and how many of one mind it takes.
@@ -79,7 +80,7 @@ def suggest(session: Session, row: ExceptionCase) -> Suggestion | None:
 def suggest_many(session: Session, rows: Sequence[ExceptionCase]) -> dict[str, Suggestion]:
     """Suggest for a page of cases at once: one look at the past for each kind on it.
 
-    Only what waits gets a suggestion. Transaction: caller's, reads only.
+    Only what waits gets a suggestion, and only one that fits it now. Transaction: caller's, reads only.
     """
     waiting = [row for row in rows if row.state != Case.RESOLVED.value and row.kind in KINDS]
     if not waiting:
@@ -89,7 +90,12 @@ def suggest_many(session: Session, rows: Sequence[ExceptionCase]) -> dict[str, S
     for row, facts in zip(waiting, facts_of(session, waiting), strict=True):
         if (suggestion := _suggestion(facts, past[row.kind])) is not None:
             found[row.id] = suggestion
-    return found
+    subjects = case_subjects.load(session, [row for row in waiting if row.id in found])
+    return {
+        case_id: found[case_id]
+        for case_id, subject in subjects.items()
+        if isinstance(case_verbs.answer(subject, Verb(found[case_id].verb)), Plan)
+    }
 
 
 def _past(

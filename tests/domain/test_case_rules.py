@@ -179,6 +179,7 @@ def test_enabled_rule_resolves_new_cases_that_meet_it_and_no_others(fay: Actor, 
         (row,) = session.scalars(said)
     assert row.source == f"rule:{rule.id}"
     assert f"{rule.id} version 1" in (row.reason or "")
+    assert found.resolution["ruleVersion"] == 1
 
 
 def test_draft_and_disabled_rules_do_nothing(fay: Actor, flo: Actor) -> None:
