@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import webauthn
+from cryptography.exceptions import UnsupportedAlgorithm
 from sqlalchemy import and_, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -41,7 +42,10 @@ from models.proofs import Passkey
 MOST, LONGEST_NAME, LONGEST_ANSWER = 10, 60, 16_384
 _VERIFY = UserVerificationRequirement.PREFERRED
 # What the library raises for an answer that was made up, beside its own errors.
-_MADE_UP = (WebAuthnException, ValueError, TypeError, KeyError, AttributeError, IndexError)
+_MADE_UP = (
+    *(WebAuthnException, ValueError, TypeError, KeyError, AttributeError, IndexError),
+    *(RecursionError, OverflowError, MemoryError, UnsupportedAlgorithm),
+)
 
 
 @dataclass(frozen=True)
