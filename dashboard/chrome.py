@@ -111,6 +111,8 @@ def _badges(attention: Attention) -> dict[str, Badge]:
         found["/webhooks"] = Badge(desk.capped(attention.broken_events), "bad", words)
     if attention.open_cases:
         found["/exceptions"] = Badge(desk.capped(attention.open_cases), "warn", "Open cases")
+    if attention.approvals:
+        found["/approvals"] = Badge(desk.capped(attention.approvals), "warn", "Needs your approval")
     return found
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from core.money_out import RULES, Act
 from core.permissions import Permission
 from core.states import Role
 from dashboard import home_side, orders, payments, states, words
 from dashboard.shapes import State, View
-from domain import case_queries, desk, desk_queries
+from domain import approval_queries, case_queries, desk, desk_queries
 from domain.actors import Actor
+from domain.approval_queries import ApprovalFilter, list_approvals
 from domain.case_queries import CaseFilter
 from domain.desk import Around, Session
 from domain.desk_queries import Today
@@ -17,6 +19,7 @@ from domain.order_queries import OrderFilter, list_orders
 from domain.payment_queries import list_payments
 from domain.payments import Page, PaymentFilter
 from models.cases import ExceptionCase
+from models.control import Approval
 from models.inbound import InboundEvent
 from models.operations import Operation
 from models.payments import Payment
@@ -107,13 +110,14 @@ def staff_view(session: Session, actor: Actor) -> View:
     counted = desk_queries.inbound_counts(session)
     broken, ageing = _broken(session, counted), _ageing(session, actor, counted)
     cases = _cases(session, actor)
-    waiting = sum(int(str(panel["total"])) for panel in (broken, cases))
+    agreeing = _approvals(session, actor)
+    waiting = sum(int(str(panel["total"])) for panel in (agreeing, broken, cases))
     needs = "Nothing needs you right now."
     if waiting:
         needs = f"{words.counted(waiting, 'thing needs', 'things need')} a look."
     return {
         "needs": needs,
-        "queues": [_approvals(), broken, ageing, cases],
+        "queues": [agreeing, broken, ageing, cases],
         "providers": [
             home_side.provider_view(each, str(broken["href"]))
             for each in desk_queries.provider_health(session)
@@ -128,13 +132,36 @@ def _shown(number: int) -> int | str:
     return desk.capped(number) if number else 0
 
 
-def _approvals() -> View:
+def _approvals(session: Session, actor: Actor) -> View:
+    total = desk_queries.approval_counts(session, actor=actor)["needs_me"]
+    wanted = ApprovalFilter(needs_me=True)
+    found, _ = list_approvals(session, wanted, actor=actor, page=Page(limit=ROWS))
+    names = approval_queries.names_of(session, found, actor=actor)
     return {
         "id": "approvals",
         "title": "Needs your approval",
-        "count": 0,
-        "rows": [],
-        "empty": "Nothing waits for a second person: no act that takes two has been asked for.",
+        "count": _shown(total),
+        "total": total,
+        "tone": "warn",
+        "href": "/approvals",
+        "link": "All approvals",
+        "rows": [_approval_row(row, names) for row in found],
+        "empty": "Nothing that you may agree to waits for a second person.",
+    }
+
+
+def _approval_row(row: Approval, names: Mapping[str, str]) -> View:
+    has_money = row.amount_minor is not None and row.asset is not None
+    asker = names.get(row.requested_by, row.requested_by)
+    return {
+        "id": row.id,
+        "state": states.APPROVAL[row.state],
+        "title": row.text,
+        "text": f"{RULES[Act(row.kind)].label} · asked by {asker}",
+        "at": words.moment(row.requested_at),
+        "amount": words.money(row.amount_minor or 0, row.asset or "") if has_money else None,
+        "href": f"/approvals/{row.id}",
+        "demo": row.demo,
     }
 
 

@@ -12,6 +12,7 @@ from dashboard import (
     books,
     confirming,
     listing,
+    payment_offers,
     payment_page,
     payments,
     render,
@@ -100,8 +101,8 @@ def _cancel_act(order: Order, actor: Actor, paid_by: list[Payment]) -> Act:
     reason = None
     if not actor.may(Permission.ORDERS_CANCEL):
         reason = "Your role reads orders only."
-    elif payment_page.lacks_kyc(actor):
-        reason = payment_page.KYC_WORDS
+    elif payment_offers.lacks_kyc(actor):
+        reason = payment_offers.KYC_WORDS
     elif order.status == Status.CANCELLED:
         reason = "It is cancelled already."
     elif order.paid_minor:
@@ -246,7 +247,7 @@ def ask_cancel(order_id: str) -> Response:
 @access.page(Permission.ORDERS_CANCEL, note=_OWN)
 def cancel(order_id: str) -> Response:
     actor, reason = render.actor(), confirming.reason()
-    payment_page.assert_kyc(actor)
+    payment_offers.assert_kyc(actor)
     with reading() as session:
         order = orders.get_order(session, order_id, actor=actor)
     if (error := confirming.reason_error(reason)) is not None:

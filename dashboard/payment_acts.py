@@ -9,7 +9,7 @@ from core.permissions import Permission
 from core.redaction import holds_card_number
 from core.states import Payment as Status
 from core.states import Role
-from dashboard import confirming, payment_page, payments, render, words
+from dashboard import confirming, payment_offers, payment_page, payments, render, words
 from dashboard.confirming import Question
 from dashboard.payment_page import Shown
 from dashboard.payment_views import find, view_of
@@ -134,7 +134,7 @@ def _question(shown: Shown) -> Question:
 def ask_cancel(payment_id: str) -> Response:
     with reading() as session:
         shown = find(session, payment_id)
-    if not (act := payment_page.cancel_act(shown)).enabled:
+    if not (act := payment_offers.cancel_act(shown)).enabled:
         render.tell(Alert("warn", "This payment cannot be cancelled", act.reason))
         return render.to(shown.href)
     return confirming.show(_question(shown))
@@ -144,7 +144,7 @@ def ask_cancel(payment_id: str) -> Response:
 @access.page(Permission.PAYMENTS_CANCEL, note=_OWN)
 def cancel(payment_id: str) -> Response:
     reason = confirming.reason()
-    payment_page.assert_kyc(render.actor())
+    payment_offers.assert_kyc(render.actor())
     with reading() as session:
         shown = find(session, payment_id)
     if (error := confirming.reason_error(reason)) is not None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.errors import Forbidden
+from core.money_out import Act as MoneyAct
 from core.permissions import Permission
-from core.states import MAPPING_VERSION, OPEN_PAYMENT, Kyc, lifecycle
+from core.states import MAPPING_VERSION, OPEN_PAYMENT, lifecycle
 from core.states import Payment as Status
-from dashboard import payments, states, timelines, words
+from dashboard import payment_offers, payments, states, timelines, words
 from dashboard.axis import Lag
-from dashboard.shapes import Act, Fact, FactGroup, Input, Ref, Sum, View
+from dashboard.shapes import Fact, FactGroup, Input, Ref, Sum, View
 from dashboard.timelines import Timeline, Told
-from domain import book_queries, case_queries, desk, naming, timeline
+from domain import approval_queries, book_queries, case_queries, desk, naming, timeline
 from domain.actors import Actor
 from domain.book_queries import EntryFilter
 from domain.case_queries import CaseFilter
@@ -21,12 +21,12 @@ from domain.desk import Session
 from domain.payments import LONGEST_PAGE, Page, get_payment
 from domain.support import advice_for, support_block
 from models.cases import ExceptionCase
+from models.control import Approval
 from models.inbound import InboundEvent
 from models.orders import Order
 from models.payments import Payment
 
 LONGEST_NOTE = 2000
-KYC_WORDS = "Your account is not verified yet; until it is, you can look but not act."
 PARTS = ("header", "cases", "support", "timeline", "facts")
 _REFERENCES = {
     "intent": "Payment intent",
@@ -40,7 +40,7 @@ _PAID = frozenset({Status.COMPLETED, Status.RELEASED, Status.REFUNDED})
 
 @dataclass(frozen=True)
 class Shown:
-    """A payment with what its page needs beside it."""
+    """A payment with what its page needs beside it. marking: the request to settle it by hand."""
 
     payment: Payment
     order: Order | None
@@ -48,6 +48,7 @@ class Shown:
     last_event: InboundEvent | None
     has_operation: bool
     public_url: str
+    marking: Approval | None = None
 
     @property
     def href(self) -> str:
@@ -70,6 +71,9 @@ def find(session: Session, payment_id: str, *, actor: Actor, public_url: str) ->
         last_event=desk.last_event_of(session, payment.id) if replays else None,
         has_operation=desk.creation_of(session, payment.id) is not None,
         public_url=public_url,
+        marking=approval_queries.waiting_for(
+            session, MoneyAct.MARK_PAYMENT, payment.id, actor=actor
+        ),
     )
 
 
@@ -96,88 +100,9 @@ def head(shown: Shown) -> View:
         "order": payments.order_link(shown.order) if shown.order else None,
         "rail": words.rail(payment.rail, payment.provider),
         "created": words.moment(payment.created_at),
-        "acts": _acts(shown),
-        "more_acts": _more_acts(shown),
+        "acts": payment_offers.acts(shown),
+        "more_acts": payment_offers.more_acts(shown),
     }
-
-
-def _acts(shown: Shown) -> list[Act]:
-    found = [sync_act(shown)]
-    if shown.payment.status == Status.PENDING and shown.payment.provider_reference:
-        href = f"/pay/{shown.payment.public_id}"
-        is_payer = shown.payment.buyer_id == shown.actor.id
-        label, tone = ("Pay now", "primary") if is_payer else ("Open the pay page", "plain")
-        found.append(Act("pay-page", label, href, icon="card", tone=tone))
-    return found
-
-
-def sync_act(shown: Shown) -> Act:
-    """Offer to ask the provider now, or say why that is not possible."""
-    label = f"Ask {words.provider_label(shown.payment.provider)} now"
-    href, reason = f"{shown.href}/sync", None
-    if not shown.actor.may(Permission.PAYMENTS_SYNC):
-        reason = (
-            "Your role reads payments; asking the provider is for support, finance and engineers."
-        )
-    elif shown.payment.provider_reference is None and not shown.has_operation:
-        reason = "The provider has no record of this payment; there is nothing to ask about."
-    return Act("sync", label, href, reason is None, reason, "post", "refresh")
-
-
-def _more_acts(shown: Shown) -> list[Act]:
-    found = [cancel_act(shown)]
-    if shown.actor.may(Permission.INBOUND_READ):
-        found.insert(0, _replay_act(shown))
-    return found
-
-
-def _replay_act(shown: Shown) -> Act:
-    event, label = shown.last_event, "Replay the last event"
-    if event is None:
-        said = "No event of this payment was received yet."
-        return Act("replay", label, "#", False, said, verb="Preview")
-    href = f"/webhooks/{event.id}/preview"
-    if not shown.actor.may(Permission.INBOUND_REPLAY):
-        return Act("replay", label, href, False, "Your role reads events only.", verb="Preview")
-    said = f"Opens a preview of what {event.type} would do now."
-    return Act("replay", label, href, text=said, verb="Preview")
-
-
-def lacks_kyc(actor: Actor) -> bool:
-    """Tell whether somebody who is not staff may not move money yet."""
-    return actor.is_guarded_by_kyc and actor.kyc != Kyc.APPROVED
-
-
-def assert_kyc(actor: Actor) -> None:
-    """Refuse an act about money while the person is not verified.
-
-    Raises: Forbidden KYC_REQUIRED
-    """
-    if lacks_kyc(actor):
-        raise Forbidden(KYC_WORDS, code="KYC_REQUIRED")
-
-
-def cancel_act(shown: Shown) -> Act:
-    """Offer to cancel, or say why that is not possible."""
-    payment, reason = shown.payment, None
-    if not shown.actor.may(Permission.PAYMENTS_CANCEL):
-        reason = "Your role reads payments only."
-    elif lacks_kyc(shown.actor):
-        reason = KYC_WORDS
-    elif payment.status == Status.CANCELLED:
-        reason = "It is cancelled already."
-    elif payment.status in _PAID:
-        reason = "The money has arrived. A confirmed payment is refunded, not cancelled."
-    elif payment.status not in OPEN_PAYMENT:
-        reason = "The payment has ended; nobody can pay with it any more."
-    elif payment.provider_reference is None:
-        reason = "The provider has not answered its creation yet. Ask it first."
-    said = "The payer can no longer pay with this attempt. Asks for a reason first."
-    return Act(
-        *("cancel", "Cancel the payment", f"{shown.href}/cancel", reason is None, reason),
-        text=said,
-        verb="Cancel",
-    )
 
 
 def cases(session: Session, shown: Shown) -> list[View]:

@@ -65,6 +65,15 @@ CASE: Mapping[str, State] = {
     "carried_forward": State("Carried forward", "hold", "quiet"),
 }
 
+APPROVAL: Mapping[str, State] = {
+    "pending": State("Waits", "action", "warn", "A second person must agree"),
+    "approved": State("Approved", "half", "info"),
+    "executed": State("Carried out", "done", "good"),
+    "refused": State("Refused", "failed", "bad"),
+    "expired": State("Expired", "expired", "quiet", "Nobody agreed within a day"),
+    "cancelled": State("Cancelled", "cancelled", "quiet", "Taken back, or void by a change"),
+}
+
 HEALTH: Mapping[str, State] = {
     "ok": State("Healthy", "done", "good"),
     "degraded": State("Degraded", "warn", "warn"),

@@ -24,6 +24,8 @@ _ICONS = {
     "state": "check",
     "escrow": "escrow",
     "fact": "provider",
+    "mark": "approvals",
+    "approval": "approvals",
     "webhook": "webhooks",
     "attempt": "replay",
     "operation": "out",
@@ -134,6 +136,8 @@ def _references(item: Item) -> list[Ref]:
             found.append(words.ref("event id", event, href=f"/webhooks/{value}"))
         elif name == "case":
             found.append(words.ref("case id", value, href=f"/exceptions/{value}"))
+        elif name == "approval":
+            found.append(words.ref("approval id", value, href=f"/approvals/{value}"))
         elif name == "source" and value.startswith("inbound:"):
             inbound_id = value.removeprefix("inbound:")
             found.append(words.ref("inbound id", inbound_id, href=f"/webhooks/{inbound_id}"))

@@ -11,14 +11,16 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, defer
 
 from core import clock
 from core.money import Money, asset
+from core.states import Approval as ApprovalState
 from core.states import Case, Inbound
 from core.states import Operation as OperationState
 from core.states import Payment as Status
-from domain import case_queries, events, health, presence
+from domain import approval_queries, case_queries, events, health, presence
 from domain.actors import Actor
 from domain.desk import MOST_COUNTED
 from domain.orders import visible
 from models.cases import ExceptionCase
+from models.control import Approval
 from models.events import EventLog
 from models.inbound import InboundEvent
 from models.ledger import JournalEntry, Posting
@@ -58,6 +60,7 @@ class Attention:
     broken_events: int
     open_cases: int
     is_worker_alive: bool
+    approvals: int = 0
 
 
 @dataclass(frozen=True)
@@ -110,12 +113,17 @@ def attention(session: Session, *, actor: Actor) -> Attention:
 
     Transaction: caller's, reads only.
     """
-    wanted = {"cases": [ExceptionCase.state.in_(OPEN_CASE), *case_queries.visible(actor)]}
+    wanted = {
+        "cases": [ExceptionCase.state.in_(OPEN_CASE), *case_queries.visible(actor)],
+        "approvals": approval_queries.agreeable(session, actor),
+    }
     if actor.is_staff:
         wanted["broken"] = [InboundEvent.state.in_(BROKEN)]
     counted = counts(session, wanted)
     alive = bool(presence.list_alive(session, "worker"))
-    return Attention(counted.get("broken", 0), counted["cases"], alive)
+    return Attention(
+        counted.get("broken", 0), counted["cases"], alive, approvals=counted["approvals"]
+    )
 
 
 def status_counts(session: Session) -> dict[str, int]:
@@ -139,6 +147,13 @@ def case_counts(session: Session, *, actor: Actor) -> dict[str, int]:
     """Count the cases that nobody has resolved, by state."""
     own = case_queries.visible(actor)
     return counts(session, {state: [ExceptionCase.state == state, *own] for state in OPEN_CASE})
+
+
+def approval_counts(session: Session, *, actor: Actor) -> dict[str, int]:
+    """Count the approvals that wait, and those among them that wait for this person."""
+    waiting = [Approval.state == ApprovalState.PENDING.value, *approval_queries.visible(actor)]
+    wanted = {"waiting": waiting, "needs_me": approval_queries.agreeable(session, actor)}
+    return counts(session, wanted)
 
 
 def today(session: Session, since: datetime, *, actor: Actor) -> Today:

@@ -8,11 +8,13 @@ from datetime import datetime
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from core.fold import MARKED_CANCELLED, MARKED_COMPLETED, MARKED_FAILED
 from core.money import Money, asset
 from core.states import ON_DESK, PaymentSub
 from domain.actors import Actor
 from domain.naming import actor_names
 from models.cases import ExceptionCase
+from models.control import Approval
 from models.inbound import InboundAttempt, InboundEvent
 from models.ledger import JournalEntry, Posting
 from models.operations import Operation
@@ -52,6 +54,7 @@ def payment_timeline(session: Session, payment: Payment, *, actor: Actor) -> lis
     if actor.is_staff:
         items += _inbound(session, payment) + _operations(session, payment)
         items += _notes(session, payment) + _cases(session, payment)
+        items += _approvals(session, payment)
     return _named(session, items, actor)
 
 
@@ -168,7 +171,11 @@ _FACT_WORDS = {
     "expired": "Expired",
     "cancelled": "Cancelled",
     "succeeded": "Succeeded",
+    MARKED_COMPLETED: "Marked completed by hand",
+    MARKED_FAILED: "Marked failed by hand",
+    MARKED_CANCELLED: "Marked cancelled by hand",
 }
+_BY_HAND = frozenset({MARKED_COMPLETED, MARKED_FAILED, MARKED_CANCELLED})
 
 
 def _facts(session: Session, payment_ids: list[str]) -> list[Item]:
@@ -184,8 +191,8 @@ def _facts(session: Session, payment_ids: list[str]) -> list[Item]:
         items.append(
             Item(
                 fact.said_at,
-                "provider",
-                "fact",
+                "us" if fact.kind in _BY_HAND else "provider",
+                "mark" if fact.kind in _BY_HAND else "fact",
                 text,
                 None,
                 fact.message,
@@ -294,6 +301,29 @@ def _postings(session: Session, condition: object) -> list[Item]:
                 "strong",
             )
         )
+    return items
+
+
+def _approvals(session: Session, payment: Payment) -> list[Item]:
+    """Tell who asked for what takes two people, and who decided."""
+    items = []
+    for row in session.scalars(select(Approval).where(Approval.payment_id == payment.id)):
+        names = {"approval": row.id}
+        asked = f"Asked: {row.text}"
+        items.append(
+            Item(row.requested_at, "us", "approval", asked, row.requested_by, row.reason, names)
+        )
+        if row.decided_at is not None:
+            state = "approved" if row.executed_at else row.state
+            said = f"{state.capitalize()}: {row.text}"
+            items.append(
+                Item(
+                    *(row.decided_at, "us", "approval", said),
+                    row.decided_by,
+                    row.decided_reason,
+                    names,
+                )
+            )
     return items
 
 

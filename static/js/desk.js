@@ -196,7 +196,7 @@
     else toast("Could not refresh this part of the page. Reload to see the latest.");
   });
 
-  const pages = { h: "/", p: "/payments", o: "/orders", w: "/webhooks", e: "/exceptions", a: "/account" };
+  const pages = { h: "/", p: "/payments", o: "/orders", w: "/webhooks", e: "/exceptions", a: "/approvals", r: "/refunds", f: "/freezes", s: "/secrets", u: "/users" };
   let chord = 0;
 
   function moveRow(step) {
@@ -207,11 +207,16 @@
     next?.closest(".row").scrollIntoView({ block: "nearest" });
   }
 
+  // A key leads to an act; Enter does it.
+  const toAct = (key) => document.querySelector('[data-act-key="' + key + '"]')?.focus();
+
   const keys = {
     "/": () => (document.querySelector("[data-page-search]") || document.querySelector("[data-search]"))?.focus(),
     "?": () => byId("keys")?.showModal(),
     j: () => moveRow(1),
     k: () => moveRow(-1),
+    a: () => toAct("a"),
+    x: () => toAct("x"),
     t: nextTheme,
     c: () => {
       const row = document.activeElement.closest(".row") || byId("main");

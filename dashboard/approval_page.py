@@ -1,0 +1,208 @@
+"""What the page of one approval shows: what is agreed to, who asked, what became of it, who may decide."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.money import Money, asset
+from core.money_out import RULES, Act
+from core.permissions import Permission
+from core.states import Approval as State
+from core.strictjson import Json
+from dashboard import states, words
+from dashboard.confirming import LONGEST_REASON, reason_input
+from dashboard.shapes import Act as Button
+from dashboard.shapes import Alert, Fact, Input, View
+from domain import approval_queries, approvals, desk, step_up
+from domain.actors import Actor
+from domain.desk import Session
+from models.control import Approval
+
+_PAGES: Mapping[str, tuple[str, Permission]] = {
+    "payment": ("/payments/", Permission.PAYMENTS_READ),
+    "order": ("/orders/", Permission.ORDERS_READ),
+    "refund": ("/refunds/", Permission.REFUNDS_LIST),
+    "case": ("/exceptions/", Permission.EXCEPTIONS_READ),
+}
+_WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+@dataclass(frozen=True)
+class Typed:
+    """What a person typed into one of the forms, and what was wrong with it."""
+
+    note: str = ""
+    note_error: str | None = None
+    reason: str = ""
+    reason_error: str | None = None
+
+
+def kind_word(kind: str) -> str:
+    """Name a kind of act for people."""
+    return RULES[Act(kind)].label
+
+
+def view(
+    session: Session,
+    row: Approval,
+    *,
+    actor: Actor,
+    typed: Typed | None = None,
+    said: Alert | None = None,
+) -> View:
+    """Prepare the whole body of the page. said: what the last press did, shown above it."""
+    names = approval_queries.names_of(session, [row], actor=actor)
+    return {
+        "approval": {
+            "id": row.id,
+            "short": words.short(row.id),
+            "text": row.text,
+            "state": states.APPROVAL[row.state],
+            "kind": kind_word(row.kind),
+            "ref": words.ref("approval id", row.id),
+            "asked": words.moment(row.requested_at),
+            "demo": row.demo,
+            "amount": _sum(row),
+        },
+        "said": said,
+        "content": _content(session, row, actor),
+        "asking": _asking(row, names),
+        "outcome": _outcome(row, names, actor),
+        "decision": _decision(session, row, actor, typed or Typed()),
+        "links": {"body": f"/approvals/{row.id}/body"},
+    }
+
+
+def _sum(row: Approval) -> object:
+    if row.amount_minor is None or row.asset is None:
+        return None
+    return words.money(row.amount_minor, row.asset)
+
+
+def _content(session: Session, row: Approval, actor: Actor) -> list[Fact]:
+    """Say all that the hash covers, so that nobody agrees to more than they read."""
+    found = [Fact("Act", kind_word(row.kind))]
+    if row.amount_minor is not None and row.asset is not None:
+        found.append(Fact("Amount", money=words.money(row.amount_minor, row.asset)))
+    if row.destination:
+        found.append(Fact("Destination", row.destination))
+    found.append(_link(row.object_kind, row.object_id, actor))
+    for kind, name in (("payment", row.payment_id), ("order", row.order_id)):
+        if name and name != row.object_id:
+            found.append(_link(kind, name, actor))
+    if row.merchant_id:
+        merchants = desk.merchants_of(session, [row.merchant_id])
+        found.append(Fact("Merchant", merchants.get(row.merchant_id, row.merchant_id)))
+    if row.rail:
+        found.append(Fact("Rail", words.rail(row.rail).label))
+    found += _details(row)
+    found.append(Fact("Money", "Live" if row.livemode else "Test mode"))
+    return [*found, Fact("Content hash", ref=words.ref("content hash", row.content_hash))]
+
+
+def _link(kind: str, name: str, actor: Actor) -> Fact:
+    label = kind.replace("_", " ").capitalize()
+    place, permission = _PAGES.get(kind, (None, None))
+    href = f"{place}{name}" if permission is not None and actor.may(permission) else None
+    return Fact(label, ref=words.ref(f"{kind} id", name, href=href))
+
+
+def _details(row: Approval) -> list[Fact]:
+    found = []
+    for name, value in sorted(row.details.items()):
+        if value is None or value == "":
+            continue
+        if name.endswith("Minor") and row.asset is not None:
+            sum_ = Money(int(str(value)), asset(row.asset))
+            found.append(Fact(_label(name.removesuffix("Minor")), money=words.shown(sum_)))
+        else:
+            found.append(Fact(_label(name), _text(value)))
+    return found
+
+
+def _label(name: str) -> str:
+    return " ".join(_WORD_START.split(name)).capitalize().replace("_", " ")
+
+
+def _text(value: Json) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _asking(row: Approval, names: Mapping[str, str]) -> list[Fact]:
+    fresh = "Yes, within the five minutes before"
+    if not row.requested_fresh:
+        fresh = "No. Whoever asks over the API shows none, and some acts need none to ask."
+    found = [
+        Fact("Asked by", names.get(row.requested_by, row.requested_by)),
+        Fact("Second factor shown", fresh),
+        Fact("Asked", at=words.moment(row.requested_at)),
+    ]
+    if row.reason:
+        found.append(Fact("Reason", row.reason))
+    needs = " or ".join(approval_queries.needs(row))
+    found.append(Fact("Needs", f"one other person of {needs}, who has just proved themselves"))
+    if row.state == State.PENDING.value:
+        found.append(Fact("Expires", at=words.moment(row.expires_at)))
+    return found
+
+
+def _outcome(row: Approval, names: Mapping[str, str], actor: Actor) -> list[Fact]:
+    if row.state == State.PENDING.value:
+        return []
+    found = [Fact("Outcome", state=states.APPROVAL[row.state])]
+    if row.decided_by:
+        found.append(Fact("Decided by", names.get(row.decided_by, row.decided_by)))
+    if row.decided_at:
+        found.append(Fact("Decided", at=words.moment(row.decided_at)))
+    if row.decided_reason and actor.is_staff:
+        found.append(Fact("Why", words.sentence(row.decided_reason)))
+    if row.executed_at:
+        found.append(Fact("Carried out", at=words.moment(row.executed_at)))
+    verdict = row.result.get("verdict")
+    if isinstance(verdict, str):
+        found.append(Fact("What it did", words.sentence(verdict)))
+    return found
+
+
+def _decision(session: Session, row: Approval, actor: Actor, typed: Typed) -> View | None:
+    """Offer what this person may do with it; None once it is over."""
+    if row.state != State.PENDING.value:
+        return None
+    why_not = approvals.why_not(session, row, actor=actor)
+    return {
+        "why_not": why_not,
+        "is_fresh": step_up.is_fresh(actor),
+        "hash": row.content_hash,
+        "approve_action": f"/approvals/{row.id}/approve",
+        "refuse_action": f"/approvals/{row.id}/refuse",
+        "note": _note(typed),
+        "reason": reason_input(typed.reason, typed.reason_error),
+        "take_back": _take_back(row, actor),
+    }
+
+
+def _note(typed: Typed) -> Input:
+    return Input(
+        "note",
+        "Note",
+        "text-area",
+        value=typed.note,
+        error=typed.note_error,
+        hint="Kept with the approval.",
+        optional=True,
+        maxlength=LONGEST_REASON,
+        rows=2,
+    )
+
+
+def _take_back(row: Approval, actor: Actor) -> Button | None:
+    if row.requested_by != actor.id or not actor.may(Permission.APPROVALS_CANCEL):
+        return None
+    return Button("take-back", "Take it back", f"/approvals/{row.id}/cancel", icon="undo")
