@@ -46,6 +46,34 @@ def book_charge(call: Call, charge: Obj, amount: int) -> str:
     return str(call.store.put("balance_transaction", booked)["id"])
 
 
+def book_refund(call: Call, charge: Obj, refund: Obj, *, failed: bool = False) -> str:
+    """Book money that went back, or that came back because the refund failed; fees are kept.
+
+    Writes: the transaction. Source: https://docs.stripe.com/refunds#failed-refunds
+    """
+    amount = refund["amount"] if failed else -refund["amount"]
+    kind = "refund" if charge["id"].startswith("ch_") else "payment_refund"
+    booked = {
+        "id": new_id("txn_3"),
+        "object": "balance_transaction",
+        "amount": amount,
+        "available_on": call.now,
+        "balance_type": "payments",
+        "created": call.now,
+        "currency": refund["currency"],
+        "description": f"REFUND {'FAILURE' if failed else 'FOR CHARGE'} ({charge['id']})",
+        "exchange_rate": None,
+        "fee": 0,
+        "fee_details": [],
+        "net": amount,
+        "reporting_category": "refund_failure" if failed else "refund",
+        "source": refund["id"],
+        "status": "available",
+        "type": f"{kind}_failure" if failed else kind,
+    }
+    return str(call.store.put("balance_transaction", booked)["id"])
+
+
 def retrieve(call: Call, sent: Obj) -> Obj:
     """Answer `GET /v1/balance`."""
     params.only(sent, ())

@@ -15,6 +15,8 @@ class SampleCard:
 
     `decline` names an entry of `declines.DECLINES`; `authentication` says when 3DS is asked: never,
     optional (only on request), on_session, unless_set_up (off-session passes after a setup), always.
+    `refund` says what becomes of a refund later: pending (then it succeeds), fails (after it had
+    succeeded), or nothing.
     """
 
     number: str
@@ -28,6 +30,7 @@ class SampleCard:
     cvc_check: str = "pass"
     risk: str = "normal"
     bypass_pending: bool = False
+    refund: str | None = None
 
     @property
     def last4(self) -> str:
@@ -103,6 +106,8 @@ _PECULIAR = [
     SampleCard("4000000000000341", "chargeCustomerFail", decline="generic_decline"),
     SampleCard("4000000000000101", "cvcCheckFail", cvc_check="fail"),
     SampleCard("4000000000009235", "riskLevelElevated", risk="elevated"),
+    SampleCard("4000000000007726", "pendingRefund", refund="pending"),
+    SampleCard("4000000000005126", "refundFail", refund="fails"),
 ]
 
 _AUTHENTICATED = [

@@ -61,7 +61,7 @@ def _ledger(world: World, _sent: Obj) -> Obj:
             intent["id"]: {name: intent[name] for name in (
                 "amount", "amount_received", "amount_capturable", "currency", "status", "metadata",
                 "latest_charge",
-            )} | {"charges": [], "captures": []}
+            )} | {"charges": [], "captures": [], "refunds": []}
             for intent in world.store.every("payment_intent")
         }  # fmt: skip
         for charge in world.store.every("charge"):
@@ -71,6 +71,10 @@ def _ledger(world: World, _sent: Obj) -> Obj:
             if charge["status"] == "succeeded" and charge["captured"]:
                 capture = {"charge": charge["id"], "amount": charge["amount_captured"]}
                 line["captures"].append(capture)
+        for refund in world.store.every("refund"):
+            shown = ("id", "status", "amount", "charge", "metadata", "failure_reason")
+            line = ledger[refund["payment_intent"]]
+            line["refunds"].append({name: refund[name] for name in shown})
     return ledger
 
 

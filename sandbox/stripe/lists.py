@@ -21,6 +21,8 @@ _KINDS = {
     "pm": "payment_method",
     "seti": "setup_intent",
     "txn": "balance_transaction",
+    "re": "refund",
+    "pyr": "refund",
     "cs": "checkout.session",
 }
 

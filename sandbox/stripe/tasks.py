@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.stripe import charges, confirm, sessions
+from sandbox.stripe import charges, confirm, refunds, sessions
 from sandbox.stripe.world import Call, World, unit
 
 
@@ -30,6 +30,12 @@ def _expire_authorisation(call: Call, intent_id: str) -> None:
         confirm.end(call, intent, "automatic", expired=True)
 
 
+def _finish_refund(call: Call, refund_id: str) -> None:
+    refund = call.store.find("refund", refund_id)
+    if refund is not None:
+        refunds.finish(call, refund)
+
+
 def _expire_session(call: Call, session_id: str) -> None:
     session = call.store.find(sessions.KIND, session_id)
     if session is not None and session["status"] == "open" and session["expires_at"] <= call.now:
@@ -41,4 +47,5 @@ _JOBS = {
     "settle": _settle,
     "expire_authorisation": _expire_authorisation,
     "expire_session": _expire_session,
+    "finish_refund": _finish_refund,
 }
