@@ -92,6 +92,11 @@ MEANINGS: dict[str, Meaning] = {
     "SAME_PERSON": Meaning(
         409, "Two people are asked for, and you would be both.", "Have somebody else do it."
     ),
+    "INVARIANT_RED": Meaning(
+        409,
+        "The freeze's cause is not over.",
+        "Mend what the verification found and verify again; then ask once more.",
+    ),
     "LOST_RACE": Meaning(
         409, "Somebody else changed it first.", "Read the object, then repeat.", retryable=True
     ),

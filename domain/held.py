@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, exists, func, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from core import clock
@@ -18,6 +18,7 @@ from core.money_out import RULES, Act
 from core.states import Approval as ApprovalState
 from core.states import Refund as RefundState
 from models.control import Approval
+from models.operations import Operation
 from models.refunds import Refund
 
 MOST_LISTED = 200
@@ -104,24 +105,32 @@ def _approvals(*acts: Act) -> Source:
 
 
 def _refunds() -> Source:
-    """Find the refunds that wait for somebody, and those that the provider was asked for."""
+    """Find the refunds that wait for somebody or to be sent, and those that the provider was asked for."""
+    asked_for = exists(
+        select(Operation.id).where(
+            Operation.id == Refund.operation_id, Operation.sent_at.is_not(None)
+        )
+    )
+    written_down = Refund.state == RefundState.PENDING.value
+    waiting = or_(
+        Refund.state == RefundState.PENDING_APPROVAL.value, and_(written_down, ~asked_for)
+    )
+    going = or_(Refund.state == RefundState.UNKNOWN.value, and_(written_down, asked_for))
+    return Source(
+        lambda place: _refund_rows(waiting, place), lambda place: _refund_rows(going, place)
+    )
 
-    def of(*states: RefundState) -> Callable[[Place], Rows]:
-        def rows(place: Place) -> Rows:
-            return select(
-                literal("refund"),
-                Refund.id,
-                Refund.state,
-                Refund.amount_minor,
-                Refund.asset,
-                Refund.approval_id,
-                Refund.created_at,
-            ).where(Refund.state.in_([each.value for each in states]), *_within(Refund, place))
 
-        return rows
-
-    asked = of(RefundState.PENDING, RefundState.UNKNOWN)
-    return Source(of(RefundState.PENDING_APPROVAL), asked)
+def _refund_rows(condition: ColumnElement[bool], place: Place) -> Rows:
+    return select(
+        literal("refund"),
+        Refund.id,
+        Refund.state,
+        Refund.amount_minor,
+        Refund.asset,
+        Refund.approval_id,
+        Refund.created_at,
+    ).where(condition, *_within(Refund, place))
 
 
 KINDS: Mapping[str, Sequence[Source]] = {
@@ -132,6 +141,7 @@ KINDS: Mapping[str, Sequence[Source]] = {
 }
 # Each act that a freeze holds is counted under one kind; a test asks that none is left out.
 KIND_OF: Mapping[Act, str] = {Act.REFUND: "refunds"}
+NOTHING = Forecast(dict.fromkeys(KINDS, 0), (), 0)
 HELD_ACTS = frozenset(act for act, rule in RULES.items() if rule.is_held_by_freeze)
 
 
