@@ -85,8 +85,8 @@ KINDS: Mapping[str, Kind] = {
         T.FINANCE,
         8,
         _BUSINESS,
-        (V.REFUND_ALL, V.ACCEPT),
-        "The same thing was paid for twice.",
+        (V.ACCEPT,),
+        "Two receipts may stand for one payment. It is booked once; a second one is given back there.",
     ),
     "STUCK_PAID": Kind(
         "Stuck before final",

@@ -17,7 +17,7 @@ from core.money_out import APPROVAL_SECONDS, RULES, Act
 from core.states import STAFF, Role
 from core.states import Approval as State
 from core.strictjson import Json
-from domain import acts, audit, database, events, freezes, people, step_up
+from domain import acts, audit, case_following, database, events, freezes, people, step_up
 from domain.actors import Actor, system
 from domain.approval_checks import CHANGED, assert_may_decide, content_of, why_not, why_void
 from domain.transitions import Why, move_together
@@ -193,6 +193,7 @@ def agree(
     result = acts.kind(content.act).carry_out(session, warrant)
     done: dict[str, object] = {"result": result, "executed_at": clock.now()}
     move_together(session, row, moves={"approval": State.EXECUTED.value}, values=done, why=why)
+    case_following.agreed(session, row, result, why=why)
     return Decision(row)
 
 
@@ -271,6 +272,7 @@ def _end(session: Session, row: Approval, to: State, *, why: Why, by: Actor | No
     move_together(session, row, moves={"approval": to.value}, values=values, why=why)
     _tell(session, f"approval.{to.value}", row, why=why)
     acts.kind(Act(row.kind)).take_back(session, content_of(row), why)
+    case_following.ended(session, row, why=why)
 
 
 def _tell(session: Session, kind: str, row: Approval, *, why: Why) -> None:

@@ -30,7 +30,10 @@ PURPOSES = ("deposit", "balance")
 
 @dataclass(frozen=True)
 class PaymentWanted:
-    """What a payer or merchant asks for. method: `intent` (our pay page) or `checkout` (Stripe's)."""
+    """What a payer or merchant asks for. method: `intent` (our pay page) or `checkout` (Stripe's).
+
+    amount: less than what is due, or None for all of it; supersedes: the ended attempt it follows.
+    """
 
     order_id: str
     purpose: str = "deposit"
@@ -41,6 +44,8 @@ class PaymentWanted:
     metadata: dict[str, Json] = field(default_factory=dict)
     success_url: str | None = None
     cancel_url: str | None = None
+    amount: Money | None = None
+    supersedes: str | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,15 @@ def amount_due(order: Order, purpose: str) -> Money:
     return Money(left, asset(order.asset))
 
 
+def _asked(order: Order, wanted: PaymentWanted) -> Money:
+    due = amount_due(order, wanted.purpose)
+    if wanted.amount is None:
+        return due
+    if due < wanted.amount:
+        raise Conflict("The order lacks less than that by now.", code="AMOUNT_EXCEEDED")
+    return wanted.amount
+
+
 def _assert_payable(order: Order) -> None:
     if order.status in (OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REFUNDED):
         raise IllegalTransition("order", order.status, "paid")
@@ -88,7 +102,7 @@ def begin(session: Session, wanted: PaymentWanted, *, actor: Actor, source: str)
     order = lock_order(session, wanted.order_id)
     rail = registry.configured(wanted.provider, livemode=order.livemode)
     _assert_payable(order)
-    due = amount_due(order, wanted.purpose)
+    due = _asked(order, wanted)
     statement = select(Payment).where(Payment.open_key == f"{order.id}:{wanted.purpose}")
     if (payment := session.scalars(statement).first()) is not None:
         return _take_up(session, payment, wanted)
@@ -112,6 +126,7 @@ def begin(session: Session, wanted: PaymentWanted, *, actor: Actor, source: str)
         method=wanted.method,
         direction="in",
         public_id=ids.new("pp"),
+        supersedes_id=wanted.supersedes,
         open_key=f"{order.id}:{wanted.purpose}",
         expires_at=_expiry(order),
         buyer_id=order.buyer_id,

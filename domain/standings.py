@@ -9,12 +9,12 @@ from sqlalchemy import ColumnElement, Subquery, case, func, literal, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from core import clock
-from core.fold import MARKED_COMPLETED, RANK, Fact, standing
-from core.states import Escrow, PaymentSub
+from core.fold import MARKED_COMPLETED, RANK, REFUND_KINDS, Fact, standing
+from core.states import Case, Escrow, PaymentSub
 from core.states import Operation as OperationState
 from core.states import Order as OrderStatus
 from core.states import Payment as Status
-from domain import queue, receipts
+from domain import case_subjects, queue, receipts, refund_proofs
 from models.cases import ExceptionCase
 from models.inbound import InboundEvent
 from models.ledger import JournalEntry, Posting
@@ -85,6 +85,8 @@ _HISTORIES: dict[str, tuple[_Column, _Column, str | ColumnElement[str]]] = {
     "escrow": (Payment.id, Payment.escrow_state, Escrow.UNFUNDED.value),
     "order": (Order.id, Order.status, OrderStatus.AWAITING_DEPOSIT.value),
     "operation": (Operation.id, Operation.state, OperationState.PREPARED.value),
+    "case": (ExceptionCase.id, ExceptionCase.state, Case.OPEN.value),
+    "refund": (Refund.id, Refund.state, refund_proofs.FIRST),
 }
 
 
@@ -193,20 +195,49 @@ def marked(session: Session) -> Iterator[str | None]:
 def orders(session: Session) -> Iterator[str | None]:
     """Check that an order counts as paid what its payments brought and what was written off for it."""
     ended = (Status.FAILED.value, Status.CANCELLED.value)
+    brought = Payment.received_minor - Payment.credited_minor
     paid = (
         select(Payment.order_id, func.sum(brought).label("total"))
         .where(Payment.status.not_in(ended))
         .group_by(Payment.order_id)
         .subquery()
     )
-    statement = select(Order.id, Order.paid_minor, paid.c.total).outerjoin(
-        paid, paid.c.order_id == Order.id
+    given_up = (
+        select(JournalEntry.order_id, func.sum(Posting.amount_minor).label("total"))
+        .join(Posting, Posting.entry_id == JournalEntry.id)
+        .where(JournalEntry.kind == case_subjects.WRITE_OFF, Posting.amount_minor > 0)
+        .group_by(JournalEntry.order_id)
+        .subquery()
     )
-    for order_id, counted, total in session.execute(statement.execution_options(yield_per=_CHUNK)):
-        same = counted == int(total or 0)
-        yield (
-            None if same else f"{order_id} counts {counted} as paid, its payments {int(total or 0)}"
-        )
+    statement = (
+        select(Order.id, Order.paid_minor, paid.c.total, given_up.c.total)
+        .outerjoin(paid, paid.c.order_id == Order.id)
+        .outerjoin(given_up, given_up.c.order_id == Order.id)
+    )
+    rows = session.execute(statement.execution_options(yield_per=_CHUNK))
+    for order_id, counted, came, written_off in rows:
+        total = int(came or 0) + int(written_off or 0)
+        same = counted == total
+        yield None if same else f"{order_id} counts {counted} as paid, its payments {total}"
+
+
+def credited(session: Session) -> Iterator[str | None]:
+    """Check that what each payment gave to its buyer's funds is what the books say."""
+    totals = (
+        select(JournalEntry.payment_id, func.sum(Posting.amount_minor).label("total"))
+        .join(Posting, Posting.entry_id == JournalEntry.id)
+        .where(JournalEntry.kind == case_subjects.CREDIT, Posting.amount_minor > 0)
+        .group_by(JournalEntry.payment_id)
+        .subquery()
+    )
+    statement = (
+        select(Payment.id, Payment.credited_minor, totals.c.total)
+        .outerjoin(totals, totals.c.payment_id == Payment.id)
+        .where(or_(Payment.credited_minor > 0, totals.c.total.is_not(None)))
+    )
+    for payment_id, minor, booked_minor in session.execute(statement):
+        total = int(booked_minor or 0)
+        yield None if minor == total else f"{payment_id} credited {minor}, booked {total}"
 
 
 def inbox(session: Session) -> Iterator[str | None]:

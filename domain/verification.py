@@ -74,6 +74,7 @@ CHECKS: dict[str, Callable[[Session], Iterator[str | None]]] = {
     "payments_refunded": refund_proofs.payments,
     "refunds": refund_proofs.refunds,
     "payments_marked": standings.marked,
+    "payments_credited": standings.credited,
     "orders_paid": standings.orders,
     "inbox": standings.inbox,
 }

@@ -15,6 +15,7 @@ class Payment(Base):
     """One amount, one rail, one life. Amounts in minor units of `asset`.
 
     refunding_minor: asked back and not over yet; with refunded_minor never more than was received.
+    credited_minor: moved to the buyer's own funds, so that it counts for no order and is not refunded.
 
     open_key: `order:purpose` while the attempt is open, else null; its uniqueness is the business
     key "one open attempt per order and purpose". check_due_at: when the janitor asks the provider.
@@ -34,6 +35,7 @@ class Payment(Base):
     capturable_minor: Mapped[int] = mapped_column(default=0)
     refunded_minor: Mapped[int] = mapped_column(default=0)
     refunding_minor: Mapped[int] = mapped_column(default=0, server_default="0")
+    credited_minor: Mapped[int] = mapped_column(default=0, server_default="0")
     rail: Mapped[Word]
     provider: Mapped[Word]
     provider_reference: Mapped[str | None]
@@ -73,6 +75,7 @@ class Payment(Base):
             "refunding_minor >= 0 and refunded_minor + refunding_minor <= received_minor",
             name="not_over",
         ),
+        CheckConstraint("credited_minor between 0 and received_minor", name="credited"),
         CheckConstraint("direction in ('in', 'out')", name="direction"),
         Index("ix_payments_created_at_id", "created_at", "id"),
         Index("ix_payments_status_created_at_id", "status", "created_at", "id"),

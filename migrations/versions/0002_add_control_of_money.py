@@ -503,6 +503,17 @@ def upgrade() -> None:
             op.f("ck_payments_not_over"),
             "refunding_minor >= 0 and refunded_minor + refunding_minor <= received_minor",
         )
+        batch_op.add_column(
+            sa.Column(
+                "credited_minor",
+                sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+                server_default="0",
+                nullable=False,
+            )
+        )
+        batch_op.create_check_constraint(
+            op.f("ck_payments_credited"), "credited_minor between 0 and received_minor"
+        )
 
     with op.batch_alter_table("secret_versions", schema=None) as batch_op:
         batch_op.add_column(sa.Column("activated_at", sa.DateTime(timezone=True), nullable=True))
@@ -571,7 +582,9 @@ def downgrade() -> None:
         batch_op.drop_column("activated_at")
 
     with op.batch_alter_table("payments", schema=None) as batch_op:
+        batch_op.drop_constraint(op.f("ck_payments_credited"), type_="check")
         batch_op.drop_constraint(op.f("ck_payments_not_over"), type_="check")
+        batch_op.drop_column("credited_minor")
         batch_op.drop_column("refunding_minor")
 
     with op.batch_alter_table("exception_cases", schema=None) as batch_op:
