@@ -25,7 +25,7 @@ LIVE = frozenset(
     for name in (
         *("home", "payments", "payment", "payment_acts", "orders", "order"),
         *("webhooks", "webhook", "exceptions"),
-        *("approvals", "freezes", "refunds", "secrets", "users"),
+        *("approvals", "freezes", "refunds", "secrets", "users", "user"),
     )
 )
 

@@ -158,7 +158,6 @@ def use(session: Session, token: str, password_hash: str, *, address: str | None
         raise Gone(OVER)
     actor = sessions.actor_of(user, address=address)
     people.set_password(session, user, password_hash, actor=actor)
-    end_all(session, user.id)
     sessions.end_all(session, user.id, actor=actor)
     if used.kind == "reset":
         mails.write(session, user, _CHANGED)

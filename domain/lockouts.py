@@ -71,6 +71,24 @@ def begin_proof(session: Session, user_id: str) -> str:
     return attempt.id
 
 
+def count_wish(session: Session, email: str, *, ip: str) -> None:
+    """Count somebody who says that they forgot their password, whether the account exists or not.
+
+    Apart from the sign-ins, so that nobody is kept out by somebody else's wishes.
+    Writes: sign_in_attempts. Raises: RateLimited. Transaction: caller's.
+    """
+    vault = keyring.vault()
+    subjects = (
+        (vault.blind_index(email, purpose="forgot account"), PER_ACCOUNT),
+        (vault.blind_index(ip, purpose="forgot address"), PER_ADDRESS),
+    )
+    for subject, most in subjects:
+        _alone(session, subject)
+        _assert_below(session, subject, most)
+        session.add(SignInAttempt(id=ids.new("sia"), subject=subject, at=clock.now()))
+    session.flush()
+
+
 def _alone(session: Session, subject: str) -> None:
     # On SQLite there is one writer anyway.
     if not database.is_sqlite():

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -17,6 +17,7 @@ from core.strictjson import Json
 from domain import audit, events, keyring, passwords
 from domain.actors import Actor
 from models.people import ApiKey, Merchant, User
+from models.proofs import AccountLink, Passkey
 
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[A-Za-z0-9.-]{1,190}")
 _PURPOSE = "email"
@@ -40,12 +41,16 @@ class NewUser:
 
 @dataclass(frozen=True)
 class UserFilter:
-    """What a list of users is narrowed to; `q` is an exact address or id, or a part of the name."""
+    """What a list of users is narrowed to; `q` is an exact address or id, or a part of the name.
+
+    has_factor: whether they set up a second factor themselves.
+    """
 
     roles: tuple[str, ...] = ()
     kyc: tuple[str, ...] = ()
     states: tuple[str, ...] = ()
     q: str | None = None
+    has_factor: bool | None = None
 
 
 def _place(user_id: str) -> str:
@@ -207,12 +212,22 @@ def about_user(user_id: str) -> events.About:
 
 
 def set_password(session: Session, user: User, password_hash: str, *, actor: Actor) -> None:
-    """Store a new password's hash, made outside the transaction.
+    """Store a new password's hash, made outside the transaction; links that would set another end.
 
-    Writes: users, audit_log. Transaction: caller's.
+    Writes: users, account_links, audit_log. Transaction: caller's.
     """
     user.password_hash = password_hash
     user.password_set_at = clock.now()
+    session.execute(
+        update(AccountLink)
+        .where(
+            AccountLink.user_id == user.id,
+            AccountLink.used_at.is_(None),
+            AccountLink.ended_at.is_(None),
+        )
+        .values(ended_at=clock.now())
+        .execution_options(synchronize_session=False)
+    )
     audit.write(
         session,
         "user.set_password",
@@ -274,7 +289,8 @@ def create_merchant(
     return merchant
 
 
-def _conditions(wanted: UserFilter) -> list[ColumnElement[bool]]:
+def conditions(wanted: UserFilter) -> list[ColumnElement[bool]]:
+    """Give the conditions that narrow people down to a filter."""
     found: list[ColumnElement[bool]] = []
     if wanted.roles:
         found.append(User.role.in_(wanted.roles))
@@ -282,6 +298,10 @@ def _conditions(wanted: UserFilter) -> list[ColumnElement[bool]]:
         found.append(User.kyc.in_(wanted.kyc))
     if wanted.states:
         found.append(User.state.in_(wanted.states))
+    if wanted.has_factor is not None:
+        passkey = select(Passkey.id).where(Passkey.user_id == User.id).exists()
+        has = or_(User.totp_confirmed_at.is_not(None), passkey)
+        found.append(has if wanted.has_factor else ~has)
     if wanted.q:
         part = func.lower(User.name).contains(wanted.q.lower(), autoescape=True)
         found.append(or_(User.id == wanted.q, User.email_index == email_index(wanted.q), part))
@@ -296,7 +316,7 @@ def list_users(
     before: tuple[datetime, str] | None = None,
 ) -> list[User]:
     """List users, newest first. before: the place after which the page begins."""
-    found = _conditions(wanted)
+    found = conditions(wanted)
     if before is not None:
         at, user_id = before
         found.append(or_(User.created_at < at, and_(User.created_at == at, User.id < user_id)))

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
 
@@ -16,7 +16,7 @@ from domain.actors import Actor
 from domain.acts import role_change
 from domain.acts.role_change import Change, Invitation
 from domain.transitions import Why
-from domain.warrants import Content, Warrant
+from domain.warrants import Content
 from models.control import Approval
 from models.people import Merchant, User
 
@@ -34,10 +34,14 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Done:
-    """The person as they are now, None before they exist; and the approval that waits, or None."""
+    """The person as they are now, None before they exist; and the approval that waits, or None.
+
+    url: the link of an invitation just made, which nothing keeps in the clear.
+    """
 
     user: User | None
     approval: Approval | None = None
+    url: str | None = field(default=None, repr=False)
 
 
 def assert_may(actor: Actor, wanted: Wanted) -> None:
@@ -123,12 +127,11 @@ def _ask(session: Session, content: Content, user: User | None, *, why: Why) -> 
     asked = money_out.ask(session, content, actor=why.actor, source=why.source, reason=why.reason)
     if isinstance(asked, Approval):
         return Done(user, asked)
-    result = _carry_out(session, asked)
-    return Done(session.get_one(User, result))
-
-
-def _carry_out(session: Session, warrant: Warrant) -> str:
-    return str(role_change.KIND.carry_out(session, warrant)["userId"])
+    if user is None:
+        made, url = role_change.bring_in(session, asked)
+        return Done(made, url=url)
+    role_change.KIND.carry_out(session, asked)
+    return Done(user)
 
 
 def _rename(session: Session, user: User, name: str, *, why: Why) -> None:
@@ -179,7 +182,8 @@ def invite(
     why = Why(actor, source, reason)
     if wanted.role in STAFF:
         return _ask(session, role_change.invitation(wanted), None, why=why)
-    return Done(role_change.welcome(session, wanted, actor=actor, source=source, reason=reason))
+    user, url = role_change.welcome(session, wanted, actor=actor, source=source, reason=reason)
+    return Done(user, url=url)
 
 
 def send_link(session: Session, user_id: str, *, actor: Actor, source: str, reason: str) -> str:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import Conflict, Forbidden, SamePerson
 from core.money_out import Act
-from core.states import STAFF, Kyc, Person, Role
+from core.states import STAFF, Person, Role
 from core.strictjson import Json
 from core.vault import CannotOpen
 from domain import account_links, audit, events, keyring, people, sessions
@@ -258,22 +258,26 @@ def _change(asked: Content) -> Change:
 
 def _carry_out(session: Session, warrant: Warrant) -> dict[str, Json]:
     asked, deciders = warrant.content, {warrant.maker_id, warrant.actor.id}
-    is_new = asked.object_kind == INVITATION
-    locked = lock(session, deciders if is_new else {*deciders, asked.object_id})
+    if asked.object_kind == INVITATION:
+        return {"userId": bring_in(session, warrant)[0].id}
+    locked = lock(session, {*deciders, asked.object_id})
     assert_still_admins(locked, deciders)
-    if is_new:
-        return {"userId": _invite(session, warrant, deciders).id}
     user, to = locked[asked.object_id], _change(asked)
     warrant.assert_covers(content(user, to))
     assert_another(session, people.person_index_of(user), deciders)
     if to.role != Role.ADMIN or to.state != Person.ACTIVE:
         assert_not_last_admin(locked, user)
-    why = Why(warrant.actor, warrant.source, warrant.reason)
-    apply(session, user, to, why=why)
+    apply(session, user, to, why=Why(warrant.actor, warrant.source, warrant.reason))
     return {"userId": user.id}
 
 
-def _invite(session: Session, warrant: Warrant, deciders: Collection[str]) -> User:
+def bring_in(session: Session, warrant: Warrant) -> tuple[User, str]:
+    """Make the account of staff whose invitation was agreed to. Gives it with its link.
+
+    Writes, emits: as `welcome`. Raises: Forbidden, SamePerson, Conflict. Transaction: caller's.
+    """
+    deciders = {warrant.maker_id, warrant.actor.id}
+    assert_still_admins(lock(session, deciders), deciders)
     wanted = invited(warrant.content)
     if wanted is None:
         raise Conflict("This invitation cannot be read any more. Ask again.")
@@ -285,22 +289,18 @@ def _invite(session: Session, warrant: Warrant, deciders: Collection[str]) -> Us
 
 def welcome(
     session: Session, wanted: Invitation, *, actor: Actor, source: str, reason: str | None
-) -> User:
-    """Make the account of somebody invited, and the letter that brings them in.
+) -> tuple[User, str]:
+    """Make the account of somebody invited, and the letter that brings them in. Gives it with its link.
 
     Writes: users, account_links, mails, event_log, audit_log. Emits: user.created.
     Raises: InvalidInput, Conflict USER_EXISTS. Transaction: caller's.
     """
     new = people.NewUser(
-        email=wanted.email,
-        role=wanted.role,
-        name=wanted.name,
-        merchant_id=wanted.merchant_id,
-        kyc=Kyc.NONE,
+        email=wanted.email, role=wanted.role, name=wanted.name, merchant_id=wanted.merchant_id
     )
     user = people.create_user(session, new, actor=actor, source=source)
-    account_links.make(session, user, actor=actor, source=source, reason=reason)
-    return user
+    made = account_links.make(session, user, actor=actor, source=source, reason=reason)
+    return user, made.url
 
 
 KIND = Kind(read=_read, carry_out=_carry_out)

@@ -39,6 +39,8 @@ def test_open_routes_are_known_by_name(app: Flask) -> None:
         "POST /api/auth/token",
         "POST /csp-reports",
         "POST /login",
+        "POST /login/forgot",
+        "POST /account/set-password/<token>",
         "POST /pay/<public_id>/return",
     }
     assert set(unsafe) <= allowed
