@@ -12,6 +12,7 @@ MODULES = (
     "commands.people",
     "commands.run",
     "commands.checks",
+    "commands.freeze",
     "commands.samples",
     "commands.docs",
 )
