@@ -16,12 +16,8 @@ from sqlalchemy.orm import Session
 
 from core.errors import Unavailable
 from core.states import Inbound
-from core.strictjson import Json
-from domain import cases, crash, database, events, inbox_conflicts
-from domain.actors import system
-from domain.cases import Finding
+from domain import crash, database, inbox_conflicts, set_aside
 from domain.inbox_insert import Inserter
-from domain.transitions import Why
 from models.inbound import InboundEvent
 
 LARGEST_BATCH = 64
@@ -180,24 +176,19 @@ def _count(session: Session, repeated: Sequence[Arrival]) -> None:
 
 
 def _tell(session: Session, aside: Sequence[Arrival]) -> None:
-    """Tell of what was set aside; what is applied is told by the worker, with its outcome."""
+    """Tell of what was set aside; what is applied is told by the worker, with its outcome.
+
+    Should this fail, `domain/jobs/sweeping.py` tells of it later.
+    """
     for arrival in aside:
         row = arrival.row
-        body: dict[str, Json] = {
-            "inboundId": str(row["id"]),
-            "provider": str(row["provider"]),
-            "providerType": str(row["type"]),
-            "attempts": 0,
-        }
-        about = events.about_staff(str(row["id"]))
-        source = f"inbound:{row['id']}"
-        told = events.row(
-            "inbound.quarantined", about, source=source, status="quarantined", body=body
+        set_aside.tell(
+            session,
+            str(row["id"]),
+            provider=str(row["provider"]),
+            provider_type=str(row["type"]),
+            verdict=str(row["verdict"]),
         )
-        events.append(session, [told])
-        sentence = f"A signed delivery was set aside: {row['verdict']}."
-        finding = Finding("QUARANTINED", str(row["id"]), sentence, inbound_id=str(row["id"]))
-        cases.open_case(session, finding, why=Why(system("inbox"), source))
 
 
 ingest = Ingest()

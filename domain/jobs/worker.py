@@ -11,7 +11,17 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core import ids
 from domain import chains, database, queue, settling
-from domain.jobs import housekeeping, inbound, janitor, mail, overdue, refunding, rules
+from domain.jobs import (
+    housekeeping,
+    inbound,
+    janitor,
+    mail,
+    overdue,
+    refunding,
+    rules,
+    secrets,
+    sweeping,
+)
 from domain.listening import waker
 
 TICK_SECONDS = 1.0
@@ -20,6 +30,7 @@ JANITOR_SECONDS = 1.0
 TIDY_SECONDS = 600.0
 OVERDUE_SECONDS = 5.0
 MAIL_SECONDS = 1.0
+SWEEP_SECONDS = 30.0
 RULES_SECONDS = 1.0
 DEFAULT_THREADS = 4
 log = structlog.get_logger()
@@ -58,8 +69,11 @@ def loops(threads: int) -> list[Loop]:
         Loop("refunds", refunding.send_next, JANITOR_SECONDS, is_woken=False),
         Loop("chains", _link, CHAIN_SECONDS, is_woken=False),
         Loop("overdue", overdue.end_overdue, OVERDUE_SECONDS, is_woken=False),
+        Loop("secrets", secrets.look_after, OVERDUE_SECONDS, is_woken=False),
+        Loop("reencryption", secrets.seal_anew, JANITOR_SECONDS, is_woken=False),
         Loop("rules", rules.apply_rules, RULES_SECONDS, is_woken=True),
         Loop("mail", mail.send_next, MAIL_SECONDS, is_woken=False),
+        Loop("sweep", sweeping.tell_untold, SWEEP_SECONDS, is_woken=False),
         Loop("housekeeping", housekeeping.tidy, TIDY_SECONDS, is_woken=False),
     ]
 
