@@ -42,16 +42,19 @@ def areas() -> list[View]:
     return [{"title": title, "rows": rows} for title, rows in found.items()]
 
 
-def _holders(permission: Permission) -> str:
+def _holders(*permissions: Permission) -> str:
+    """Name the roles that hold all of these."""
     return ", ".join(
-        role.value.capitalize() for role in people_words.ROLES if role in HOLDERS[permission]
+        role.value.capitalize()
+        for role in people_words.ROLES
+        if all(role in HOLDERS[permission] for permission in permissions)
     )
 
 
 def _rule(rule: Rule) -> View:
     asks = _holders(rule.asks)
     if rule.asks_above is not None:
-        asks = f"{asks}; above the amount one person may move: {_holders(rule.asks_above)}"
+        asks = f"{asks}; above the amount one person may move: {_holders(rule.asks, rule.asks_above)}"
     return {
         "label": rule.label,
         "asks": asks,

@@ -178,4 +178,4 @@ def listed(found: Sequence[str], *, most: int = 8) -> str:
     """Write a list of rights inside a line."""
     shown = ", ".join(found[:most])
     more = len(found) - most
-    return f"{shown} and {words.counted(more, 'more')}" if more > 0 else shown
+    return f"{shown} and {words.counted(more, 'more', 'more')}" if more > 0 else shown
