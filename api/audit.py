@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Any, Literal
 
@@ -22,16 +21,12 @@ from api.contract import (
     page,
     place_of,
 )
-from core.csvsafe import Cell
 from core.permissions import Permission
 from domain import audit_reading
 from domain.audit_reading import Entry
 from domain.database import reading
 
 blueprint = Blueprint("audit", __name__)
-COLUMNS = (
-    "seq at actor role action objectKind objectId reason before after source address refused hash prevHash"
-).split()
 
 
 class AuditObject(Out):
@@ -72,18 +67,6 @@ class AuditQuery(RangeQuery):
     format: Literal["csv", "json"] | None = None
 
 
-def _cells(entry: Entry) -> list[Cell]:
-    said = audit_reading.wire(entry)
-    row = entry.row
-    texts = {"objectKind": row.object_kind, "objectId": row.object_id}
-    texts |= {name: json.dumps(said[name], separators=(",", ":")) for name in ("before", "after")}
-    cells: list[Cell] = []
-    for name in COLUMNS:
-        value = texts.get(name, said.get(name))
-        cells.append(value if isinstance(value, str | int | None) else str(value))
-    return cells
-
-
 @endpoint(
     blueprint,
     "GET",
@@ -105,7 +88,11 @@ def index(call: Call[NoBody, AuditQuery]) -> Answer | Response:
         refused=asked.refused,
     )
     if asked.format == "csv":
-        return csv_answer("audit", COLUMNS, map(_cells, audit_reading.all_entries(wanted)))
+        return csv_answer(
+            "audit",
+            audit_reading.COLUMNS,
+            map(audit_reading.cells, audit_reading.all_entries(wanted)),
+        )
     if asked.format == "json":
         return json_stream(map(audit_reading.wire, audit_reading.all_entries(wanted)))
     with reading() as session:

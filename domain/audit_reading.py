@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from core import clock
+from core.csvsafe import Cell
 from core.strictjson import Json
 from domain import database
 from models.audit import AuditRow, ChainLink
 
 BATCH = 500
+COLUMNS = (
+    "seq at actor role action objectKind objectId reason before after source address refused "
+    "approvalId hash prevHash"
+).split()
+_APPROVAL = "approval:"
 
 
 @dataclass(frozen=True)
 class AuditFilter:
-    """What the log is narrowed to. since: inclusive; until: exclusive."""
+    """What the log is narrowed to. since: inclusive; until: exclusive.
+
+    actors: any of these, nobody when it is empty; action_begins: as in `freeze` for `freeze.lift`;
+    about: an object's id or its kind; text: inside the reason, or a whole id.
+    """
 
     actor: str | None = None
+    actors: Sequence[str] | None = None
+    action_begins: str | None = None
+    about: str | None = None
+    text: str | None = None
     action: str | None = None
     object_id: str | None = None
     since: datetime | None = None
@@ -45,6 +60,14 @@ def _conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:
         found.append(AuditRow.action == wanted.action)
     if wanted.object_id is not None:
         found.append(AuditRow.object_id == wanted.object_id)
+    if wanted.actors is not None:
+        found.append(AuditRow.actor.in_(wanted.actors))
+    if wanted.action_begins:
+        found.append(AuditRow.action.startswith(wanted.action_begins, autoescape=True))
+    if wanted.about:
+        found.append(or_(AuditRow.object_id == wanted.about, AuditRow.object_kind == wanted.about))
+    if wanted.text:
+        found.append(_holds(wanted.text))
     if wanted.since is not None:
         found.append(AuditRow.at >= wanted.since)
     if wanted.until is not None:
@@ -52,6 +75,17 @@ def _conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:
     if wanted.refused is not None:
         found.append(AuditRow.refused.is_(wanted.refused))
     return found
+
+
+def _holds(text: str) -> ColumnElement[bool]:
+    return or_(
+        func.lower(AuditRow.reason).contains(text.lower(), autoescape=True),
+        AuditRow.object_id == text,
+        AuditRow.actor == text,
+        AuditRow.source == text,
+        AuditRow.source.endswith(f":{text}", autoescape=True),
+        AuditRow.id == text,
+    )
 
 
 def list_entries(
@@ -92,6 +126,25 @@ def all_entries(wanted: AuditFilter) -> Iterator[Entry]:
         before = (batch[-1].row.at, batch[-1].row.id)
 
 
+def approval_of(row: AuditRow) -> str | None:
+    """Name the approval under which an act was done, or which it is about."""
+    if row.source.startswith(_APPROVAL):
+        return row.source.removeprefix(_APPROVAL)
+    return row.object_id if row.object_kind == "approval" else None
+
+
+def cells(entry: Entry) -> list[Cell]:
+    """Write an entry as a line of an export, in the order of `COLUMNS`."""
+    said = wire(entry)
+    texts = {"objectKind": entry.row.object_kind, "objectId": entry.row.object_id}
+    texts |= {name: json.dumps(said[name], separators=(",", ":")) for name in ("before", "after")}
+    found: list[Cell] = []
+    for name in COLUMNS:
+        value = texts.get(name, said.get(name))
+        found.append(value if isinstance(value, str | int | None) else str(value))
+    return found
+
+
 def wire(entry: Entry) -> dict[str, Json]:
     """Write an entry as the API answers it."""
     row, link = entry.row, entry.link
@@ -109,7 +162,7 @@ def wire(entry: Entry) -> dict[str, Json]:
         "source": row.source,
         "address": row.address,
         "refused": row.refused,
-        "approvalId": None,
+        "approvalId": approval_of(row),
         "hash": link.hash if link else None,
         "prevHash": link.previous_hash if link else None,
     }

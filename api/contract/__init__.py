@@ -7,7 +7,7 @@ def create(call: Call[OrderIn, NoQuery]) -> Answer: ...
 
 from __future__ import annotations
 
-from api.contract.answers import Answer, csv_answer, json_stream
+from api.contract.answers import Answer
 from api.contract.calls import Call, NoBody, NoQuery
 from api.contract.endpoints import endpoint, route
 from api.contract.paging import Listed, PageQuery, Place, RangeQuery, page, place_of
@@ -27,6 +27,8 @@ from api.contract.records import (
 )
 from api.contract.registry import ENDPOINTS, Endpoint, Open
 from api.contract.running import Session, finish, run_once, start
+from web.exports import csv_stream as csv_answer
+from web.exports import json_stream
 
 __all__ = [
     "ENDPOINTS",

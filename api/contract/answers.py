@@ -1,15 +1,13 @@
-"""What a view answers: a status with a document, or rows streamed as CSV or JSON."""
+"""What a view answers: a status with a document; rows are streamed by `web/exports.py`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from flask import Response
 
-from core import csvsafe
-from core.csvsafe import Cell
 from domain.idempotency import StoredAnswer
 from web import wire
 
@@ -45,30 +43,3 @@ class Answer:
 def replay(stored: StoredAnswer) -> Answer:
     """Give the first answer again, byte for byte."""
     return Answer(stored.status, stored.body, location=stored.location, is_replay=True)
-
-
-def csv_answer(name: str, head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Response:
-    """Stream rows as an attachment; no cell of text can become a formula."""
-
-    def lines() -> Iterator[str]:
-        yield csvsafe.line(head)
-        for row in rows:
-            yield csvsafe.line(row)
-
-    response = Response(lines(), content_type="text/csv; charset=utf-8")
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
-    return response
-
-
-def json_stream(
-    rows: Iterable[Document], *, around: tuple[bytes, bytes] = (b'{"items":[', b"]}")
-) -> Response:
-    """Stream documents as one JSON object, without holding them all."""
-
-    def parts() -> Iterator[bytes]:
-        yield around[0]
-        for place, row in enumerate(rows):
-            yield (b"," if place else b"") + wire.dumps(row)
-        yield around[1]
-
-    return Response(parts(), content_type=wire.CONTENT_TYPE)
