@@ -8,7 +8,14 @@ from datetime import datetime
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from core.fold import MARKED_CANCELLED, MARKED_COMPLETED, MARKED_FAILED
+from core.fold import (
+    MARKED_CANCELLED,
+    MARKED_COMPLETED,
+    MARKED_FAILED,
+    REFUND_FAILED,
+    REFUND_PENDING,
+    REFUND_SUCCEEDED,
+)
 from core.money import Money, asset
 from core.states import ON_DESK, PaymentSub
 from domain.actors import Actor
@@ -20,6 +27,7 @@ from models.ledger import JournalEntry, Posting
 from models.operations import Operation
 from models.orders import Order
 from models.payments import Payment, PaymentFact, PaymentNote, StateChange
+from models.refunds import Refund
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,7 @@ def payment_timeline(session: Session, payment: Payment, *, actor: Actor) -> lis
     items = _changes(session, StateChange.payment_id == payment.id)
     items += _postings(session, JournalEntry.payment_id == payment.id)
     items += _facts(session, [payment.id])
-    items += _created(payment)
+    items += _created(payment) + _refunds(session, payment)
     if actor.is_staff:
         items += _inbound(session, payment) + _operations(session, payment)
         items += _notes(session, payment) + _cases(session, payment)
@@ -129,13 +137,15 @@ def _change_text(change: StateChange) -> tuple[str, str]:
         return "escrow", f"Escrow {change.old} → {change.new}"
     if change.object_kind == "operation":
         return "operation", f"Request to the provider: {change.new}"
+    if change.object_kind == "refund":
+        return "refund", f"Refund {change.old} → {change.new}".replace("_", " ")
     words = ON_DESK[change.object_kind]
     kind = change.object_kind.capitalize()
     return "state", f"{kind} {words[change.old].lower()} → {words[change.new].lower()}"
 
 
 def _changes(session: Session, condition: object) -> list[Item]:
-    kinds = ("payment", "payment_sub", "escrow", "order")
+    kinds = ("payment", "payment_sub", "escrow", "order", "refund")
     statement = select(StateChange).where(condition, StateChange.object_kind.in_(kinds))  # type: ignore[arg-type]
     items = []
     for change in session.scalars(statement):
@@ -174,6 +184,9 @@ _FACT_WORDS = {
     MARKED_COMPLETED: "Marked completed by hand",
     MARKED_FAILED: "Marked failed by hand",
     MARKED_CANCELLED: "Marked cancelled by hand",
+    REFUND_PENDING: "Refund on its way",
+    REFUND_SUCCEEDED: "Refunded",
+    REFUND_FAILED: "Refund failed",
 }
 _BY_HAND = frozenset({MARKED_COMPLETED, MARKED_FAILED, MARKED_CANCELLED})
 
@@ -186,8 +199,8 @@ def _facts(session: Session, payment_ids: list[str]) -> list[Item]:
         if fact.code:
             text += f" ({fact.code})"
         references = {"heard": fact.source, "fact": fact.fact_key}
-        level = "strong" if fact.kind == "succeeded" else "plain"
-        level = "bad" if fact.kind in ("attempt_failed", "failed") else level
+        level = "strong" if fact.kind in ("succeeded", REFUND_SUCCEEDED) else "plain"
+        level = "bad" if fact.kind in ("attempt_failed", "failed", REFUND_FAILED) else level
         items.append(
             Item(
                 fact.said_at,
@@ -245,11 +258,27 @@ def _inbound(session: Session, payment: Payment) -> list[Item]:
     return items
 
 
+def _refunds(session: Session, payment: Payment) -> list[Item]:
+    items = []
+    for row in session.scalars(select(Refund).where(Refund.payment_id == payment.id)):
+        amount = Money(row.amount_minor, asset(row.asset))
+        text = f"Refund of {amount.major()} {amount.asset.code} asked for"
+        if row.requested_kind == "provider":
+            text = f"{amount.major()} {amount.asset.code} given back outside Paydesk"
+        references = {"refund": row.id, "approval": row.approval_id or ""}
+        by = row.requested_by if row.requested_kind in ("user", "key") else None
+        items.append(
+            Item(row.created_at, "us", "refund", text, by, row.reason, references, payment.id)
+        )
+    return items
+
+
 _OPERATION_WORDS = {
     "create_intent": "Asked the provider for a payment intent",
     "create_checkout": "Asked the provider for a checkout page",
     "cancel": "Asked the provider to cancel",
     "expire": "Asked the provider to end the expired attempt",
+    "refund": "Asked the provider for a refund",
 }
 
 

@@ -24,8 +24,9 @@ from models.orders import Order
 from models.payments import Payment
 from models.people import Merchant, User
 from providers import registry
-from providers.seam import Created, Delivery, LiveSecret, NewPayment, Reading, Verified
+from providers.seam import Canary, Created, Delivery, LiveSecret, NewPayment, Reading, Verified
 from providers.stripe import calls, reading, wire
+from providers.stripe import secrets as stripe_secrets
 
 WEBHOOK_SECRET = "whsec_world"
 _numbers = itertools.count(1)
@@ -62,6 +63,12 @@ class FakeRail:
         self, body: bytes, headers: object, *, secrets: Sequence[LiveSecret], now: int
     ) -> Verified:
         return wire.verify(body, headers("Stripe-Signature"), secrets=secrets, now=now)  # type: ignore[operator]
+
+    def weakness(self, kind: str, value: str) -> str | None:
+        return stripe_secrets.weakness(kind, value, mode=self.mode)
+
+    def canary(self, nonce: str, *, secret: LiveSecret, now: int) -> Canary:
+        return stripe_secrets.canary(nonce, secret=secret, now=now)
 
     def read_delivery(self, body: bytes) -> Delivery:
         return wire.read_delivery(body)
@@ -155,9 +162,13 @@ class FakeRail:
         if error := self._scripted("find_refund"):
             raise error
         for found in self.refunds.values():
-            if found["payment_intent"] == reference and found["metadata"].get(  # type: ignore[attr-defined]
-                "refund_id"
-            ) == refund_id:
+            if (
+                found["payment_intent"] == reference
+                and found["metadata"].get(  # type: ignore[attr-defined]
+                    "refund_id"
+                )
+                == refund_id
+            ):
                 return self._said(found)
         return None
 
@@ -237,7 +248,9 @@ class World:
             "payment_intent.succeeded", payment, at=at, status="succeeded", amount_received=received
         )
 
-    def refund_event(self, kind: str, name: str, *, at: int | None = None, **changes: object) -> bytes:
+    def refund_event(
+        self, kind: str, name: str, *, at: int | None = None, **changes: object
+    ) -> bytes:
         """Write a Stripe event about a refund; its snapshot follows the rail's record."""
         self.rail.refunds[name].update(changes)
         return self._signed_body(kind, self.rail.refunds[name], at)
@@ -283,7 +296,8 @@ def build(settings: Settings) -> World:
     people = {"usr_bo": Role.BUYER, "usr_eve": Role.BUYER, "usr_fin": Role.FINANCE}
     with database.transaction() as session:
         for user_id, role in people.items():
-            sealed = keyring.seal_text(f"{user_id}@example.com", purpose="person", place=user_id)
+            place = f"users|email|{user_id}"
+            sealed = keyring.seal_text(f"{user_id}@example.com", purpose="email", place=place)
             index = keyring.vault().blind_index(f"{user_id}@example.com", purpose="email")
             session.add(
                 User(
