@@ -16,9 +16,20 @@ import api
 import commands
 import config
 from config import Settings
-from domain import case_targets, crash, keyring, mails, passwords, secrets, tokens
+from domain import case_targets, crash, keyring, mails, passwords, secrets, thresholds
 from providers import registry
-from web import access, cookies, counters, errors, extensions, gate, headers, logging
+from web import (
+    access,
+    cookies,
+    counters,
+    errors,
+    extensions,
+    form_tokens,
+    gate,
+    headers,
+    logging,
+    requests,
+)
 
 ROOT = Path(__file__).parent
 BODY_BYTES = 256 * 1024
@@ -63,16 +74,18 @@ def _configure(app: Flask, settings: Settings) -> None:
 def _configure_domain(settings: Settings) -> None:
     keyring.configure(settings)
     mails.configure(settings)
-    tokens.configure(settings)
     passwords.configure(cheap=settings.env == "test")
-    registry.configure(settings)
+    registry.configure(settings, keys=secrets.provider_key)
     secrets.configure(settings)
+    thresholds.configure(settings)
     case_targets.configure(settings)
     crash.arm(settings.crashpoint)
 
 
 class Application(Flask):
     """Flask, knowing that no view or hook of ours is a coroutine: asking each costs microseconds."""
+
+    request_class = requests.OurRequest
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Give the function as it is."""
@@ -92,6 +105,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     _configure_domain(settings)
     app.session_interface = cookies.BoundSessions()
     extensions.start(app, settings)
+    form_tokens.register(app)
     errors.register(app)
     gate.register(app)
     headers.register(app, settings)

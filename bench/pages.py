@@ -110,7 +110,6 @@ def _token(session: Session, user: User) -> dict[str, str]:
 
 def _pages(ground: Bench, web: Running) -> Iterator[Asked]:
     settings = config.load(ground.env)
-    tokens.configure(settings)
     with database.transaction() as session:
         fin = _person(session, "fin", Role.FINANCE)
         payment = session.scalars(

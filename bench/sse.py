@@ -70,9 +70,6 @@ def _running(engine: str, count: int) -> Iterator[tuple[Bench, Running, str, lis
 
 def _token(ground: Bench) -> str:
     """Give the token of somebody who sees everything, signed with the ground's own keys."""
-    import config
-
-    tokens.configure(config.load(ground.env))
     wanted = people.NewUser("sue@bench.example", Role.SUPPORT, name="Sue", kyc=Kyc.APPROVED)
     with database.transaction() as session:
         user = people.create_user(session, wanted, actor=system("bench"), source="bench")

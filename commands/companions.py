@@ -1,4 +1,4 @@
-"""What runs beside the work in every web and worker process: the numbering of events, and the beat."""
+"""What runs beside the work in every web and worker process: numbering, the beat, counts of credentials."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core import ids
 from core.errors import AppError
-from domain import presence
+from domain import credential_uses, presence
 from domain.database import transaction
 from domain.listening import waker
 from domain.presence import Identity
@@ -27,14 +27,15 @@ class Companions:
 
     who: Identity
     ended: threading.Event
-    thread: threading.Thread
+    threads: tuple[threading.Thread, ...]
 
     def stop(self) -> None:
         """Number what is left and take this process off the list of the living."""
         self.ended.set()
         bell.stop()
         waker.stop()
-        self.thread.join(timeout=5)
+        for thread in self.threads:
+            thread.join(timeout=5)
 
 
 def start(kind: str) -> Companions:
@@ -42,9 +43,13 @@ def start(kind: str) -> Companions:
     who, ended = presence.identify(kind), threading.Event()
     bell.wake_locally(waker.wake)
     bell.start()
-    thread = threading.Thread(target=_beat, args=(who, ended), name="beat", daemon=True)
-    thread.start()
-    return Companions(who, ended, thread)
+    threads = (
+        threading.Thread(target=_beat, args=(who, ended), name="beat", daemon=True),
+        threading.Thread(target=_write_counts, args=(ended,), name="counts", daemon=True),
+    )
+    for thread in threads:
+        thread.start()
+    return Companions(who, ended, threads)
 
 
 def leave_at_once(code: int = 0) -> None:
@@ -52,6 +57,20 @@ def leave_at_once(code: int = 0) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def _write_counts(ended: threading.Event) -> None:
+    while not ended.wait(ids.jittered(credential_uses.FLUSH_SECONDS)):
+        _flush()
+    _flush()
+
+
+def _flush() -> None:
+    try:
+        credential_uses.flush()
+    except (SQLAlchemyError, AppError) as error:
+        # They are kept and written the next time.
+        log.warning("credential_uses.not_written", error=type(error).__name__)
 
 
 def _beat(who: Identity, ended: threading.Event) -> None:

@@ -32,6 +32,11 @@ def token(size: int = 32) -> str:
     return secrets.token_urlsafe(size)
 
 
+def secret_bytes(size: int = 32) -> bytes:
+    """Make random bytes for a key."""
+    return os.urandom(size)
+
+
 def jittered(seconds: float) -> float:
     """Spread a delay by a fifth either way, so that retries do not march in step."""
     return seconds * _jitter.uniform(0.8, 1.2)

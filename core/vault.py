@@ -7,7 +7,7 @@ import binascii
 import hashlib
 import hmac
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
@@ -17,6 +17,17 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 _NONCE = 12
 _FORMAT = b"v1"
+# What blind indexes are made of. A new purpose needs nothing stored anew: its key comes from the root.
+INDEX_PURPOSES = (
+    "address",
+    "email",
+    "person",
+    "sandbox password",
+    "secret",
+    "sign-in account",
+    "sign-in address",
+)
+INDEX_ROOT = "root"
 
 
 class Secret:
@@ -90,10 +101,17 @@ class Vault:
 
     The place (`table|column|row`) is bound as associated data, so a ciphertext moved to another
     row does not open. Format: `v1.kid.` + 12-byte nonce + ciphertext with tag.
+    stored_indexes: gives the keys of the blind indexes once they are kept by themselves, so that the
+    master key they once came from can go.
     Source: NIST SP 800-38D; RFC 5869 (HKDF)
     """
 
-    def __init__(self, keys: Sequence[MasterKey]) -> None:
+    def __init__(
+        self,
+        keys: Sequence[MasterKey],
+        *,
+        stored_indexes: Callable[[], Mapping[str, bytes] | None] = lambda: None,
+    ) -> None:
         if not keys:
             raise ValueError("no master key")
         self._current = keys[0].kid
@@ -101,11 +119,17 @@ class Vault:
         self._ciphers: dict[tuple[str, str], AESGCM] = {}
         self._index_keys: dict[str, bytes] = {}
         self._oldest = keys[-1].key
+        self._stored_indexes = stored_indexes
 
     @property
     def kid(self) -> str:
         """The name of the key that seals now."""
         return self._current
+
+    @property
+    def kids(self) -> tuple[str, ...]:
+        """The names of all keys that open, the one that seals first."""
+        return tuple(self._keys)
 
     def _cipher(self, kid: str, purpose: str) -> AESGCM:
         cipher = self._ciphers.get((kid, purpose))
@@ -145,12 +169,33 @@ class Vault:
     def blind_index(self, value: str, *, purpose: str) -> str:
         """Give a keyed hash by which an encrypted value can be found again, exact match only.
 
-        Keyed by the oldest master key, so that adding a key does not orphan the index.
+        Keyed by the stored index keys; until there are some, by the oldest master key they come from.
         """
         key = self._index_keys.get(purpose)
         if key is None:
-            key = self._index_keys[purpose] = _derive(self._oldest, f"index|{purpose}")
+            stored = self._stored_indexes()
+            key = index_key(self.derived_indexes() if stored is None else stored, purpose)
+            self._index_keys[purpose] = key
         return hmac.new(key, value.strip().casefold().encode(), hashlib.sha256).hexdigest()
+
+    def derived_indexes(self) -> dict[str, bytes]:
+        """Derive the keys of the blind indexes from the oldest master key, to be stored.
+
+        None of them tells anything about that key, nor about what it sealed.
+        """
+        names = (*INDEX_PURPOSES, INDEX_ROOT)
+        return {name: _derive(self._oldest, f"index|{name}") for name in names}
+
+
+def index_key(stored: Mapping[str, bytes], purpose: str) -> bytes:
+    """Choose the key of one index: its own, or one derived from the root for a purpose that came later."""
+    found = stored.get(purpose)
+    return found if found is not None else _derive(stored[INDEX_ROOT], f"index|{purpose}")
+
+
+def head(kid: str) -> bytes:
+    """Give the bytes with which everything begins that a key sealed."""
+    return b".".join((_FORMAT, kid.encode(), b""))
 
 
 def _derive(key: bytes, purpose: str) -> bytes:

@@ -16,6 +16,7 @@ from domain import (
     audit,
     cases,
     crash,
+    credential_uses,
     database,
     events,
     keyring,
@@ -62,6 +63,7 @@ def receive(
     """
     rail = registry.get(provider)
     verified = rail.verify(body, header, secrets=secrets.live(provider), now=clock.unix())
+    credential_uses.count(verified.version_id)
     inbound_id = ids.new("inb")
     try:
         delivery, problem = rail.read_delivery(body), None

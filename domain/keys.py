@@ -22,12 +22,17 @@ from models.people import ApiKey, Merchant
 
 FORM = re.compile(r"(pd_(?:test|live)_[0-9a-z]{16})_([A-Za-z0-9_-]{43})", re.ASCII)
 TOUCH_SECONDS = 60
+_AUDITED = {
+    "api_key.created": "api_key.create",
+    "api_key.rotated": "api_key.rotate",
+    "api_key.revoked": "api_key.revoke",
+}
 _NOBODY = hashing.sha256(b"no key has this hash")
 
 
 @dataclass(frozen=True)
 class NewKey:
-    """What a key shall be. expires_at None: it lives until it is revoked."""
+    """What a key shall be. expires_at None: it lives until it is rotated or revoked."""
 
     name: str
     livemode: bool
@@ -112,11 +117,28 @@ def create_key(
     )
     if session.scalars(taken).first() is not None:
         raise Conflict("This merchant has a live key of this name.")
+    made = write_key(session, merchant.id, wanted, actor=actor)
+    tell(session, "api_key.created", made.row, actor=actor, source=source)
+    return made
+
+
+def write_key(
+    session: Session,
+    merchant_id: str,
+    wanted: NewKey,
+    *,
+    actor: Actor,
+    replaces_id: str | None = None,
+) -> MadeKey:
+    """Write a key's row, checked and told of by the caller.
+
+    Writes: api_keys. Transaction: caller's.
+    """
     mode = "live" if wanted.livemode else "test"
     prefix, secret = f"pd_{mode}_{ids.new('x')[-16:]}", ids.token(32)
     row = ApiKey(
         id=ids.new("key"),
-        merchant_id=merchant.id,
+        merchant_id=merchant_id,
         name=wanted.name,
         prefix=prefix,
         secret_hash=hashing.sha256(secret.encode()),
@@ -126,14 +148,14 @@ def create_key(
         made_by=actor.id,
         created_at=clock.now(),
         expires_at=wanted.expires_at,
+        replaces_id=replaces_id,
     )
     session.add(row)
     session.flush()
-    _tell(session, "api_key.created", row, actor=actor, source=source)
     return MadeKey(row, f"{prefix}_{secret}")
 
 
-def _tell(
+def tell(
     session: Session,
     kind: str,
     row: ApiKey,
@@ -142,12 +164,16 @@ def _tell(
     source: str,
     reason: str | None = None,
 ) -> None:
+    """Tell what became of a key, and audit it; never its secret part.
+
+    Writes: event_log, audit_log. Transaction: caller's.
+    """
     about = events.About(object_id=row.id, merchant_id=row.merchant_id, livemode=row.livemode)
     body: dict[str, Json] = {"keyId": row.id, "prefix": row.prefix}
     events.append(session, [events.row(kind, about, source=source, status=row.state, body=body)])
     audit.write(
         session,
-        kind.replace("created", "create").replace("revoked", "revoke"),
+        _AUDITED[kind],
         actor=actor,
         object_kind="api_key",
         object_id=row.id,
@@ -176,14 +202,15 @@ def find_key(session: Session, credential: str, *, address: str | None = None) -
         return None
     used = row.last_used_at
     is_due = used is None or (clock.now() - used).total_seconds() > TOUCH_SECONDS
-    return FoundKey(actor, row.expires_at, is_due)
+    ends = [at for at in (row.expires_at, row.retire_at) if at is not None]
+    return FoundKey(actor, min(ends, default=None), is_due)
 
 
 def _holder(row: ApiKey, merchant: Merchant, *, address: str | None = None) -> Actor | None:
     """Say who a key is to the rules; None when it lets nobody in any more."""
     if row.state != "active" or merchant.state == "suspended":
         return None
-    if row.expires_at is not None and row.expires_at <= clock.now():
+    if any(at is not None and at <= clock.now() for at in (row.expires_at, row.retire_at)):
         return None
     return Actor(
         id=row.id,
@@ -239,7 +266,7 @@ def revoke_key(
     changed = session.execute(
         update(ApiKey)
         .where(ApiKey.id == key_id, ApiKey.state == "active")
-        .values(state="revoked")
+        .values(state="revoked", revoked_at=clock.now())
         .returning(ApiKey.id)
         .execution_options(synchronize_session=False)
     ).first()
@@ -247,7 +274,17 @@ def revoke_key(
         return
     session.refresh(row)
     source = f"user:{actor.id}"
-    _tell(session, "api_key.revoked", row, actor=actor, source=source, reason=reason)
+    tell(session, "api_key.revoked", row, actor=actor, source=source, reason=reason)
+
+
+def state_of(row: ApiKey) -> str:
+    """Say how a key stands now: active, retiring, expired, retired or revoked."""
+    now = clock.now()
+    if row.state != "active":
+        return row.state
+    if row.retire_at is not None:
+        return "retiring" if row.retire_at > now else "retired"
+    return "active" if row.expires_at is None or row.expires_at > now else "expired"
 
 
 def wire(row: ApiKey) -> dict[str, Json]:
@@ -258,7 +295,7 @@ def wire(row: ApiKey) -> dict[str, Json]:
         "prefix": row.prefix,
         "environment": "live" if row.livemode else "test",
         "scopes": row.scopes,
-        "state": row.state,
+        "state": state_of(row),
         "createdAt": clock.rfc3339(row.created_at),
         "lastUsedAt": clock.rfc3339(row.last_used_at),
         "expiresAt": clock.rfc3339(row.expires_at),

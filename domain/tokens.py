@@ -1,25 +1,25 @@
-"""Bearer tokens: HS256 only, every claim required, signed by the first key, verified by any; no storage."""
+"""Bearer tokens: HS256 only, every claim required, signed by the newest key, verified by any live one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import jwt
 
-from config import Settings
 from core import clock, ids
 from core.errors import Unauthenticated
 from core.vault import MasterKey
+from domain import secrets, token_shape
+from domain.secret_kinds import JWT, OURS, read_key
 from domain.sessions import LONGEST_TOKEN_SECONDS
+from providers.seam import LiveSecret
 
 ISSUER, AUDIENCE, ALGORITHM, TYPE = "paydesk", "paydesk-api", "HS256", "paydesk+jwt"
 TTL_SECONDS = 3600
 # Clocks of two of our own machines may differ by this much.
 LEEWAY_SECONDS = 5
 REQUIRED = ["exp", "iat", "nbf", "aud", "iss", "sub", "jti"]
-_keys: list[MasterKey] = []
 
 
 @dataclass(frozen=True)
@@ -41,18 +41,13 @@ class Claims:
     stepped_up_at: datetime | None
 
 
-def configure(settings: Settings) -> None:
-    """Take the signing keys of the settings; the first signs."""
-    _keys[:] = settings.jwt_keys
-
-
 def issue(
     user_id: str, *, role: str, kyc: str, ttl_seconds: int = TTL_SECONDS, stepped_up: bool = False
 ) -> Issued:
     """Make a token for a user. stepped_up: a second factor was shown for it, now."""
-    now = clock.now()
+    now, signer = clock.now(), secrets.live(OURS, JWT)[0]
     ttl = min(max(ttl_seconds, 1), LONGEST_TOKEN_SECONDS)
-    expires, jti, key = clock.after(ttl), ids.new("jti"), _keys[0]
+    expires, jti, key = clock.after(ttl), ids.new("jti"), _key_of(signer)
     started = int(now.timestamp())
     claims: dict[str, str | int] = {
         "iss": ISSUER,
@@ -72,16 +67,38 @@ def issue(
     return Issued(token, jti, clock.from_unix(int(expires.timestamp())))
 
 
-def _key(token: str, keys: Sequence[MasterKey]) -> MasterKey:
+def _key_of(secret: LiveSecret) -> MasterKey:
+    return read_key(secret.value, name=secret.version_id)
+
+
+def _candidates(token: str) -> list[tuple[LiveSecret, MasterKey]]:
+    """List the live keys of the name that a token's head says; two of one name only by accident."""
     head = jwt.get_unverified_header(token)
     if head.get("alg") != ALGORITHM or head.get("typ") != TYPE:
         raise Unauthenticated
     # Nothing else in the head may have a say: no jku, jwk, x5u; a critical extension is unknown.
     if set(head) - {"alg", "typ", "kid"}:
         raise Unauthenticated
-    for key in keys:
-        if key.kid == head.get("kid"):
-            return key
+    held = [(secret, _key_of(secret)) for secret in secrets.live(OURS, JWT)]
+    return [(secret, key) for secret, key in held if key.kid == head.get("kid")]
+
+
+def _claims(token: str) -> dict[str, object]:
+    for secret, key in _candidates(token):
+        try:
+            claims: dict[str, object] = jwt.decode(
+                token,
+                key.key,
+                algorithms=[ALGORITHM],
+                audience=AUDIENCE,
+                issuer=ISSUER,
+                leeway=LEEWAY_SECONDS,
+                options={"require": REQUIRED, "strict_aud": True},
+            )
+        except jwt.InvalidSignatureError:
+            continue
+        secrets.note_use(secret)
+        return claims
     raise Unauthenticated
 
 
@@ -91,17 +108,9 @@ def read(token: str) -> Claims:
     Raises: Unauthenticated (TOKEN_EXPIRED when that is all that is wrong)
     Source: RFC 8725 (JWT best current practices)
     """
+    token_shape.assert_plain(token)
     try:
-        key = _key(token, _keys)
-        claims = jwt.decode(
-            token,
-            key.key,
-            algorithms=[ALGORITHM],
-            audience=AUDIENCE,
-            issuer=ISSUER,
-            leeway=LEEWAY_SECONDS,
-            options={"require": REQUIRED, "strict_aud": True},
-        )
+        claims = _claims(token)
     except jwt.ExpiredSignatureError as error:
         raise Unauthenticated("This token has expired.", code="TOKEN_EXPIRED") from error
     except (jwt.PyJWTError, ValueError, TypeError) as error:
@@ -110,6 +119,6 @@ def read(token: str) -> Claims:
     return Claims(
         user_id=str(claims["sub"]),
         jti=str(claims["jti"]),
-        expires_at=clock.from_unix(int(claims["exp"])),
+        expires_at=clock.from_unix(int(str(claims["exp"]))),
         stepped_up_at=clock.from_unix(stepped) if isinstance(stepped, int) else None,
     )

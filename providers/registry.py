@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 
 from config import Settings
 from core.errors import NotFound, RailNotConfigured
 from providers.seam import Rail
 
-# name → module with `build(settings) -> Rail`
+# name → module with `build(settings, keys) -> Rail`
 PROVIDERS = {
     "stripe": "providers.stripe.rail",
 }
 _built: dict[str, Rail] = {}
 
 
-def configure(settings: Settings) -> None:
-    """Build every provider from the settings of this process."""
+def configure(settings: Settings, *, keys: Callable[[str, bool], str | None] | None = None) -> None:
+    """Build every provider from the settings of this process.
+
+    keys: gives a provider's API key as it is now, and hears whether a call is about to be made with
+    it; without it the one of the settings stands.
+    """
     _built.clear()
     for name, module in PROVIDERS.items():
-        _built[name] = import_module(module).build(settings)
+        own = partial(keys, name) if keys is not None else None
+        _built[name] = import_module(module).build(settings, own)
 
 
 def get(name: str) -> Rail:

@@ -21,6 +21,15 @@ class LiveSecret:
 
 
 @dataclass(frozen=True)
+class Canary:
+    """A signed delivery that says nothing of any payment. event_id: by which it is found when stored."""
+
+    event_id: str
+    body: bytes
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Verified:
     """Which secret version signed a delivery, by which scheme."""
 
@@ -55,15 +64,6 @@ class KeyedFact:
 
 
 @dataclass(frozen=True)
-class Oddity:
-    """Something a person must see: a kind of case with a sentence."""
-
-    kind: str
-    subject: str
-    sentence: str
-    at_risk: Money | None = None
-
-@dataclass(frozen=True)
 class SaidRefund:
     """What a provider says of one refund. reference: its name there; refund_id: our id in its metadata,
     None when somebody gave the money back without us; keyed: pending, succeeded or failed.
@@ -74,6 +74,15 @@ class SaidRefund:
     keyed: KeyedFact
     refund_id: str | None = None
 
+
+@dataclass(frozen=True)
+class Oddity:
+    """Something a person must see: a kind of case with a sentence."""
+
+    kind: str
+    subject: str
+    sentence: str
+    at_risk: Money | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +102,7 @@ class Reading:
     card_brand: str | None = None
     card_last4: str | None = None
     oddities: Sequence[Oddity] = ()
+    refunds: Sequence[SaidRefund] = ()
     fetch: str | None = None
     ignored: str | None = None
 
@@ -102,7 +112,6 @@ class NewPayment:
     """What to ask a provider for. amount: what the buyer shall pay."""
 
     payment_id: str
-    refunds: Sequence[SaidRefund] = ()
     operation_id: str
     order_id: str
     amount: Money
@@ -186,6 +195,17 @@ class Rail(Protocol):
         now: int,
     ) -> Verified:
         """Check a delivery's signature. Raises: BadSignature."""
+        ...
+
+    def weakness(self, kind: str, value: str) -> str | None:
+        """Say why a value cannot be a secret of this provider and mode; None when it can.
+
+        kind: `webhook` or `provider_key`.
+        """
+        ...
+
+    def canary(self, nonce: str, *, secret: LiveSecret, now: int) -> Canary:
+        """Sign a probe as the provider would sign an event. now: seconds since the epoch."""
         ...
 
     def read_delivery(self, body: bytes) -> Delivery:

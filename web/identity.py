@@ -11,16 +11,14 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from flask import Request, current_app, g, request
-from flask_wtf.csrf import validate_csrf  # type: ignore[import-untyped]
-from wtforms.validators import ValidationError
 
 from config import Settings
 from core import clock, hashing
 from core.errors import AppError, Forbidden, Unauthenticated
 from core.vault import Secret
-from domain import database, keys, sessions, tokens
+from domain import credential_uses, database, keys, sessions, tokens
 from domain.actors import Actor
-from web import origins
+from web import form_tokens, origins
 from web.extensions import is_outage
 
 # Together with nothing else in the way, an end to a right is felt within this time.
@@ -107,6 +105,7 @@ def _key(credential: str, ip: str) -> Principal:
     found = _keys.get(name, fresh)
     if found is None or (found.expires_at is not None and found.expires_at <= clock.now()):
         raise Unauthenticated
+    credential_uses.count(found.actor.id)
     return Principal(
         replace(found.actor, address=ip),
         "key",
@@ -127,6 +126,8 @@ def _token(credential: str, ip: str) -> Principal:
     def again() -> Actor | None:
         if claims.expires_at <= clock.now():
             return None
+        # The key that signed it may be live no more.
+        tokens.read(credential)
         return _people.get(name, fresh)
 
     actor = _people.get(name, fresh)
@@ -173,12 +174,9 @@ def assert_meant(asked: Request) -> None:
         return
     if not origins.is_trusted(asked, settings()):
         raise Forbidden("This request came from another site.")
-    try:
-        validate_csrf(asked.headers.get("X-CSRF-Token") or asked.form.get("csrf_token"))
-    except ValidationError as error:
-        raise Forbidden(
-            "The form is out of date or lacks its token. Load the page again."
-        ) from error
+    sent = asked.headers.get("X-CSRF-Token") or asked.form.get("csrf_token")
+    if not form_tokens.is_good(sent, asked.cookies.get(cookie_name(settings()))):
+        raise Forbidden("The form is out of date or lacks its token. Load the page again.")
 
 
 def is_same_secret(header: str, secret: Secret) -> bool:

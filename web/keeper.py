@@ -27,8 +27,9 @@ PING_SECONDS = 14.0
 RECHECK_SECONDS = 12.0
 SUSPECT_SECONDS, SUSPECT_PAUSE = 4.0, 0.5
 ROUND_SECONDS = 0.25
-# After one of these, the rights of whom it names are looked at again at once.
-REVOKING = ("session.", "user.", "api_key.")
+# After one of these, the rights of whom it names are looked at again at once; after a secret was
+# revoked, everybody's.
+REVOKING = ("session.", "user.", "api_key.", "secret.revoked")
 log = structlog.get_logger()
 _opened = itertools.count(1)
 
@@ -88,10 +89,11 @@ class Keeper:
         if not event.type.startswith(REVOKING):
             return
         named = {event.object_id, event.body.get("userId"), event.body.get("keyId")}
+        is_for_all = event.type.startswith("secret.")
         now = clock.monotonic()
         with self._lock:
             for kept in self._kept.values():
-                if kept.subscriber.actor.id in named:
+                if is_for_all or kept.subscriber.actor.id in named:
                     kept.due_at, kept.suspect_until = now, now + SUSPECT_SECONDS
 
     def farewell(self) -> None:

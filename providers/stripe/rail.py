@@ -10,29 +10,66 @@ import stripe
 
 from config import Settings
 from core.errors import RailNotConfigured
-from providers.seam import Created, Delivery, LiveSecret, NewPayment, Rail, Reading, Verified
-from providers.stripe import calls, listing, reading, wire
+from core.money import Money
+from providers.seam import (
+    Canary,
+    Created,
+    Delivery,
+    LiveSecret,
+    NewPayment,
+    Rail,
+    Reading,
+    Verified,
+)
+from providers.stripe import calls, listing, reading, secrets, wire
+
+# A key that has just been replaced may still be in the hands of a call.
+_MOST_CLIENTS = 4
 
 
 @dataclass(frozen=True)
 class StripeRail:
-    """The card rail. mode: from the key's prefix, `test` or `live`."""
+    """The card rail. mode: from the key's prefix, `test` or `live`.
+
+    keys: gives the API key as it is now, told whether a call is about to be made with it.
+    """
 
     mode: str
     publishable_key: str
     js_url: str
-    client: stripe.StripeClient | None
+    keys: Callable[[bool], str | None]
+    connect: Callable[[str], stripe.StripeClient]
     name: str = "stripe"
     rail: str = "card"
     label: str = "Stripe"
     body_limit: int = 256 * 1024
     # Stripe forgets keys after 24 h; an hour is left for clocks and slow calls.
     key_lifetime_seconds: int = 23 * 3600
+    _clients: dict[str, stripe.StripeClient] = field(default_factory=dict, repr=False)
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether there is a key to call with."""
+        return bool(self.keys(False))
 
     def _api(self) -> stripe.StripeClient:
-        if self.client is None:
+        key = self.keys(True)
+        if not key:
             raise RailNotConfigured(self.rail)
-        return self.client
+        client = self._clients.get(key)
+        if client is None:
+            if len(self._clients) >= _MOST_CLIENTS:
+                self._clients.clear()
+            client = self._clients[key] = self.connect(key)
+        return client
+
+    def weakness(self, kind: str, value: str) -> str | None:
+        """Say why a value cannot be Stripe's."""
+        return secrets.weakness(kind, value, mode=self.mode)
+
+    def canary(self, nonce: str, *, secret: LiveSecret, now: int) -> Canary:
+        """Sign a probe as Stripe signs an event."""
+        return secrets.canary(nonce, secret=secret, now=now)
 
     def verify(
         self,
@@ -77,9 +114,26 @@ class StripeRail:
         """Cancel an intent or expire a session."""
         return calls.cancel(self._api(), reference, key=key)
 
+    def refund(
+        self, reference: str, amount: Money, *, key: str, metadata: Mapping[str, str]
+    ) -> Reading:
+        """Give money back to the card that paid."""
+        return calls.refund(self._api(), reference, amount, key=key, metadata=metadata)
 
-def build(settings: Settings) -> Rail:
-    """Build the card rail from the environment's keys; without a secret key it is not configured."""
+    def find_refund(self, reference: str, refund_id: str) -> Reading | None:
+        """Look among a payment's refunds for ours."""
+        return calls.find_refund(self._api(), reference, refund_id)
+
+    def list_refunds(self, *, since: datetime) -> Iterator[Reading]:
+        """List refunds."""
+        return listing.list_refunds(self._api(), since=since)
+
+
+def build(settings: Settings, keys: Callable[[bool], str | None] | None = None) -> Rail:
+    """Build the card rail. keys: where its API key comes from; None: the environment's.
+
+    The mode is the environment's: a key of the other one is never taken.
+    """
     wanted = settings.stripe
     key = wanted.secret_key.reveal()
     live = key.startswith(("sk_live_", "rk_live_")) or (not key and settings.is_production)
@@ -87,5 +141,6 @@ def build(settings: Settings) -> Rail:
         mode="live" if live else "test",
         publishable_key=wanted.publishable_key,
         js_url=wanted.js_url,
-        client=calls.client(key, wanted.api_base, wanted.timeout_seconds) if key else None,
+        keys=keys or (lambda _: key),
+        connect=lambda held: calls.client(held, wanted.api_base, wanted.timeout_seconds),
     )

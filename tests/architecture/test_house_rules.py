@@ -27,6 +27,7 @@ OPENERS = ("api/", "dashboard/", "commands/", "domain/jobs", "domain/operations"
 OPENERS_ALLOWED = {
     "domain/asking.py": "asks a provider: one transaction before the call, one after, none during",
     "domain/chains.py": "a duty of the worker: links committed rows, a batch at a time",
+    "domain/credential_uses.py": "writes what was counted, in a thread of its own that nobody waits for",
     "domain/database.py": "defines it, and a rehearsal is one that is always rolled back",
     "domain/ingest.py": "one commit gathers the deliveries of many requests; none of them owns it",
     "domain/reconciling.py": "reads a provider's list, then keeps what differs: a job by another name",

@@ -157,7 +157,6 @@ def bind(env: dict[str, str], engine: sqlalchemy.Engine) -> None:
     database.bind(engine)
     keyring.configure(settings)
     mails.configure(settings)
-    tokens.configure(settings)
     registry.configure(settings)
     secrets.configure(settings)
 

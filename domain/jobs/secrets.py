@@ -1,0 +1,68 @@
+"""The worker's duties for secrets: end what has outlived its overlap, complain of age, seal anew."""
+
+from __future__ import annotations
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from core import clock
+from domain import (
+    crash,
+    database,
+    index_keys,
+    key_rotation,
+    keyring,
+    reencryption,
+    rotation,
+    secret_queries,
+    secrets,
+)
+from domain.actors import system
+from domain.transitions import Why
+from models.secrets import Secret, SecretVersion
+
+
+def look_after() -> bool:
+    """Bring the environment's secrets in, keep the index keys, retire versions and keys whose time has come, tell of age.
+
+    Writes, emits: as `secrets.adopt`, `rotation.retire_due`, `key_rotation.retire_due`; secret.overdue.
+    Transaction: opens its own.
+    """
+    secrets.adopt_all()
+    with database.reading() as session:
+        has_indexes = keyring.find_indexes(session) is not None
+    with database.transaction() as session:
+        if not has_indexes:
+            index_keys.store(session)
+        ended = rotation.retire_due(session) + key_rotation.retire_due(session)
+        for secret, row in secret_queries.list_overdue(session):
+            _tell_overdue(session, secret, row)
+    return ended > 0
+
+
+def _tell_overdue(session: Session, secret: Secret, row: SecretVersion) -> None:
+    """Tell once for each version; of two workers the row's update lets one through."""
+    first = session.execute(
+        update(SecretVersion)
+        .where(SecretVersion.id == row.id, SecretVersion.overdue_told_at.is_(None))
+        .values(overdue_told_at=clock.now())
+        .returning(SecretVersion.id)
+        .execution_options(synchronize_session=False)
+    ).first()
+    if first is not None:
+        why = Why(system("rotation"), f"secret:{secret.id}", "older than it should be")
+        rotation.tell(session, "secret.overdue", secret, row, why=why)
+
+
+def seal_anew() -> bool:
+    """Seal the next rows with the first master key, if a pass is open. Gives whether there was work.
+
+    Transaction: opens its own.
+    """
+    with database.reading() as session:
+        if not reencryption.is_open(session):
+            return False
+    with database.transaction() as session:
+        is_ours = reencryption.step(session)
+    crash.point("reencryption.after_commit")
+    return is_ours
