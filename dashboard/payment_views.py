@@ -7,7 +7,7 @@ from collections.abc import Callable
 from flask import Blueprint, Response
 
 from core.permissions import Permission
-from dashboard import payment_page, render
+from dashboard import attachments, payment_page, render
 from dashboard.payment_page import Shown
 from dashboard.shapes import View
 from domain.database import reading
@@ -39,6 +39,7 @@ def view_of(
         "notes": notes,
         "note_form": note_form,
         "shows_notes": shown.actor.is_staff,
+        "files": attachments.view(session, "payment", shown.payment.id, shown.actor),
     }
 
 

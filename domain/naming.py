@@ -14,6 +14,7 @@ _SYSTEM = {
     "janitor": "Paydesk (asked the provider)",
     "inbox": "Paydesk (inbox)",
     "configuration": "Paydesk (configuration)",
+    "rule": "Paydesk (rule)",
 }
 
 

@@ -35,13 +35,16 @@ class Door(StrEnum):
 
 @dataclass(frozen=True)
 class Access:
-    """One route's rule. note: whose rows are meant, or why it is open; scripts: page may load Stripe's."""
+    """One route's rule. note: whose rows are meant, or why it is open; scripts: page may load Stripe's;
+    takes_files: its form may be as large as a file.
+    """
 
     kind: Kind
     door: Door
     permission: Permission | None = None
     note: str = ""
     loads_stripe: bool = False
+    takes_files: bool = False
 
 
 class NotDeclared(RuntimeError):
@@ -79,9 +82,11 @@ def signature(note: str) -> Callable[[View], View]:
     return declare(Access(Kind.SIGNATURE, Door.API, note=note))
 
 
-def page(permission: Permission, *, note: str = "") -> Callable[[View], View]:
+def page(
+    permission: Permission, *, note: str = "", takes_files: bool = False
+) -> Callable[[View], View]:
     """Open a desk page to signed-in people who hold a permission. note: whose rows they see."""
-    return declare(Access(Kind.PERMISSION, Door.PAGE, permission, note))
+    return declare(Access(Kind.PERMISSION, Door.PAGE, permission, note, takes_files=takes_files))
 
 
 def session_only(note: str = "") -> Callable[[View], View]:

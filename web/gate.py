@@ -16,6 +16,10 @@ from web import access, headers, identity
 from web.access import Door, Kind
 from web.errors import http_error
 
+# A file of 10 MiB with the fields and borders of its form around it.
+FILE_FORM_BYTES = 10 * 1024 * 1024 + 64 * 1024
+FORM_PIECE_BYTES = 256 * 1024
+
 
 class Person(UserMixin):  # type: ignore[misc]  # flask-login is published without types
     """The signed-in person as Flask-Login and the templates know them."""
@@ -65,12 +69,25 @@ def _check_page(rule: access.Access) -> BaseResponse | None:
     if rule.kind == Kind.PUBLIC:
         _assert_form_is_ours()
         return None
-    if _page_actor() is None:
+    person = _page_actor()
+    if person is None:
         return to_login()
+    if rule.takes_files and rule.permission is not None and person.may(rule.permission):
+        _make_room()
     actor = identity.require().actor
     if rule.permission is not None and not actor.may(rule.permission):
         raise Forbidden
     return None
+
+
+def _make_room() -> None:
+    """Let this request, and no other, be as large as a file; its token is read from the same form."""
+    if "HTTP_TRANSFER_ENCODING" in request.environ:
+        # What comes in chunks would be cut where the limit is, without a word.
+        raise http_error(411)
+    request.max_content_length = FILE_FORM_BYTES
+    # Also bounds what the parser looks at in one piece; as large as its pieces, it refuses at random.
+    request.max_form_memory_size = FORM_PIECE_BYTES
 
 
 def _assert_form_is_ours() -> None:
