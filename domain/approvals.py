@@ -17,7 +17,17 @@ from core.money_out import APPROVAL_SECONDS, RULES, Act
 from core.states import STAFF, Role
 from core.states import Approval as State
 from core.strictjson import Json
-from domain import acts, audit, case_following, database, events, freezes, people, step_up
+from domain import (
+    acts,
+    audit,
+    case_following,
+    database,
+    events,
+    freezes,
+    notice_facts,
+    people,
+    step_up,
+)
 from domain.actors import Actor, system
 from domain.approval_checks import CHANGED, assert_may_decide, content_of, why_not, why_void
 from domain.transitions import Why, move_together
@@ -288,6 +298,7 @@ def _tell(session: Session, kind: str, row: Approval, *, why: Why) -> None:
     body: dict[str, Json] = {"approvalId": row.id, "kind": row.kind, "objectId": row.object_id}
     told = events.row(kind, about, source=why.source, status=row.state, body=body)
     events.append(session, [told])
+    notice_facts.approval(session, kind, row, by=why.actor.id)
     audit.write(
         session,
         _AUDITED[kind],

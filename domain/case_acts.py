@@ -11,7 +11,7 @@ from core.errors import Conflict, NotFound, invalid
 from core.permissions import HOLDERS, Permission
 from core.states import Case as State
 from core.states import Role
-from domain import case_events, case_queries, database
+from domain import case_events, case_queries, database, notice_facts
 from domain.actors import Actor
 from domain.transitions import Why, move_together
 from models.cases import CaseNote, ExceptionCase
@@ -69,6 +69,7 @@ def assign(
     move_together(session, case, moves={"case": to.value}, values=values, why=why)
     after = {"owner": user_id, "ownerBefore": before}
     case_events.tell(session, "exception.assigned", case, why=why, after=dict(after))
+    notice_facts.case_assigned(session, case, by=actor.id)
     return case
 
 

@@ -17,7 +17,7 @@ from core import clock, ids
 from core.errors import Frozen, NotFound, invalid
 from core.states import Freeze as State
 from core.strictjson import Json
-from domain import audit, database, events
+from domain import audit, database, events, notice_facts
 from domain.actors import system
 from domain.gates import Gate, close, pass_through
 from domain.transitions import Why, move_together
@@ -113,6 +113,7 @@ def engage(session: Session, wanted: Wanted, *, why: Why) -> tuple[Freeze, bool]
         _prolong(session, row, wanted.until, why=why)
         return row, False
     _tell(session, "freeze.engaged", row, why=why)
+    notice_facts.freeze_engaged(session, row, by=why.actor.id)
     return row, True
 
 

@@ -78,7 +78,7 @@ def _place() -> _Place:
 
 def outlet() -> Outlet:
     """Tell what becomes of letters on this installation."""
-    return _place().outlet
+    return _held[0].outlet if _held else Outlet.NONE
 
 
 def smtp() -> SmtpSettings:

@@ -12,7 +12,7 @@ from core import clock, hashing, ids
 from core.errors import NotFound
 from core.states import Kyc, Role
 from core.strictjson import Json
-from domain import audit, events, people
+from domain import audit, events, notice_facts, people
 from domain.actors import Actor
 from models.people import DeskSession, RevokedToken, User
 
@@ -80,23 +80,23 @@ def open_session(
 ) -> Opened:
     """Open a desk session; always a new id and a new secret. stepped_up: a second factor was shown.
 
-    Writes: desk_sessions, users.seen_at, audit_log. Transaction: caller's.
+    Writes: desk_sessions, users.seen_at, notices, audit_log. Transaction: caller's.
     """
     token, session_id, now = ids.token(32), ids.new("ses"), clock.now()
-    session.add(
-        DeskSession(
-            id=session_id,
-            token_hash=token_hash("desk", token),
-            user_id=user.id,
-            created_at=now,
-            seen_at=now,
-            stepped_up_at=now if stepped_up else None,
-            address=address,
-            browser=(browser or "")[:200] or None,
-        )
+    row = DeskSession(
+        id=session_id,
+        token_hash=token_hash("desk", token),
+        user_id=user.id,
+        created_at=now,
+        seen_at=now,
+        stepped_up_at=now if stepped_up else None,
+        address=address,
+        browser=(browser or "")[:200] or None,
     )
+    session.add(row)
     user.seen_at = now
     session.flush()
+    notice_facts.signed_in(session, row)
     audit.write(
         session,
         "session.open",

@@ -102,6 +102,7 @@ class Notice(Base):
     told_at: Mapped[datetime | None]
     __table_args__ = (
         UniqueConstraint("user_id", "fact"),
+        Index("ix_notices_fact", "fact"),
         Index("ix_notices_told_at_user_id", "told_at", "user_id"),
         Index("ix_notices_user_id_kind_told_at", "user_id", "kind", "told_at"),
     )

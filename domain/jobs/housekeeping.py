@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 
 from core import clock
-from domain import challenges, credential_uses, database, idempotency, lockouts, mails, notices, sessions
+from domain import (
+    challenges,
+    credential_uses,
+    database,
+    idempotency,
+    lockouts,
+    mails,
+    notices,
+    sessions,
+)
 
 ATTEMPTS_KEPT = timedelta(days=1)
 MAIL_KEPT = timedelta(days=30)

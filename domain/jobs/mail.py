@@ -37,6 +37,10 @@ def send_next() -> bool:
     A letter may leave twice if the worker dies between the server's yes and the commit, never less.
     Writes: mails. Calls: the mail server. Transaction: opens its own, none while the server is asked.
     """
+    with database.reading() as session:
+        # Asked first without the write lock, since most of the time none waits.
+        if session.scalar(select(Mail.id).where(Mail.due_at <= clock.now()).limit(1)) is None:
+            return False
     with database.transaction() as session:
         due = Mail.state.in_(WAITING)
         leased = queue.lease(

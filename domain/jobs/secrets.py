@@ -12,6 +12,7 @@ from domain import (
     index_keys,
     key_rotation,
     keyring,
+    notice_facts,
     reencryption,
     rotation,
     secret_queries,
@@ -52,6 +53,8 @@ def _tell_overdue(session: Session, secret: Secret, row: SecretVersion) -> None:
     if first is not None:
         why = Why(system("rotation"), f"secret:{secret.id}", "older than it should be")
         rotation.tell(session, "secret.overdue", secret, row, why=why)
+        name = f"{secret.provider} {secret.kind}"
+        notice_facts.secret_overdue(session, secret.id, row.id, name=name)
 
 
 def seal_anew() -> bool:

@@ -16,6 +16,7 @@ from domain.jobs import (
     inbound,
     janitor,
     mail,
+    notices,
     overdue,
     refunding,
     rules,
@@ -30,6 +31,7 @@ JANITOR_SECONDS = 1.0
 TIDY_SECONDS = 600.0
 OVERDUE_SECONDS = 5.0
 MAIL_SECONDS = 1.0
+CASE_SECONDS = 60.0
 SWEEP_SECONDS = 30.0
 RULES_SECONDS = 1.0
 DEFAULT_THREADS = 4
@@ -49,6 +51,11 @@ class Loop:
 def _janitor() -> bool:
     solved = janitor.finish_operation()
     return janitor.check_payment() or solved
+
+
+def _mail() -> bool:
+    gathered = notices.gather()
+    return mail.send_next() or gathered
 
 
 def _link() -> bool:
@@ -72,7 +79,8 @@ def loops(threads: int) -> list[Loop]:
         Loop("secrets", secrets.look_after, OVERDUE_SECONDS, is_woken=False),
         Loop("reencryption", secrets.seal_anew, JANITOR_SECONDS, is_woken=False),
         Loop("rules", rules.apply_rules, RULES_SECONDS, is_woken=True),
-        Loop("mail", mail.send_next, MAIL_SECONDS, is_woken=False),
+        Loop("mail", _mail, MAIL_SECONDS, is_woken=False),
+        Loop("overdue cases", notices.find_overdue, CASE_SECONDS, is_woken=False),
         Loop("sweep", sweeping.tell_untold, SWEEP_SECONDS, is_woken=False),
         Loop("housekeeping", housekeeping.tidy, TIDY_SECONDS, is_woken=False),
     ]

@@ -371,6 +371,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("user_id", "fact", name=op.f("uq_notices_user_id_fact")),
     )
     with op.batch_alter_table("notices", schema=None) as batch_op:
+        batch_op.create_index("ix_notices_fact", ["fact"], unique=False)
         batch_op.create_index("ix_notices_told_at_user_id", ["told_at", "user_id"], unique=False)
         batch_op.create_index(
             "ix_notices_user_id_kind_told_at", ["user_id", "kind", "told_at"], unique=False
@@ -621,6 +622,7 @@ def downgrade() -> None:
     with op.batch_alter_table("notices", schema=None) as batch_op:
         batch_op.drop_index("ix_notices_user_id_kind_told_at")
         batch_op.drop_index("ix_notices_told_at_user_id")
+        batch_op.drop_index("ix_notices_fact")
 
     op.drop_table("notices")
     with op.batch_alter_table("account_links", schema=None) as batch_op:
