@@ -130,19 +130,3 @@ def test_passwords_are_listed_in_the_sandbox_only(app: Flask, desk: Desk, who: P
     personas.give_password(who.fin.id)
     assert app.config["PAYDESK"].env == "test"
     assert "Sandbox people" not in desk.anonymous().get("/login").text
-
-
-def test_a_second_factor_is_asked_for_when_one_is_set_up(desk: Desk, fin: personas.Persona) -> None:
-    import pyotp
-
-    from domain import keyring, second_factor
-
-    secret = pyotp.random_base32()
-    place = second_factor.place(fin.id)
-    personas.change(fin.id, totp_sealed=keyring.seal_text(secret, purpose="totp", place=place))
-    browser = desk.anonymous()
-    answer = sign_in(browser, fin.email)
-    assert answer.status_code == 401
-    assert 'name="code"' in answer.text
-    assert sign_in(browser, fin.email, code="000000").status_code == 401
-    assert sign_in(browser, fin.email, code=pyotp.TOTP(secret).now()).status_code == 303
