@@ -20,6 +20,7 @@ MODULES = (
     "api.intents",
     "api.operations",
     "api.exceptions",
+    "api.exception_acts",
     "api.exception_rules",
     "api.freezes",
     "api.controls",

@@ -110,6 +110,9 @@ MEANINGS: dict[str, Meaning] = {
         409, "The order's payment has arrived.", "Read the order; details.link names it."
     ),
     "AMOUNT_EXCEEDED": Meaning(409, "That is more than there is.", "Ask for less; see details."),
+    "VERB_NOT_ALLOWED": Meaning(
+        409, "The case is not settled this way now.", "Use one of details.allowedVerbs."
+    ),
     "PREVIEW_STALE": Meaning(
         409, "What a replay would do has changed since its preview.", "Preview again, then decide."
     ),

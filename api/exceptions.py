@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Literal
 
 from flask import Blueprint, Response
 from pydantic import Field
 
-from api import shapes
+from api import exception_shapes as wire
 from api.contract import (
     Answer,
     Call,
     Listed,
-    MoneyOut,
     NoBody,
     NoQuery,
-    Out,
     RangeQuery,
     Several,
     csv_answer,
@@ -25,72 +23,24 @@ from api.contract import (
     place_of,
 )
 from api.contract.paging import cursor
-from core import case_kinds, clock
+from api.exception_shapes import CaseDetailOut, CaseOut
+from core import case_kinds
 from core.csvsafe import Cell
 from core.errors import Forbidden, invalid
-from core.money import Money, asset
 from core.permissions import Permission
 from core.states import Case
-from domain import case_queries
+from domain import case_acts, case_queries
 from domain.actors import Actor
-from domain.case_queries import CaseFilter, CaseMoment
+from domain.case_queries import CaseFilter
 from domain.database import reading
 from domain.payments import LONGEST_PAGE, Page
 from models.cases import ExceptionCase
-from models.inbound import InboundEvent
 
 blueprint = Blueprint("exceptions", __name__)
 COLUMNS = (
     "caseId kind state sentence expected found moneyAtRisk currency paymentId orderId team owner "
-    "openedAt slaDueAt"
+    "openedAt slaDueAt verb resolvedAt resolvedBy"
 ).split()
-
-
-class CaseOut(Out):
-    """One oddity. A merchant reads kind, ids and state; the rest is for staff."""
-
-    case_id: str
-    kind: str
-    state: str
-    payment_id: str | None
-    order_id: str | None
-    opened_at: str
-    sentence: str | None = None
-    expected: str | None = None
-    found: str | None = None
-    money_at_risk: MoneyOut | None = None
-    team: str | None = None
-    owner: str | None = None
-    sla_due_at: str | None = None
-    suggestion: dict[str, Any] | None = None
-    allowed_verbs: list[str] = Field(default_factory=list)
-
-
-class MomentOut(Out):
-    """One thing that happened to a case."""
-
-    at: str
-    actor: str
-    text: str
-    reason: str | None
-
-
-class EvidenceOut(Out):
-    """One provider event that speaks of the case."""
-
-    inbound_id: str
-    provider_event_id: str | None
-    type: str
-    state: str
-    received_at: str
-
-
-class CaseDetailOut(CaseOut):
-    """One case with what happened to it and what speaks of it."""
-
-    notes: list[dict[str, Any]]
-    timeline: list[MomentOut]
-    evidence: list[EvidenceOut]
 
 
 class CaseQuery(RangeQuery):
@@ -106,41 +56,12 @@ class CaseQuery(RangeQuery):
     format: Literal["csv", "json"] | None = None
 
 
-def _risk(row: ExceptionCase) -> dict[str, Any] | None:
-    if row.risk_minor is None or row.asset is None:
-        return None
-    return shapes.amount(row.risk_minor, asset(row.asset))
-
-
-def _case(row: ExceptionCase, actor: Actor) -> dict[str, Any]:
-    own = {
-        "caseId": row.id,
-        "kind": row.kind,
-        "state": row.state,
-        "paymentId": row.payment_id,
-        "orderId": row.order_id,
-        "openedAt": clock.rfc3339(row.opened_at),
-    }
-    if not actor.is_staff:
-        return own
-    return own | {
-        "sentence": row.sentence,
-        "expected": row.expected,
-        "found": row.found,
-        "moneyAtRisk": _risk(row),
-        "team": row.team,
-        "owner": row.owner_id,
-        "slaDueAt": clock.rfc3339(row.sla_due_at),
-        "suggestion": None,
-        "allowedVerbs": [],
-    }
-
-
 def _filter(asked: CaseQuery) -> CaseFilter:
     states = [word.value for word in Case]
     for field, words, known in (
         ("kind", asked.kind, sorted({*case_kinds.KINDS, *case_kinds.LATER})),
         ("state", asked.state, states),
+        ("team", asked.team, [team.value for team in case_kinds.Team]),
     ):
         if unknown := [word for word in words if word not in known]:
             sentence = f"{unknown[0][:40]!r} is not among {', '.join(known)}."
@@ -171,11 +92,13 @@ def _all(wanted: CaseFilter, actor: Actor) -> Iterator[ExceptionCase]:
 
 
 def _cells(row: ExceptionCase, actor: Actor) -> list[Cell]:
-    said = _case(row, actor)
-    of = asset(row.asset) if row.asset and actor.is_staff else None
-    risk = Money(row.risk_minor, of) if of and row.risk_minor is not None else None
-    money = {"moneyAtRisk": risk.as_decimal() if risk else None, "currency": of.code if of else ""}
-    return [money.get(name, said.get(name)) for name in COLUMNS]
+    said = wire.plain(row, actor)
+    risk = wire.risk(row) if actor.is_staff else None
+    money: dict[str, Cell] = {
+        "moneyAtRisk": risk.as_decimal() if risk else None,
+        "currency": risk.asset.code if risk else "",
+    }
+    return [money[name] if name in money else said.get(name) for name in COLUMNS]
 
 
 @endpoint(
@@ -195,31 +118,12 @@ def index(call: Call[NoBody, CaseQuery]) -> Answer | Response:
         return csv_answer("exceptions", COLUMNS, rows)
     if call.query.format == "json":
         around = (b'{"items":[', b'],"nextCursor":null}')
-        return json_stream((_case(row, actor) for row in _all(wanted, actor)), around=around)
+        return json_stream((wire.plain(row, actor) for row in _all(wanted, actor)), around=around)
     page = Page(place.limit, place.before)
     with reading() as session:
         found, more = case_queries.list_cases(session, wanted, actor=actor, page=page)
-    items = [_case(row, actor) for row in found]
+        items = wire.several(session, found, actor)
     return Answer(200, {"items": items, "nextCursor": cursor(more) if more else None})
-
-
-def _moment(moment: CaseMoment) -> dict[str, Any]:
-    return {
-        "at": clock.rfc3339(moment.at),
-        "actor": moment.actor,
-        "text": moment.text,
-        "reason": moment.reason,
-    }
-
-
-def _evidence(row: InboundEvent) -> dict[str, Any]:
-    return {
-        "inboundId": row.id,
-        "providerEventId": row.provider_event_id,
-        "type": row.type,
-        "state": row.state,
-        "receivedAt": clock.rfc3339(row.received_at),
-    }
 
 
 @endpoint(
@@ -236,7 +140,9 @@ def show(call: Call[NoBody, NoQuery]) -> Answer:
         raise Forbidden
     with reading() as session:
         row = case_queries.get_case(session, call.path["caseId"], actor=call.actor)
-        timeline = [_moment(each) for each in case_queries.moments_of(session, row.id)]
-        evidence = [_evidence(each) for each in case_queries.events_behind(session, row)]
-    body = _case(row, call.actor)
-    return Answer(200, body | {"notes": [], "timeline": timeline, "evidence": evidence})
+        body = wire.one(session, row, call.actor) | {
+            "notes": [wire.note(each) for each in case_acts.notes_of(session, row.id)],
+            "timeline": [wire.moment(each) for each in case_queries.moments_of(session, row.id)],
+            "evidence": [wire.evidence(each) for each in case_queries.events_behind(session, row)],
+        }
+    return Answer(200, body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from core import clock
 from core.case_kinds import Verb
-from core.errors import Conflict, Forbidden, invalid
+from core.errors import AppError, Conflict, Forbidden, invalid
 from core.money import Money
 from core.money_out import Act
 from core.states import Case as State
@@ -21,6 +22,7 @@ from domain import (
     case_subjects,
     case_verbs,
     freezes,
+    operations,
     order_progress,
 )
 from domain.actors import Actor
@@ -74,6 +76,17 @@ def resolve(
     else:
         _settle(session, case, wanted=wanted, deed=deed, why=why)
     return Resolved(case, deed.approval, deed.call)
+
+
+def make_call(done: Resolved) -> None:
+    """Ask a provider what a verb has left to be asked, after the commit; the janitor does it otherwise.
+
+    Calls: the provider. Transaction: opens its own.
+    """
+    if done.call is None:
+        return
+    with suppress(AppError):
+        operations.finish_now(done.call.operation, done.call.payment, done.call.fence)
 
 
 def _assert_sound(wanted: Wanted) -> None:
