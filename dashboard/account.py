@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from dashboard import proof_forms, render, renewing, words
+from dashboard import notifying, proof_forms, render, renewing, words
 from dashboard.shapes import Act, Alert, Fact, State, View
 from domain import desk, passkeys, people, second_factor, sessions, step_up
 from domain.actors import Actor
@@ -159,6 +159,7 @@ def show() -> Response:
         ),
         "proofs": _proofs(user, factors, keys),
         "facts": _facts(user, merchants.get(user.merchant_id or ""), email),
+        "notices": notifying.view_of(user),
         "sandbox": [renew] if (renew := renewing.act()) else None,
     }
     return render.page("account/index.html", view, live=False)
