@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from flask import Blueprint
+from pydantic import StringConstraints
 
 from api.contract import (
     Answer,
@@ -17,7 +20,6 @@ from api.contract import (
     Reference,
     Session,
     Several,
-    Text,
     endpoint,
     place_of,
     run_once,
@@ -47,7 +49,9 @@ class ApprovalQuery(PageQuery):
 class CancelIn(In):
     """Why it is taken back."""
 
-    reason: Text
+    reason: Annotated[
+        str, StringConstraints(min_length=1, max_length=LONGEST_REASON, strip_whitespace=True)
+    ]
     reference: Reference | None = None
 
 
@@ -134,8 +138,6 @@ def show(call: Call[NoBody, NoQuery]) -> Answer:
 )
 def cancel(call: Call[CancelIn, NoQuery]) -> Answer:
     reason = call.body.reason
-    if len(reason) > LONGEST_REASON:
-        raise invalid("reason", f"A reason has at most {LONGEST_REASON} characters.")
 
     def work(session: Session) -> Answer:
         seen = approval_queries.get_approval(session, call.path["approvalId"], actor=call.actor)

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from flask import Blueprint
-from pydantic import Field
+from pydantic import StringConstraints
 
 from api import shapes
-from api.contract import Answer, Call, In, NoQuery, Pending, Session, Text, endpoint, run_once
+from api.contract import Answer, Call, In, NoQuery, Pending, Session, endpoint, run_once
 from api.contract.records import ErrorOut
 from api.intents import Ref
 from core import clock
-from core.errors import invalid
 from core.permissions import Permission
 from domain import marking, payments
 from domain.marking import Wanted
 
 blueprint = Blueprint("marking", __name__)
+
+
+def _text(longest: int) -> StringConstraints:
+    return StringConstraints(min_length=1, max_length=longest, strip_whitespace=True)
+
+
+Named = Annotated[str, _text(marking.LONGEST_REFERENCE)]
+Seen = Annotated[str, _text(marking.LONGEST_EVIDENCE)]
+Note = Annotated[str, _text(marking.LONGEST_NOTE)]
 
 
 class MarkIn(In):
@@ -27,9 +35,9 @@ class MarkIn(In):
     """
 
     status: Literal["completed", "failed", "cancelled"]
-    note: Text
-    provider_reference: Text = Field(max_length=marking.LONGEST_REFERENCE)
-    evidence: Text | None = Field(default=None, max_length=marking.LONGEST_EVIDENCE)
+    note: Note
+    provider_reference: Named
+    evidence: Seen | None = None
     reference: Ref | None = None
 
 
@@ -48,8 +56,6 @@ class MarkIn(In):
 )
 def reconcile(call: Call[MarkIn, NoQuery]) -> Answer:
     body = call.body
-    if len(body.note) > marking.LONGEST_NOTE:
-        raise invalid("note", f"A note has at most {marking.LONGEST_NOTE} characters.")
     wanted = Wanted(body.status, body.provider_reference, body.evidence)
 
     def work(session: Session) -> Answer:

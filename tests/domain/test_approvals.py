@@ -21,9 +21,11 @@ from core.errors import (
     SamePerson,
 )
 from core.money_out import Act
+from core.permissions import Permission
 from core.states import Role
 from domain import (
     acts,
+    approval_checks,
     approval_queries,
     approvals,
     database,
@@ -46,6 +48,7 @@ from models.control import Approval
 from models.events import EventLog
 from models.ledger import JournalEntry
 from models.payments import Payment
+from models.people import ApiKey, Merchant
 from tests.domain import cast
 from tests.domain.world import World
 
@@ -253,17 +256,35 @@ def test_a_request_whose_asker_no_longer_may_is_void(
     assert world.read(payment).status == "pending"
 
 
-def test_a_request_by_a_key_dies_with_the_key(world: World, staff: Staff) -> None:
+@pytest.mark.parametrize("taken", [None, "revoked", "suspended", "kyc", "expired", "scope"])
+def test_a_request_by_a_key_dies_with_the_key(
+    world: World, staff: Staff, monkeypatch: pytest.MonkeyPatch, taken: str | None
+) -> None:
     payment = world.payment()
     holder = cast.merchants_key(payment.merchant_id)
-    with database.reading() as session:
-        assert keys.find_holder(session, holder.id) is not None
+    # As if keys might ask for this one, as they may for a refund.
+    rule = replace(money_out.RULES[Act.MARK_PAYMENT], requests=Permission.REFUNDS_REQUEST)
+    rules = {**money_out.RULES, Act.MARK_PAYMENT: rule}
+    monkeypatch.setattr(approval_checks, "RULES", rules)
     with database.transaction() as session:
         content = marking.content(payment, Wanted("completed", "BANK-9"))
         row = approvals.request(session, content, actor=holder, reason=None, source="test")
-        merchant = keys.get_merchant(session, payment.merchant_id, actor=staff.ada)
-        keys.revoke_key(session, merchant, holder.id, actor=staff.ada, reason="leaked")
-    assert agree(row, staff.flo).row.state == "cancelled"
+    with database.transaction() as session:
+        key, merchant = (
+            session.get_one(ApiKey, holder.id),
+            session.get_one(Merchant, payment.merchant_id),
+        )
+        if taken == "revoked":
+            keys.revoke_key(session, merchant, key.id, actor=staff.ada, reason="leaked")
+        elif taken == "suspended":
+            merchant.state = "suspended"
+        elif taken == "kyc":
+            merchant.kyc = "rejected"
+        elif taken == "expired":
+            key.expires_at = clock.now()
+        elif taken == "scope":
+            key.scopes = ["orders:read"]
+    assert agree(row, staff.flo).row.state == ("cancelled" if taken else "executed")
 
 
 def test_what_changed_meanwhile_is_void_and_nothing_is_done(world: World, staff: Staff) -> None:
