@@ -6,6 +6,9 @@ import pytest
 from sqlalchemy import Engine
 
 import config
+from core.states import Role
+from domain.actors import Actor
+from tests.domain import refunding
 from tests.domain import world as worlds
 
 
@@ -15,3 +18,24 @@ def world(engine: Engine, environ: dict[str, str]) -> worlds.World:
     del engine
     more = {"STRIPE_SECRET_KEY": "sk_test_world", "STRIPE_WEBHOOK_SECRET": worlds.WEBHOOK_SECRET}
     return worlds.build(config.load(environ | more))
+
+
+@pytest.fixture
+def fin(world: worlds.World) -> Actor:
+    """Fin of finance, at the desk and freshly proved."""
+    del world
+    return refunding.person("fin", Role.FINANCE)
+
+
+@pytest.fixture
+def flo(world: worlds.World) -> Actor:
+    """Flo of finance, at the desk and freshly proved."""
+    del world
+    return refunding.person("flo", Role.FINANCE)
+
+
+@pytest.fixture
+def sue(world: worlds.World) -> Actor:
+    """Sue of support, at the desk and freshly proved."""
+    del world
+    return refunding.person("sue", Role.SUPPORT)
