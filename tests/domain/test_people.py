@@ -113,7 +113,7 @@ def test_the_sandbox_has_two_of_each_staff_role_and_two_tenants() -> None:
             assert user is not None
             assert user.kyc == Kyc.APPROVED
             assert passwords.verify(user.password_hash, each.password), each.name
-            assert user.totp_sealed is None
+            assert user.totp_confirmed_at is None
 
 
 def test_seeding_again_adds_nobody_and_prints_the_same_passwords() -> None:

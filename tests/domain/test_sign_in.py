@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-import pyotp
 import pytest
-import time_machine
 from sqlalchemy import Engine, func, select
 
 import config
@@ -19,7 +17,6 @@ from domain import (
     passwords,
     people,
     rotation,
-    second_factor,
     secret_queries,
     secrets,
     sessions,
@@ -31,6 +28,7 @@ from domain.database import reading, transaction
 from domain.transitions import Why
 from models.people import DeskSession, RevokedToken, SignInAttempt, User
 from providers import registry
+from tests.domain import proofs
 
 ACTOR = system("test")
 WORD = "correct horse battery"
@@ -67,7 +65,8 @@ def test_a_right_password_takes_its_attempt_back(user_id: str) -> None:
         attempt = sign_in.begin(session, "bo@people.test", ip="192.0.2.1")
     is_right = sign_in.is_right(attempt, WORD)
     with transaction() as session:
-        assert sign_in.admit(session, attempt, is_right=is_right).id == user_id
+        user, stepped_up = sign_in.admit(session, attempt, is_right=is_right)
+        assert (user.id, stepped_up) == (user_id, False)
         assert session.scalar(select(func.count()).select_from(SignInAttempt)) == 0
 
 
@@ -82,41 +81,9 @@ def test_attempts_hold_neither_address_nor_account() -> None:
         assert session.scalar(select(func.count()).select_from(SignInAttempt)) == 0
 
 
-def test_a_code_counts_once_even_six_times_at_once(user_id: str) -> None:
-    secret = pyotp.random_base32()
+def test_admission_asks_for_a_second_factor_that_is_set_up(user_id: str) -> None:
+    proofs.give_app(user_id)
     with transaction() as session:
-        user = session.get_one(User, user_id)
-        place = second_factor.place(user_id)
-        user.totp_sealed = keyring.seal_text(secret, purpose="totp", place=place)
-
-    def accepted(code: str) -> bool:
-        with transaction() as session:
-            return second_factor.accept_code(session, session.get_one(User, user_id), code)
-
-    now = clock.unix()
-    with time_machine.travel(now, tick=False):
-        codes = pyotp.TOTP(secret)
-        with ThreadPoolExecutor(6) as threads:
-            assert sum(threads.map(accepted, [codes.at(now)] * 6)) == 1
-        assert not accepted(codes.at(now - 30)), "an older step after a newer one"
-        assert accepted(codes.at(now + 30))
-        for bad in (
-            "",
-            "12345",
-            "1234567",
-            "abcdef",
-            "١٢٣٤٥٦",
-            codes.at(now + 90),
-            codes.at(now - 90),
-        ):
-            assert not accepted(bad), bad
-
-
-def test_admission_asks_for_the_second_factor(user_id: str) -> None:
-    with transaction() as session:
-        user = session.get_one(User, user_id)
-        place = second_factor.place(user_id)
-        user.totp_sealed = keyring.seal_text(pyotp.random_base32(), purpose="totp", place=place)
         attempt = sign_in.begin(session, "bo@people.test", ip="192.0.2.1")
     with transaction() as session, pytest.raises(Unauthenticated) as refused:
         sign_in.admit(session, attempt, is_right=True)
@@ -124,6 +91,28 @@ def test_admission_asks_for_the_second_factor(user_id: str) -> None:
     with transaction() as session, pytest.raises(Unauthenticated) as refused:
         sign_in.admit(session, attempt, is_right=False, code="000000")
     assert refused.value.code == "UNAUTHENTICATED"
+
+
+def test_a_code_is_tried_only_where_the_try_was_counted(user_id: str) -> None:
+    codes = proofs.give_app(user_id)
+    with transaction() as session:
+        attempt = sign_in.begin(session, "bo@people.test", ip="192.0.2.1")
+        tried = sign_in.begin_code(session, attempt)
+    with transaction() as session, pytest.raises(Unauthenticated):
+        sign_in.admit(session, attempt, is_right=True, code=codes.now())
+    with transaction() as session:
+        found = sign_in.admit(session, attempt, is_right=True, code=codes.now(), tried=tried)
+        assert (found[0].id, found[1]) == (user_id, True)
+        assert session.scalar(select(func.count()).select_from(SignInAttempt)) == 0
+
+
+def test_a_password_changed_while_it_was_tried_opens_nothing(user_id: str) -> None:
+    with transaction() as session:
+        attempt = sign_in.begin(session, "bo@people.test", ip="192.0.2.1")
+    with transaction() as session:
+        session.get_one(User, user_id).password_hash = passwords.hashed("another horse battery")
+    with transaction() as session, pytest.raises(Unauthenticated):
+        sign_in.recognise(session, attempt, is_right=True)
 
 
 def test_ending_all_sessions_keeps_the_one_in_use(user_id: str) -> None:
