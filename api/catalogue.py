@@ -30,6 +30,9 @@ MEANINGS: dict[str, Meaning] = {
     "IDEMPOTENCY_KEY_INVALID": Meaning(
         400, "The Idempotency-Key has the wrong form.", "Use 8 to 255 of A-Z, a-z, 0-9, _ and -."
     ),
+    "SECRET_WEAK": Meaning(
+        400, "The secret is too weak or is none of this kind.", "Enter the provider's, or generate."
+    ),
     "CARD_NUMBER_REFUSED": Meaning(
         400, "A field holds a card number.", "Never send us card data. Use the payment page."
     ),
@@ -118,6 +121,12 @@ MEANINGS: dict[str, Meaning] = {
     ),
     "UNSAFE_REPLAY": Meaning(
         409, "This event cannot be applied again.", "Read the message; ask the provider instead."
+    ),
+    "NOT_SAFE_TO_RETIRE": Meaning(
+        409, "The old version is still in use.", "Wait as details.why says, or send force: true."
+    ),
+    "LAST_LIVE_VERSION": Meaning(
+        409, "Nothing could be verified without this version.", "Rotate first, then end the old."
     ),
     "USER_EXISTS": Meaning(409, "There is a user with this address.", "Use that user."),
     "PROVIDER_REFUSED": Meaning(

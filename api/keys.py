@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from flask import Blueprint
 from pydantic import Field
@@ -24,8 +24,10 @@ from api.contract import (
     start,
 )
 from core.permissions import Permission
-from domain import keys
+from domain import key_rotation, keys
 from domain.database import reading, transaction
+from domain.secret_kinds import LONGEST_OVERLAP_HOURS
+from models.people import ApiKey
 from web import identity
 
 blueprint = Blueprint("keys", __name__)
@@ -74,6 +76,14 @@ class MadeKeyOut(Out):
     environment: Literal["test", "live"]
 
 
+class RotateIn(In):
+    """How long the old key lives on, a day unless told otherwise, and why."""
+
+    overlap_hours: int | None = Field(default=None, ge=0, le=LONGEST_OVERLAP_HOURS)
+    reason: Text
+    reference: Reference | None = None
+
+
 class ReasonQuery(Query):
     """Why."""
 
@@ -107,15 +117,8 @@ def _create(session: Session, call: Call[KeyIn, NoQuery]) -> tuple[Answer, str]:
         name=body.name, livemode=livemode, scopes=body.scopes, expires_at=body.expires_at
     )
     made = keys.create_key(session, merchant, wanted, actor=call.actor, source=call.source)
-    said = {
-        "keyId": made.row.id,
-        "key": None,
-        "prefix": made.row.prefix,
-        "scopes": made.row.scopes,
-        "environment": body.environment,
-    }
     location = f"/api/merchants/{merchant.id}/api-keys"
-    return Answer(201, said, location=location), made.key
+    return Answer(201, _made(made.row), location=location), made.key
 
 
 @endpoint(
@@ -138,6 +141,49 @@ def create(call: Call[KeyIn, NoQuery]) -> Answer:
         finish(session, call, answer)
     shown = dict(answer.body) if isinstance(answer.body, dict) else {}
     return Answer(201, shown | {"key": key}, location=answer.location)
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/api/merchants/{merchantId}/api-keys/{keyId}/rotate",
+    access=Permission.KEYS_MANAGE,
+    body=RotateIn,
+    answers={201: MadeKeyOut},
+    key="R",
+    errors=["MERCHANT_NOT_APPROVED", "STEP_UP_REQUIRED", "NOT_FOUND", "CONFLICT"],
+    events=["api_key.rotated"],
+    summary="Rotate an API key: a new one takes over, the old one lives on for the overlap.",
+    requirement="S47",
+)
+def rotate(call: Call[RotateIn, NoQuery]) -> Answer:
+    call.assert_stepped_up()
+    with start(call) as session:
+        merchant = keys.get_merchant(session, call.path["merchantId"], actor=call.actor)
+        made = key_rotation.rotate(
+            session,
+            merchant,
+            call.path["keyId"],
+            actor=call.actor,
+            overlap_hours=call.body.overlap_hours,
+            reason=call.body.reason,
+        )
+        said = _made(made.row)
+        location = f"/api/merchants/{merchant.id}/api-keys"
+        # What is stored for a replay holds no secret.
+        finish(session, call, Answer(201, said, location=location))
+    identity.forget_cached()
+    return Answer(201, said | {"key": made.key}, location=location)
+
+
+def _made(row: ApiKey) -> dict[str, Any]:
+    return {
+        "keyId": row.id,
+        "key": None,
+        "prefix": row.prefix,
+        "scopes": row.scopes,
+        "environment": "live" if row.livemode else "test",
+    }
 
 
 @endpoint(

@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core import clock
+from core.errors import NotFound
 from core.states import Inbound
 from core.states import SecretVersion as State
 from domain import credential_uses
@@ -101,11 +102,20 @@ def of_secret(
     return judge(kind, versions, min(leaving, key=lambda row: row.version), used)
 
 
-def forecast(session: Session, secret: Secret, row: SecretVersion) -> Forecast:
+def forecast(session: Session, secret_id: str, number: int) -> Forecast:
     """Say what revoking a version would cost now.
 
-    Transaction: caller's, reads only.
+    Raises: NotFound. Transaction: caller's, reads only.
     """
+    statement = (
+        select(Secret, SecretVersion)
+        .join(SecretVersion, SecretVersion.secret_id == Secret.id)
+        .where(Secret.id == secret_id, SecretVersion.version == number)
+    )
+    found = session.execute(statement).first()
+    if found is None:
+        raise NotFound
+    secret, row = found
     begin = clock.now() - RECENT
     if secret.kind != WEBHOOK:
         recent = credential_uses.since(session, [row.id], begin=begin)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from core import clock
+from web import own_url
+from web.own_url import SECONDS
 
-SECONDS = 5.0
 # A proxy that holds frames back shows by more than this between the event and its frame.
 BUFFERED_MILLISECONDS = 1000
 PATH = "/api/events/stream"
@@ -50,11 +48,11 @@ def run(visit: Visit) -> Findings:
     Calls: our own public URL, and nothing else. Transaction: none open while it waits.
     """
     found = Findings()
-    connection = _connect(visit.public_url)
+    connection = own_url.connect(visit.public_url)
     began = clock.monotonic()
     try:
         headers = visit.headers | ({"Origin": visit.origin} if visit.origin else {})
-        connection.request("GET", _path(visit.public_url), headers=headers)
+        connection.request("GET", own_url.path(visit.public_url, PATH), headers=headers)
         answer = connection.getresponse()
         if answer.status != 200:
             found.notes.append(f"The stream answered {answer.status} instead of 200.")
@@ -62,23 +60,10 @@ def run(visit: Visit) -> Findings:
         _judge_headers(answer, found, origin=visit.origin)
         _follow(answer, visit, found, began=began)
     except (OSError, http.client.HTTPException) as error:
-        found.notes.append(_sentence(error, visit.public_url))
+        found.notes.append(own_url.sentence(error, visit.public_url))
     finally:
         connection.close()
     return found
-
-
-def _connect(public_url: str) -> http.client.HTTPConnection:
-    parts = urlsplit(public_url)
-    host = parts.hostname or "localhost"
-    if parts.scheme == "https":
-        context = ssl.create_default_context()
-        return http.client.HTTPSConnection(host, parts.port, timeout=SECONDS, context=context)
-    return http.client.HTTPConnection(host, parts.port, timeout=SECONDS)
-
-
-def _path(public_url: str) -> str:
-    return f"{urlsplit(public_url).path.rstrip('/')}{PATH}"
 
 
 def _judge_headers(
@@ -130,13 +115,3 @@ def _nonce(line: bytes) -> str | None:
 
 def _milliseconds(since: float) -> int:
     return round((clock.monotonic() - since) * 1000)
-
-
-def _sentence(error: Exception, public_url: str) -> str:
-    if isinstance(error, socket.gaierror):
-        return f"The name in PUBLIC_URL ({public_url}) cannot be resolved from this machine."
-    if isinstance(error, ssl.SSLError):
-        return f"TLS of {public_url} failed: {error.reason or 'unknown reason'}."
-    if isinstance(error, TimeoutError):
-        return f"Nothing came through {public_url} within {SECONDS:.0f} seconds."
-    return f"{public_url} cannot be reached from this machine ({type(error).__name__})."
