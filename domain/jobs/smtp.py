@@ -8,6 +8,7 @@ from __future__ import annotations
 import smtplib
 import ssl
 from contextlib import closing
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -39,8 +40,8 @@ def written(letter: Addressed, sender: str) -> bytes:
         made["From"] = Address("Paydesk", addr_spec=sender)
         made["To"] = Address(addr_spec=letter.to)
         made["Subject"] = letter.subject
-    except (ValueError, IndexError) as error:
-        # The parser of the standard library raises either for what is no address.
+    except (ValueError, IndexError, MessageError) as error:
+        # The parser of the standard library raises any of these for what is no address.
         raise NotSent("the address cannot be written", is_final=True) from error
     made["Date"] = format_datetime(clock.now())
     # The same for every try, so that a mail program shows a second copy once.
