@@ -1,10 +1,20 @@
-"""The page `docs/states.md`, drawn from core/states.py; says nothing that is not in those tables."""
+"""The page `docs/states.md`, drawn from core/states.py and core/money_out.py; says nothing beyond them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from core.states import ESCROW_ON_API, MAPPING_VERSION, MOVES, ON_DESK, ORDER_ON_API, lifecycle
+from core.money_out import APPROVAL_SECONDS, LIMITS, RULES, STEP_UP_SECONDS, Rule, Second
+from core.permissions import HOLDERS, SCOPES, Permission
+from core.states import (
+    ESCROW_ON_API,
+    MAPPING_VERSION,
+    MOVES,
+    ON_DESK,
+    ORDER_ON_API,
+    Role,
+    lifecycle,
+)
 from core.states import Payment as Status
 
 _TITLES = {
@@ -26,7 +36,8 @@ _TITLES = {
 _HEAD = """\
 # States
 
-<!-- Written by `flask --app wsgi states-write` from core/states.py. Change the tables there. -->
+<!-- Written by `flask --app wsgi states-write` from core/states.py and core/money_out.py. Change the tables
+     there. -->
 
 Stored values are lower_snake. `domain/transitions.py` is the only code that moves a state: along one
 of these moves, or not at all. Staying put is always legal and writes nothing.
@@ -38,7 +49,7 @@ def page() -> str:
     parts = [_HEAD]
     for kind, moves in MOVES.items():
         parts.append("\n".join(_moves(_TITLES.get(kind, kind), moves)))
-    parts += ["\n".join(_lifecycle()), "\n".join(_spelling())]
+    parts += ["\n".join(_lifecycle()), "\n".join(_spelling()), "\n".join(_money_out())]
     return "\n".join(parts)
 
 
@@ -86,3 +97,53 @@ def _spelling() -> Iterator[str]:
     for escrow, api in ESCROW_ON_API.items():
         yield _row("escrow", f"`{escrow}`", api, "–")
     yield ""
+
+
+_SECOND = {
+    Second.ALWAYS: "always",
+    Second.ABOVE_THRESHOLD: "above the threshold",
+    Second.WHEN_GRANTING: "for granting rights of staff",
+}
+
+
+def _money_out() -> Iterator[str]:
+    minutes, hours = STEP_UP_SECONDS // 60, APPROVAL_SECONDS // 3600
+    yield "## Money out: who may do what\n"
+    yield (
+        "`domain/money_out.py` is the only door. Over the API an act is only ever requested, whatever the\n"
+        "amount. Whoever agrees is another person, on the desk, who has shown a second factor within\n"
+        f"{minutes} minutes. A request waits for {hours} hours and is void when what it is bound to changes.\n"
+        f"Thresholds unless the operator sets others: {LIMITS.replace(',', ', ').replace(':', ' ')};\n"
+        "in any other currency every amount is above.\n"
+    )
+    head = ("act", "asks on the desk", "requests over the API", "second person", "who agrees")
+    yield _row(*head, "asker proves themselves", "held by a freeze")
+    yield "|---|---|---|---|---|---|---|"
+    for act, rule in RULES.items():
+        yield _row(f"{rule.label} (`{act}`)", *_rule(rule))
+    yield ""
+
+
+def _rule(rule: Rule) -> Iterator[str]:
+    yield _roles(rule.asks) + _above(rule)
+    yield _roles(rule.requests) + _keys(rule.requests)
+    yield _SECOND[rule.second]
+    yield _roles(rule.agrees)
+    yield "yes" if rule.asker_steps_up else "no"
+    yield "yes" if rule.is_held_by_freeze else "no"
+
+
+def _above(rule: Rule) -> str:
+    if rule.asks_above is None:
+        return ""
+    still = [role.value for role in Role if role in HOLDERS[rule.asks] & HOLDERS[rule.asks_above]]
+    return f"; above the threshold {', '.join(still)}"
+
+
+def _roles(permission: Permission) -> str:
+    return ", ".join(role.value for role in Role if role in HOLDERS[permission])
+
+
+def _keys(permission: Permission) -> str:
+    scope = SCOPES.get(permission)
+    return f", keys with `{scope}`" if scope else ""
