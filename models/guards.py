@@ -111,6 +111,10 @@ def _sqlite() -> Iterator[tuple[str, str]]:
         " when exists (select 1 from event_log where id = new.id or seq = new.seq) begin"
         " select raise(abort, 'event_log is append-only'); end",
     )
+    yield from _sqlite_approvals()
+
+
+def _sqlite_approvals() -> Iterator[tuple[str, str]]:
     yield (
         "guard_approvals_update",
         "create trigger guard_approvals_update before update on approvals"
