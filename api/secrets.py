@@ -159,13 +159,13 @@ class ChartQuery(Query):
     chart: Literal["24h", "7d"] = "24h"
 
 
-class ReasonIn(In):
+class VersionActIn(In):
     """Why."""
 
     reason: Text
 
 
-class VersionIn(ReasonIn):
+class VersionIn(VersionActIn):
     """The new version: a value entered, or one that we generate."""
 
     value: str | None = Field(default=None, min_length=1, max_length=LONGEST_VALUE, repr=False)
@@ -180,7 +180,7 @@ class VersionIn(ReasonIn):
         return self
 
 
-class RetireIn(ReasonIn):
+class RetireIn(VersionActIn):
     """When, and whether although it is not safe."""
 
     at: Instant | None = None
@@ -343,7 +343,7 @@ def retire(call: Call[RetireIn, NoQuery]) -> Answer:
     "POST",
     "/api/secrets/{secretId}/versions/{version}/revoke",
     access=Permission.SECRETS_ROTATE,
-    body=ReasonIn,
+    body=VersionActIn,
     answers={200: RevokedOut},
     key="O",
     errors=["LAST_LIVE_VERSION", "STEP_UP_REQUIRED", "NOT_FOUND"],
@@ -351,7 +351,7 @@ def retire(call: Call[RetireIn, NoQuery]) -> Answer:
     summary="Revoke a leaked version; every process refuses it within five seconds, for good.",
     requirement="S9",
 )
-def revoke(call: Call[ReasonIn, NoQuery]) -> Answer:
+def revoke(call: Call[VersionActIn, NoQuery]) -> Answer:
     forecast: dict[str, int] = {}
 
     def act(session: Session, secret_id: str, number: int) -> Secret:
@@ -367,7 +367,7 @@ def revoke(call: Call[ReasonIn, NoQuery]) -> Answer:
     "POST",
     "/api/secrets/{secretId}/versions/{version}/restore",
     access=Permission.SECRETS_ROTATE,
-    body=ReasonIn,
+    body=VersionActIn,
     answers={200: SecretOut},
     key="O",
     errors=["STEP_UP_REQUIRED", "NOT_FOUND", "CONFLICT"],
@@ -375,7 +375,7 @@ def revoke(call: Call[ReasonIn, NoQuery]) -> Answer:
     summary="Take a rotation back: an old version is used again. Never a revoked one.",
     requirement="S47",
 )
-def restore(call: Call[ReasonIn, NoQuery]) -> Answer:
+def restore(call: Call[VersionActIn, NoQuery]) -> Answer:
     def act(session: Session, secret_id: str, number: int) -> Secret:
         return rotation.restore(session, secret_id, number, why=_why(call))
 
