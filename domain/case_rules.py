@@ -79,7 +79,9 @@ def read(session: Session, wanted: Wanted) -> Read:
     """
     if wanted.kind not in KINDS:
         raise invalid("kind", "There is no such kind of case.", code="unknown_value")
-    if wanted.verb not in VERBS:
+    if wanted.kind in PEOPLE_ONLY:
+        raise invalid("kind", "Cases of this kind are looked at by people, never by a rule.")
+    if wanted.verb not in VERBS or wanted.verb not in KINDS[wanted.kind].verbs:
         raise invalid("verb", f"A rule may only {' or '.join(VERBS)}; anything else needs people.")
     conditions = case_conditions.read(wanted.kind, wanted.conditions)
     note = wanted.note.strip()
