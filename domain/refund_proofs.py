@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
 from core.fold import REFUND_KINDS, refund_state
 from core.states import Refund as State
+from core.strictjson import Json
 from domain.refund_settlement import OPEN
 from models.operations import Operation
 from models.payments import Payment, PaymentFact
@@ -72,7 +73,7 @@ def _problem(session: Session, refund: Refund, provider: str) -> str | None:
     return None if told == refund.state else f"{refund.id} is {refund.state}, its facts say {told}"
 
 
-def _asked_problem(refund: Refund, request: dict[str, object] | None) -> str | None:
+def _asked_problem(refund: Refund, request: Mapping[str, Json] | None) -> str | None:
     if request is None:
         return f"{refund.id} names an operation that is not there" if refund.operation_id else None
     wanted = (request.get("refundId"), request.get("amountMinor"), request.get("asset"))
