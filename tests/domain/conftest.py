@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 import config
 from core.states import Role
 from domain.actors import Actor
-from tests.domain import refunding
+from tests.domain import asking, refunding
 from tests.domain import world as worlds
 
 
@@ -39,3 +39,10 @@ def sue(world: worlds.World) -> Actor:
     """Sue of support, at the desk and freshly proved."""
     del world
     return refunding.person("sue", Role.SUPPORT)
+
+
+@pytest.fixture
+def staff(world: worlds.World) -> asking.Staff:
+    """Fin and Flo of finance and Ada the admin, at the desk and freshly proved."""
+    del world
+    return asking.staff()
