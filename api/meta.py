@@ -40,6 +40,7 @@ class ReadyOut(Out):
     database: str
     migrations: str
     workers: int
+    settlement: Literal["running", "paused", "unknown"]
     providers: dict[str, str]
 
 

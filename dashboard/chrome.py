@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 from config import Settings
 from core.permissions import Permission
-from dashboard.shapes import Alert, View
+from dashboard import banners
+from dashboard.shapes import View
 from dashboard.words import initials
 from domain import desk, desk_queries
 from domain.actors import Actor
@@ -57,7 +58,7 @@ _PLACES = (
 )
 # Who may do what, and what holds money.
 _CONTROL = (
-    ("Freezes", "/freezes", "freeze", "f", Permission.FREEZES_READ),
+    ("Freezes", "/freezes", "freeze", "f", Permission.CONTROLS_READ),
     ("Secrets", "/secrets", "key", "s", Permission.SECRETS_READ),
     ("Users", "/users", "person", "u", Permission.USERS_ADMINISTER),
     ("Audit", "/audit", "list", None, Permission.AUDIT_READ),
@@ -120,25 +121,12 @@ def _is_current(href: str, path: str) -> bool:
     return path == href if href == "/" else path == href or path.startswith(f"{href}/")
 
 
-def _banners(actor: Actor, attention: Attention) -> list[Alert]:
-    if not actor.is_staff or attention.is_worker_alive:
-        return []
-    return [
-        Alert(
-            "warn",
-            "No worker is running",
-            "What arrives is stored and nothing is lost, but no payment moves until one is started.",
-            "/status",
-            "System status",
-        )
-    ]
-
-
 def frame(actor: Actor, settings: Settings, *, path: str) -> View:
     """Prepare what the layout prints around a page."""
     with reading() as session:
         attention = desk_queries.attention(session, actor=actor)
         email = desk.email_of(session, actor.id)
+        above = banners.banners(session, actor, has_worker=attention.is_worker_alive)
     return {
         "nav": navigation(actor, attention, path=path),
         "environment": environment(settings),
@@ -148,6 +136,6 @@ def frame(actor: Actor, settings: Settings, *, path: str) -> View:
             "initials": initials(actor.name),
             "role": actor.role.value.capitalize(),
         },
-        "banners": _banners(actor, attention),
+        "banners": above,
         "q": None,
     }

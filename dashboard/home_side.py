@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboard import states, words
 from dashboard.shapes import State, View
-from domain import desk, desk_queries, naming, presence
+from domain import desk, desk_queries, naming, presence, settling
 from domain.actors import Actor
 from domain.desk import Session
 from domain.desk_queries import ProviderHealth
@@ -57,6 +57,8 @@ def processes(session: Session) -> list[View]:
         alive = presence.list_alive(session, kind)
         newest = max((each.seen_at for each in alive), default=None)
         state = State("Running", "done", "good") if alive else State("Not running", "failed", "bad")
+        if alive and kind == "worker" and settling.is_paused(session):
+            state = State("Paused by a person", "hold", "warn", "It applies no event meanwhile")
         found.append(
             {
                 "name": word,

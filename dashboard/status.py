@@ -7,8 +7,9 @@ from flask import Blueprint, Response
 from core import clock
 from core.errors import Unavailable
 from dashboard import render, states, words
-from dashboard.shapes import View
-from domain import health, presence
+from dashboard.shapes import Alert, View
+from domain import controls, health, presence, settling
+from domain.controls import Setting
 from domain.database import assert_answers, reading
 from web import access
 
@@ -23,35 +24,45 @@ _TITLES = {
 }
 
 
-def _parts() -> tuple[list[View], str]:
-    """Say how each part is, with the worst of them."""
+def _parts() -> tuple[list[View], str, list[Alert]]:
+    """Say how each part is, with the worst of them, and what everybody shall read."""
     try:
         assert_answers()
     except Unavailable:
         text = "The database does not answer. Nothing is lost; what arrives is sent again."
-        return [_part("Desk and API", "outage", text)], "outage"
+        return [_part("Desk and API", "outage", text)], "outage", []
     with reading() as session:
         rails = health.rail_states(session)
         has_worker = bool(presence.list_alive(session, "worker"))
+        is_paused = settling.is_paused(session)
+        notice = controls.get(session, controls.BANNER)
     found = [_part("Desk and API", "ok", "All requests are answered.")]
-    worker = "ok" if has_worker else "degraded"
+    worker = "ok" if has_worker and not is_paused else "degraded"
     said = "Events are applied as they come." if has_worker else "Events are stored and wait."
+    if is_paused:
+        said = "Events are stored and confirmed later; confirming is paused."
     found.append(_part("Confirmations", worker, said))
     names = words.rail_names()
     for rail in rails:
         name = names.get(str(rail["rail"]), str(rail["rail"]))
         found.append(_part(f"{name} payments", str(rail["state"]), str(rail["text"])))
-    return found, health.worst([worker, *(str(rail["state"]) for rail in rails)])
+    state = health.worst([worker, *(str(rail["state"]) for rail in rails)])
+    return found, state, _notices(notice)
 
 
 def _part(name: str, state: str, text: str) -> View:
     return {"name": name, "state": states.HEALTH[state], "text": text, "eta": None}
 
 
+def _notices(notice: Setting) -> list[Alert]:
+    """Repeat what stands above every page of the desk."""
+    return [Alert("info", notice.text)] if notice.is_on and notice.text else []
+
+
 @routes.get("/status")
 @access.public("the public status, without numbers")
 def show() -> Response:
-    parts, state = _parts()
+    parts, state, notices = _parts()
     title, text = _TITLES[state]
     view: View = {
         "status": {
@@ -59,7 +70,7 @@ def show() -> Response:
             "title": title,
             "text": text,
             "rails": parts,
-            "notices": [],
+            "notices": notices,
             "updated": words.moment(clock.now()),
         }
     }

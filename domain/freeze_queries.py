@@ -112,6 +112,12 @@ def count_active(session: Session) -> int:
     return session.scalar(select(func.count()).where(freezes.is_on())) or 0
 
 
+def find_active(session: Session, scope: str, scope_id: str) -> Freeze | None:
+    """Find the freeze that holds a place itself now."""
+    own = (Freeze.scope == scope, Freeze.scope_id == scope_id)
+    return session.scalars(select(Freeze).where(freezes.is_on(), *own)).first()
+
+
 def get_freeze(session: Session, freeze_id: str) -> Freeze:
     """Fetch a freeze; only staff read one.
 

@@ -15,7 +15,7 @@ from core.errors import Unavailable
 from core.states import Case, Inbound
 from core.states import Operation as OperationState
 from core.strictjson import Json
-from domain import database, presence
+from domain import database, presence, settling
 from models.cases import ExceptionCase
 from models.events import EventLog
 from models.inbound import InboundEvent
@@ -32,12 +32,15 @@ MOST_CALLS = 500
 
 @dataclass(frozen=True)
 class Readiness:
-    """What a load balancer asks. state: `ready`, `degraded` or `unready`."""
+    """What a load balancer asks. state: `ready`, `degraded` or `unready`; settlement: `running`, or
+    `paused` by a person, which is no fault.
+    """
 
     state: str
     database: str
     migrations: str
     workers: int
+    settlement: str
     providers: dict[str, str]
 
     def wire(self) -> dict[str, Json]:
@@ -48,6 +51,7 @@ class Readiness:
             "database": self.database,
             "migrations": self.migrations,
             "workers": self.workers,
+            "settlement": self.settlement,
             "providers": providers,
         }
 
@@ -71,12 +75,13 @@ def readiness() -> Readiness:
         with database.reading() as session:
             migrations = _migrations(session)
             workers = len(presence.list_alive(session, "worker"))
+            settlement = "paused" if settling.is_paused(session) else "running"
     except (SQLAlchemyError, Unavailable):
-        return Readiness("unready", "unreachable", "unknown", 0, providers)
+        return Readiness("unready", "unreachable", "unknown", 0, "unknown", providers)
     state = "ready" if workers and "not configured" not in providers.values() else "degraded"
     if migrations != "at head":
         state = "unready"
-    return Readiness(state, "reachable", migrations, workers, providers)
+    return Readiness(state, "reachable", migrations, workers, settlement, providers)
 
 
 def rail_states(session: Session) -> list[dict[str, Json]]:
@@ -155,6 +160,9 @@ def gauges(session: Session) -> Iterator[Gauge]:
     for state, number in _by(session, ExceptionCase.state, cases):
         yield Gauge("paydesk_exception_cases_open", said, number, {"state": state})
     yield from _ages(session)
+    paused = float(settling.is_paused(session))
+    said = "Whether a person has paused automatic settlement."
+    yield Gauge("paydesk_settlement_paused", said, paused, {})
     for kind in ("web", "worker"):
         alive = len(presence.list_alive(session, kind))
         yield Gauge(
