@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from config import Settings
 from core import clock, ids
+from core.errors import Unavailable
 from core.states import SecretVersion as State
 from domain import audit, credential_uses, database, keyring
 from domain.actors import system
@@ -350,7 +351,7 @@ def live_or_last(owner: str, kind: str) -> tuple[LiveSecret, ...]:
     """
     try:
         return live(owner, kind)
-    except SQLAlchemyError:
+    except (SQLAlchemyError, Unavailable):
         name = Name(owner, kind)
         cached = _cache.found.get(name)
         held = cached[1] if cached is not None else _from_environment(name)
@@ -358,8 +359,11 @@ def live_or_last(owner: str, kind: str) -> tuple[LiveSecret, ...]:
 
 
 def provider_key(owner: str, is_used: bool) -> str | None:
-    """Give the API key to call a provider with now. is_used: a call is about to be made with it."""
-    held = live(owner, PROVIDER_KEY)
+    """Give the API key to call a provider with now.
+
+    is_used: a call is about to be made with it; else somebody only asks whether there is one.
+    """
+    held = live(owner, PROVIDER_KEY) if is_used else live_or_last(owner, PROVIDER_KEY)
     if not held:
         return None
     if is_used:
