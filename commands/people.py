@@ -1,4 +1,4 @@
-"""`flask user add`, `flask token`, `flask api-key add`: people and credentials, made by the operator."""
+"""`flask user add`, `flask user link`, `flask token`, `flask api-key add`: people and credentials, made by the operator."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from core import clock, ids
 from core.errors import AppError
 from core.permissions import ALL_SCOPES
 from core.states import Kyc, Role
-from domain import keys, passwords, people, sessions, tokens
+from domain import account_links, keys, passwords, people, sessions, tokens
 from domain.actors import system
 from domain.database import transaction
 from models.people import Merchant
@@ -110,6 +110,23 @@ def add_user(
         as_json=as_json,
         text=f"{text}\nPassword, shown once: {shown}" if shown else text,
     )
+
+
+@users.command("link")
+@click.argument("email")
+@click.option("--json", "as_json", is_flag=True)
+def link(email: str, as_json: bool) -> None:
+    """Print a link with which a person sets a password; it works once, older ones end."""
+    try:
+        with transaction() as session:
+            user = people.find_user(session, email)
+            if user is None:
+                raise click.ClickException(f"There is no user {email}.")
+            made = account_links.make(session, user, actor=OPERATOR, source="operator")
+            said = {"userId": user.id, "url": made.url}
+    except AppError as error:
+        raise _refused(error) from error
+    say(said, as_json=as_json, text=made.url)
 
 
 @click.command("token")

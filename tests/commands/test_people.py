@@ -115,3 +115,12 @@ def test_durations_are_read() -> None:
         43200,
         2592000,
     ]
+
+
+def test_a_link_of_the_operator_sets_a_password(flask: FlaskCliRunner, client: FlaskClient) -> None:
+    flask.invoke(args=["user", "add", "ada@people.test", "--role", "admin"])
+    made = said(flask.invoke(args=["user", "link", "ada@people.test", "--json"]))
+    path = str(made["url"]).removeprefix("http://localhost:8000")
+    assert path.startswith("/account/set-password/")
+    assert client.get(path).status_code == 200
+    assert flask.invoke(args=["user", "link", "nobody@people.test"]).exit_code == 1
