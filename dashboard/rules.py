@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from flask import Blueprint, Response
 
@@ -226,7 +227,9 @@ def backtest_view(session: Session, stored: Mapping[str, Json]) -> View:
     rows = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
     cases = case_rule_queries.cases_by_id(session, [str(each["caseId"]) for each in rows])
     examined, differing = int(str(stored["examined"])), int(str(stored["differing"]))
+    at = words.absolute(datetime.fromisoformat(str(stored["at"])))
     note = f"{words.counted(examined, 'case')} of this kind that people decided within a year"
+    note += f", looked at on {at}"
     if not stored.get("isWhole"):
         note += "; there are older ones that were not looked at"
     return {

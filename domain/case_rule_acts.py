@@ -1,7 +1,8 @@
 """Rules at work: resolving the cases that meet them, taking that back, and stopping by themselves.
 
-A rule acts once on a case, as `system:rule` from the source `rule:<id>`, through the same door as
-people. Order of locks: the rule, then what the case is about, then the case.
+A rule acts as `system:rule` from the source `rule:<id>`, through the same door as people, and on a case
+at most once: what people took back stays theirs. Order of locks: the rule, then what the case is
+about, then the case.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def apply(session: Session, rule_id: str, case_id: str) -> bool:
 
     1. lock the rule: it is enabled and has not used up its day; 2. lock the case: nobody has taken
     it up; 3. it meets the conditions, and no more is at risk than one person may decide about;
-    4. note the use, which exists once; 5. resolve it as people do.
+    4. note the use, of which a case has one; 5. resolve it as people do.
     Writes: case_rule_uses, exception_cases, what the verb writes. Emits: exception.resolved.
     Raises: what the verb raises. Transaction: caller's.
     """
@@ -101,7 +102,7 @@ def find_use(session: Session, case_id: str) -> CaseRuleUse | None:
     statement = select(CaseRuleUse).where(
         CaseRuleUse.case_id == case_id, CaseRuleUse.reversed_at.is_(None)
     )
-    return session.scalars(statement.order_by(CaseRuleUse.at.desc())).first()
+    return session.scalars(statement).first()
 
 
 def take_back(

@@ -128,13 +128,13 @@ class CaseRuleVersion(Base):
 
 
 class CaseRuleUse(Base):
-    """One case that a rule resolved; a rule resolves a case once, whatever people do with it later."""
+    """One case that a rule resolved; a case meets a rule once, whatever people do with it later."""
 
     __tablename__ = "case_rule_uses"
     id: Mapped[PublicId]
     rule_id: Mapped[Link] = mapped_column(ForeignKey("case_rules.id"))
     version: Mapped[int]
-    case_id: Mapped[Link] = mapped_column(ForeignKey("exception_cases.id"), index=True)
+    case_id: Mapped[Link] = mapped_column(ForeignKey("exception_cases.id"), unique=True)
     kind: Mapped[Word]
     verb: Mapped[Word]
     at: Mapped[datetime]
@@ -142,7 +142,6 @@ class CaseRuleUse(Base):
     reversed_by: Mapped[Link | None]
     reversed_reason: Mapped[str | None]
     __table_args__ = (
-        UniqueConstraint("rule_id", "case_id"),
         Index("ix_case_rule_uses_rule_id_at", "rule_id", "at"),
         Index("ix_case_rule_uses_kind_reversed_at", "kind", "reversed_at"),
     )

@@ -85,9 +85,7 @@ def _due(session: Session, rule: CaseRule, sweep: Sweep) -> list[str]:
 def _open_cases(
     session: Session, rule: CaseRule, since: datetime, *, after: ExceptionCase | None
 ) -> Sequence[ExceptionCase]:
-    used = select(CaseRuleUse.case_id).where(
-        CaseRuleUse.rule_id == rule.id, CaseRuleUse.case_id == ExceptionCase.id
-    )
+    used = select(CaseRuleUse.case_id).where(CaseRuleUse.case_id == ExceptionCase.id)
     statement = select(ExceptionCase).where(
         ExceptionCase.kind == rule.kind,
         ExceptionCase.state == Case.OPEN.value,

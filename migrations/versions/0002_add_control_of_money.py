@@ -298,10 +298,9 @@ def upgrade() -> None:
             ["rule_id"], ["case_rules.id"], name=op.f("fk_case_rule_uses_rule_id_case_rules")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_case_rule_uses")),
-        sa.UniqueConstraint("rule_id", "case_id", name=op.f("uq_case_rule_uses_rule_id_case_id")),
+        sa.UniqueConstraint("case_id", name=op.f("uq_case_rule_uses_case_id")),
     )
     with op.batch_alter_table("case_rule_uses", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_case_rule_uses_case_id"), ["case_id"], unique=False)
         batch_op.create_index(
             "ix_case_rule_uses_kind_reversed_at", ["kind", "reversed_at"], unique=False
         )
@@ -633,7 +632,6 @@ def downgrade() -> None:
     with op.batch_alter_table("case_rule_uses", schema=None) as batch_op:
         batch_op.drop_index("ix_case_rule_uses_rule_id_at")
         batch_op.drop_index("ix_case_rule_uses_kind_reversed_at")
-        batch_op.drop_index(batch_op.f("ix_case_rule_uses_case_id"))
 
     op.drop_table("case_rule_uses")
     with op.batch_alter_table("case_notes", schema=None) as batch_op:

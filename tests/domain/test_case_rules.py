@@ -253,6 +253,18 @@ def test_taken_back_case_waits_for_people_and_the_rule_leaves_it(fay: Actor, flo
     assert (use.reversed_by, use.reversed_reason) == (flo.id, "Not this one")
 
 
+def test_no_other_rule_takes_up_what_people_took_back(fay: Actor, flo: Actor) -> None:
+    past.enabled(fay, flo)
+    wider: list[dict[str, object]] = [{"field": "shortfallPercent", "op": "lt", "value": "50"}]
+    other = past.enabled(fay, flo, past.wanted(wider))
+    case_id, second = past.case(days_ago=0), past.case("60.00", days_ago=0)
+    past.sweep()
+    take_back(flo, case_id)
+    past.sweep()
+    assert past.read(case_id).state == "open"
+    assert [use.case_id for use in uses(other.id)] == [second]
+
+
 def test_what_a_person_resolved_is_not_taken_back_this_way(fay: Actor) -> None:
     (case_id,) = past.accepted(1)
     with pytest.raises(Conflict):
