@@ -14,6 +14,8 @@ _KINDS = {
     "late_receipt": "Late money kept as unapplied",
     "marked_deposit": "Deposit marked by hand",
     "mark_confirmed": "What was marked by hand is confirmed",
+    "case_credit": "Credited to the buyer's funds",
+    "write_off": "Written off",
     "reversal": "Reversal",
     "manual": "Manual entry",
 }

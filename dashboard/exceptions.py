@@ -1,266 +1,239 @@
-"""Exception cases: the queue, and one case with what was expected, what was found and what was done."""
+"""The queue of exception cases: what waits, for whom, by when, at what risk."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from flask import Blueprint, Response
 
-from core.money import Money, asset
 from core.permissions import Permission
-from dashboard import listing, render, states, words
+from dashboard import case_words, listing, render, states, words
 from dashboard.listing import Asked, BarWords
-from dashboard.shapes import Act, Empty, Fact, Link, State, View
-from domain import desk, desk_queries, naming
+from dashboard.shapes import Act, Empty, Link, View
+from domain import case_suggestions, case_targets, naming
 from domain.actors import Actor
 from domain.case_queries import (
+    MOST_COUNTED,
+    NOBODY,
     UNRESOLVED,
     CaseFilter,
-    CaseMoment,
-    events_behind,
-    get_case,
+    QueueCounts,
+    count_queue,
     list_cases,
-    moments_of,
 )
+from domain.case_suggestions import Suggestion
+from domain.case_targets import Target
 from domain.database import reading
 from models.cases import ExceptionCase
-from models.inbound import InboundEvent
 from web import access
 
 routes = Blueprint("desk_exceptions", __name__)
-MOST_EVENTS = 12
-NAMES = ("q", "state", "kind", "team", "overdue", "from", "to")
+LIST = "/exceptions"
+NAMES = ("q", "state", "kind", "team", "overdue", "risk", "from", "to")
 TABS: Mapping[str, str] = {
     "": "To be settled",
-    "open": "Open",
+    "mine": "Mine",
+    "open": "Nobody's",
     "assigned": "Assigned",
-    "resolved": "Resolved",
+    "overdue": "Overdue",
+    "waiting": "Waiting for approval",
+    "resolved": "Settled",
     "all": "All",
 }
-TEAMS = {"": "Any", "support": "Support", "finance": "Finance", "engineering": "Engineering"}
+TEAMS = {"": "Any"} | case_words.TEAMS
+MOST_SUMS = 3
 _BAR = BarWords("Filter cases", "Search cases", "Case, payment, order or reference")
 _OWN = "staff all, merchants those of their own payments"
 
 
-def wanted_of(asked: Asked) -> CaseFilter:
+@dataclass(frozen=True)
+class Around:
+    """What a page of rows is shown with, fetched at once."""
+
+    names: Mapping[str, str]
+    targets: Mapping[str, Target]
+    suggested: Mapping[str, Suggestion]
+    actor: Actor
+    back: str
+
+
+def wanted_of(asked: Asked, actor: Actor) -> CaseFilter:
     """Read what the address wants to see; at first what nobody has settled."""
     state = asked.one_of("state", list(TABS))
     kind, team = asked.one_of("kind", list(states.KINDS)), asked.one_of("team", list(TEAMS))
     begin, end = listing.days(asked)
-    by_tab = {"": UNRESOLVED, "all": ()}
+    unsettled = state in ("", "mine", "overdue", "waiting")
     return CaseFilter(
         kind=[kind] if kind else [],
-        state=by_tab.get(state, (state,)),
+        state=UNRESOLVED if unsettled else () if state == "all" else (state,),
+        owner={"mine": [actor.id], "open": [NOBODY]}.get(state, []),
         team=[team] if team else [],
-        overdue=True if asked.get("overdue") == "yes" else None,
+        overdue=True if asked.get("overdue") == "yes" or state == "overdue" else None,
+        waits=state == "waiting",
+        at_risk=asked.get("risk") == "yes",
         q=asked.get("q") or None,
         opened_from=begin,
         opened_to=end,
     )
 
 
-def row_view(row: ExceptionCase, names: Mapping[str, str]) -> View:
-    """Prepare one row."""
-    kind = states.KINDS.get(row.kind, row.kind)
+def row_view(row: ExceptionCase, around: Around) -> View:
+    """Prepare one row. press: what the keys do in it."""
+    actor, href = around.actor, f"{LIST}/{row.id}"
+    unsettled = row.state != "resolved"
+    back = f"?back={quote(around.back, safe='')}"
+    suggestion = around.suggested.get(row.id)
+    takes = unsettled and row.owner_id != actor.id and actor.may(Permission.EXCEPTIONS_ASSIGN)
     return {
         "id": row.id,
-        "version": row.state,
-        "href": f"/exceptions/{row.id}",
+        "version": listing.version(row.state, row.owner_id or "", row.approval_id or ""),
+        "href": href,
         "sentence": row.sentence,
-        "kind": kind,
-        "state": states.CASE[row.state],
+        "kind": case_words.kind(row),
+        "state": case_words.state(row),
+        "team": case_words.TEAMS.get(row.team, row.team),
         "payment": words.short(row.payment_id) if row.payment_id else None,
-        "owner": names.get(row.owner_id or ""),
+        "owner": "You" if row.owner_id == actor.id else around.names.get(row.owner_id or ""),
         "opened": words.moment(row.opened_at),
-        "due": words.moment(row.sla_due_at) if row.sla_due_at and row.state != "resolved" else None,
-        "at_risk": words.money(row.risk_minor, row.asset) if row.risk_minor and row.asset else None,
+        "due": case_words.due(row, around.targets),
+        "settled": case_words.verb(row.verb) if not unsettled else None,
+        "at_risk": case_words.at_risk(row),
+        "suggestion": suggestion.why if suggestion else None,
+        "selects": unsettled and actor.may(Permission.EXCEPTIONS_BULK),
+        "take": {"action": f"{href}/assign", "user": actor.id, "back": around.back}
+        if takes
+        else None,
+        "resolve_href": f"{href}/resolve{back}"
+        if unsettled and actor.may(Permission.EXCEPTIONS_RESOLVE)
+        else None,
+        "note_href": f"{href}#field-note" if actor.may(Permission.EXCEPTIONS_NOTE) else None,
+        "evidence_href": _evidence(row, actor),
         "demo": row.demo,
     }
 
 
+def _evidence(row: ExceptionCase, actor: Actor) -> str | None:
+    if row.payment_id:
+        return f"/payments/{row.payment_id}"
+    if row.inbound_id and actor.may(Permission.INBOUND_READ):
+        return f"/webhooks/{row.inbound_id}"
+    return None
+
+
 def rows_view(asked: Asked, actor: Actor) -> View:
-    """Prepare the rows of a page of the queue with its foot."""
+    """Prepare the rows of a page of the queue with its foot, its tabs and what it adds up to."""
     with reading() as session:
+        wanted = wanted_of(asked, actor)
         page = listing.page_of(asked)
-        found, more = list_cases(session, wanted_of(asked), actor=actor, page=page)
+        found, more = list_cases(session, wanted, actor=actor, page=page)
         owners = [row.owner_id for row in found if row.owner_id]
-        names = naming.actor_names(session, owners, for_staff=actor.is_staff)
+        around = Around(
+            naming.actor_names(session, owners, for_staff=actor.is_staff),
+            {each.kind: each for each in case_targets.list_targets(session)},
+            case_suggestions.suggest_many(session, found) if actor.is_staff else {},
+            actor,
+            asked.href(),
+        )
+        every_tab = Asked(asked.path, {**asked.values, "state": ""})
+        counted = count_queue(session, wanted_of(every_tab, actor), actor=actor)
     return {
-        "rows": [row_view(row, names) for row in found],
+        "rows": [row_view(row, around) for row in found],
         "rows_url": asked.href("/exceptions/rows"),
         "page": listing.pages(asked, len(found), more),
         "empty_note": _empty(asked),
+        "tabs_items": listing.tabs(asked, _tabs(actor), _counts(counted)),
+        "risk_sums": [words.shown(each) for each in counted.at_risk[:MOST_SUMS]],
+        "bulk": {"back": asked.href()} if actor.may(Permission.EXCEPTIONS_BULK) else None,
     }
 
 
+def _tabs(actor: Actor) -> Mapping[str, str]:
+    own = {"mine", "open", "assigned", "waiting"}
+    return TABS if actor.is_staff else {k: v for k, v in TABS.items() if k not in own}
+
+
+def _counts(counted: QueueCounts) -> dict[str, str]:
+    numbers = {
+        "": counted.unsettled,
+        "mine": counted.mine,
+        "open": counted.nobodys,
+        "overdue": counted.overdue,
+        "waiting": counted.waiting,
+    }
+    more = "+" if counted.is_capped else ""
+    return {name: f"{min(number, MOST_COUNTED):,}{more}" for name, number in numbers.items()}
+
+
 def _empty(asked: Asked) -> Empty:
-    if asked.values:
+    if asked.is_narrowed(*NAMES):
         return Empty(
             "Nothing matches these filters",
             "Clear them, or paste a whole id.",
             "search",
-            href="/exceptions",
+            href=LIST,
             label="Clear all filters",
         )
     return Empty("No case to be settled", "Nothing waits for a decision.", "shield")
 
 
+def _acts(actor: Actor) -> list[Act]:
+    found = []
+    if actor.is_staff:
+        found.append(Act("targets", "Targets", "/exceptions/targets", icon="clock"))
+    if actor.may(Permission.RULES_READ):
+        found.append(Act("rules", "Rules", "/exceptions/rules", icon="list"))
+    return found
+
+
 @routes.get("/exceptions")
 @access.page(Permission.EXCEPTIONS_READ, note=_OWN)
 def index() -> Response:
-    asked, actor = listing.read("/exceptions", NAMES), render.actor()
+    asked, actor = listing.read(LIST, NAMES), render.actor()
     inputs = [
         listing.select(asked, "kind", "Kind", {"": "Any"} | dict(states.KINDS)),
         listing.select(asked, "team", "Team", TEAMS),
         listing.select(asked, "overdue", "Overdue", {"": "Shown too", "yes": "Only"}),
+        listing.select(asked, "risk", "Money at risk", {"": "Any", "yes": "Only"}),
         *listing.day_inputs(asked),
     ]
     view = rows_view(asked, actor)
     view |= {
         "lead": "What the machine would not decide alone. Each case says what was expected, what was "
         "found and how much is at risk.",
-        "acts": [],
-        "tabs_items": listing.tabs(asked, TABS, _counts(actor)),
+        "acts": _acts(actor),
         "bar": listing.bar(asked, _BAR, inputs),
     }
     return render.page("exceptions/index.html", view)
 
 
-def _counts(actor: Actor) -> dict[str, str]:
-    with reading() as session:
-        counted = desk_queries.case_counts(session, actor=actor)
-    return {state: desk.capped(number) for state, number in counted.items()}
-
-
 @routes.get("/exceptions/rows")
 @access.page(Permission.EXCEPTIONS_READ, note=_OWN)
 def rows() -> Response:
-    asked = listing.read("/exceptions", NAMES)
+    asked = listing.read(LIST, NAMES)
     if not render.wants_fragment():
         return render.to(asked.href())
-    actor = render.actor()
-    tabs = listing.tabs(asked, TABS, _counts(actor))
-    return render.part("exceptions/_live_rows.html", rows_view(asked, actor) | {"tabs_items": tabs})
+    return live_rows(asked)
 
 
-@routes.get("/exceptions/<case_id>")
-@access.page(Permission.EXCEPTIONS_READ, note=_OWN)
-def show(case_id: str) -> Response:
-    actor = render.actor()
-    with reading() as session:
-        row = get_case(session, case_id, actor=actor)
-        moments = moments_of(session, case_id)
-        ids = [moment.actor for moment in moments] + ([row.owner_id] if row.owner_id else [])
-        names = naming.actor_names(session, ids, for_staff=actor.is_staff)
-        events = events_behind(session, row) if actor.may(Permission.INBOUND_READ) else []
-    view: View = {
-        "case": _case(row, names, actor) | {"evidence": _evidence(row) + _events(row, events)},
-        "story": [_moment(each, names, is_staff=actor.is_staff) for each in moments],
-    }
-    return render.page("exceptions/show.html", view, live=False)
+def live_rows(asked: Asked) -> Response:
+    """Give the list as a part, with its tabs."""
+    return render.part("exceptions/_live_rows.html", rows_view(asked, render.actor()))
 
 
-def _case(row: ExceptionCase, names: Mapping[str, str], actor: Actor) -> View:
-    payment, inbound = row.payment_id, row.inbound_id
-    sees_events = inbound and actor.may(Permission.INBOUND_READ)
-    return {
-        "kind": states.KINDS.get(row.kind, row.kind),
-        "short": words.short(row.id),
-        "state": states.CASE[row.state],
-        "sentence": row.sentence,
-        "ref": words.ref("case id", row.id),
-        "payment": Link(words.short(payment), f"/payments/{payment}") if payment else None,
-        "event": Link(words.short(inbound), f"/webhooks/{inbound}")
-        if inbound and sees_events
-        else None,
-        "opened": words.moment(row.opened_at),
-        "acts": [],
-        "more_acts": _acts(row, actor),
-        "facts": _facts(row, names),
-    }
+def asked_in(href: str) -> Asked | None:
+    """Read the filters out of an address of this list; None when it is another page's."""
+    parts = urlsplit(href)
+    if parts.path != LIST:
+        return None
+    given = dict(parse_qsl(parts.query))
+    kept = {name: given[name][: listing.LONGEST_QUERY] for name in NAMES if given.get(name)}
+    if given.get("cursor"):
+        kept["cursor"] = given["cursor"]
+    return Asked(LIST, kept)
 
 
-def _acts(row: ExceptionCase, actor: Actor) -> list[Act]:
-    """Offer what leads to the decision: the event's replay, the payment and its notes."""
-    found = []
-    if row.inbound_id and actor.may(Permission.INBOUND_READ):
-        reason = None if actor.may(Permission.INBOUND_REPLAY) else "Your role reads events only."
-        href, said = f"/webhooks/{row.inbound_id}/preview", "Shows what applying it now would do."
-        found.append(
-            Act(
-                "replay",
-                "Replay the event",
-                href,
-                reason is None,
-                reason,
-                text=said,
-                verb="Preview",
-            )
-        )
-    if row.payment_id:
-        href, said = (
-            f"/payments/{row.payment_id}",
-            "Ask the provider, read the timeline, add a note.",
-        )
-        found.append(Act("payment", "Work on the payment", href, text=said, verb="Open"))
-    return found
-
-
-def _evidence(row: ExceptionCase) -> list[Fact]:
-    code = asset(row.asset).code if row.asset else ""
-    found = [
-        Fact(label, f"{value} {code}".strip() if _is_number(value) else value)
-        for label, value in (("Expected", row.expected), ("Found", row.found))
-        if value is not None
-    ]
-    if row.risk_minor is not None and row.asset:
-        sum_ = Money(row.risk_minor, asset(row.asset))
-        found.append(Fact("At risk", money=words.shown(sum_)))
-    return found
-
-
-def _events(row: ExceptionCase, events: Sequence[InboundEvent]) -> list[Fact]:
-    """List the provider's events that the case rests on; never leave the panel empty."""
-    found = []
-    for event in events[:MOST_EVENTS]:
-        name = words.short(event.provider_event_id or event.id)
-        state = states.of_inbound(event).word.lower()
-        note = f"{name}, {state}, {words.absolute(event.received_at)}"
-        found.append(Fact("Event", event.type, href=f"/webhooks/{event.id}", note=note))
-    if not found and row.expected is None and row.found is None:
-        found.append(Fact("Found", "Nothing to compare; the sentence above says it all."))
-    return found
-
-
-def _is_number(text: str) -> bool:
-    return text.replace(".", "", 1).isdigit()
-
-
-def _facts(row: ExceptionCase, names: Mapping[str, str]) -> list[Fact]:
-    found = [
-        Fact("State", state=states.CASE[row.state]),
-        Fact("Owner", names.get(row.owner_id or "", "Nobody yet")),
-        Fact("Team", row.team.capitalize()),
-        Fact("Opened", at=words.moment(row.opened_at)),
-    ]
-    if row.sla_due_at is not None:
-        found.append(Fact("Due", at=words.moment(row.sla_due_at)))
-    if row.resolved_at is not None:
-        found.append(Fact("Resolved", at=words.moment(row.resolved_at), note=row.verb))
-    if row.order_id:
-        found.append(Fact("Order", words.short(row.order_id), href=f"/orders/{row.order_id}"))
-    return found
-
-
-def _moment(moment: CaseMoment, names: Mapping[str, str], *, is_staff: bool) -> View:
-    is_opening = moment.text == "exception.open"
-    new = moment.text.rpartition("→")[2].strip()
-    state: State | None = states.CASE["open"] if is_opening else states.CASE.get(new)
-    return {
-        "icon": "flag" if is_opening else "person",
-        "state": state,
-        "text": "Opened" if is_opening else words.sentence(moment.text.replace("_", " ")),
-        "reason": moment.reason if is_staff and not is_opening else None,
-        "actor": words.person(moment.actor, names),
-        "at": words.moment(moment.at),
-    }
+def crumb(row: ExceptionCase) -> list[Link]:
+    """Say where a page about a case is."""
+    return [Link("Exceptions", LIST), Link(words.short(row.id), f"{LIST}/{row.id}")]

@@ -24,7 +24,7 @@ LIVE = frozenset(
     f"desk_{name}"
     for name in (
         *("home", "payments", "payment", "payment_acts", "orders", "order"),
-        *("webhooks", "webhook", "exceptions"),
+        *("webhooks", "webhook", "exceptions", "exception"),
         *("approvals", "freezes", "refunds", "secrets", "users", "user"),
     )
 )

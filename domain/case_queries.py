@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, exists, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, case, exists, false, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from core import clock
 from core.errors import NotFound
+from core.money import Money, asset
 from core.states import Case
+from core.strictjson import Json
 from domain.actors import Actor
 from domain.payments import LONGEST_PAGE, Page
 from models.audit import AuditRow
@@ -19,12 +21,18 @@ from models.cases import ExceptionCase
 from models.inbound import InboundEvent
 from models.payments import Payment, StateChange
 
+NOBODY = "nobody"
+# A queue longer than this says "more", so that no page counts for ever.
+MOST_COUNTED = 20_000
 UNRESOLVED = (Case.OPEN.value, Case.ASSIGNED.value, Case.CARRIED_FORWARD.value)
 
 
 @dataclass(frozen=True)
 class CaseFilter:
-    """What to list. Empty means all; overdue: past its target and not resolved."""
+    """What to list. Empty means all; overdue: past its target and not resolved.
+
+    owner: ids of people, or NOBODY; waits: for a second person; at_risk: money is.
+    """
 
     kind: Sequence[str] = ()
     state: Sequence[str] = ()
@@ -32,6 +40,8 @@ class CaseFilter:
     team: Sequence[str] = ()
     payment_id: Sequence[str] = ()
     overdue: bool | None = None
+    waits: bool = False
+    at_risk: bool = False
     q: str | None = None
     opened_from: datetime | None = None
     opened_to: datetime | None = None
@@ -39,12 +49,13 @@ class CaseFilter:
 
 @dataclass(frozen=True)
 class CaseMoment:
-    """One thing that happened to a case."""
+    """One thing that happened to a case. said: what the audit log keeps of it."""
 
     at: datetime
     actor: str
     text: str
     reason: str | None
+    said: Mapping[str, Json] = field(default_factory=dict)
 
 
 def visible(actor: Actor) -> list[ColumnElement[bool]]:
@@ -63,6 +74,11 @@ def _overdue(is_overdue: bool) -> ColumnElement[bool]:
     if is_overdue:
         return late & ExceptionCase.state.in_(UNRESOLVED)
     return or_(ExceptionCase.sla_due_at.is_(None), ~late, ExceptionCase.state.not_in(UNRESOLVED))
+
+
+def _waits() -> ColumnElement[bool]:
+    assigned = ExceptionCase.state == Case.ASSIGNED.value
+    return and_(assigned, ExceptionCase.approval_id.is_not(None))
 
 
 def _matching(text: str) -> ColumnElement[bool]:
@@ -85,12 +101,19 @@ def _conditions(wanted: CaseFilter, actor: Actor) -> list[ColumnElement[bool]]:
     for column, words in (
         (ExceptionCase.kind, wanted.kind),
         (ExceptionCase.state, wanted.state),
-        (ExceptionCase.owner_id, wanted.owner),
         (ExceptionCase.team, wanted.team),
         (ExceptionCase.payment_id, wanted.payment_id),
     ):
         if words:
             found.append(column.in_(words))
+    if wanted.owner:
+        people = [each for each in wanted.owner if each != NOBODY]
+        nobody = ExceptionCase.owner_id.is_(None) if NOBODY in wanted.owner else false()
+        found.append(or_(ExceptionCase.owner_id.in_(people), nobody))
+    if wanted.waits:
+        found.append(_waits())
+    if wanted.at_risk:
+        found.append(ExceptionCase.risk_minor > 0)
     if wanted.overdue is not None:
         found.append(_overdue(wanted.overdue))
     if wanted.opened_from:
@@ -120,6 +143,52 @@ def list_cases(
     return rows[:limit], (more.opened_at, more.id) if more else None
 
 
+@dataclass(frozen=True)
+class QueueCounts:
+    """How many cases wait, of all that a list is narrowed to. at_risk: what they put at risk."""
+
+    unsettled: int
+    nobodys: int
+    mine: int
+    overdue: int
+    waiting: int
+    at_risk: list[Money]
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether there may be more than were counted."""
+        return self.unsettled >= MOST_COUNTED
+
+
+def count_queue(session: Session, wanted: CaseFilter, *, actor: Actor) -> QueueCounts:
+    """Count what waits of all that is wanted, in one look. Transaction: caller's, reads only."""
+    narrowed = replace(wanted, state=UNRESOLVED)
+    columns = (
+        ExceptionCase.owner_id.label("owner_id"),
+        (ExceptionCase.sla_due_at < clock.now()).label("late"),
+        _waits().label("waits"),
+        ExceptionCase.asset.label("asset"),
+        ExceptionCase.risk_minor.label("risk_minor"),
+    )
+    rows = select(*columns).where(*_conditions(narrowed, actor)).limit(MOST_COUNTED).subquery()
+    each = rows.c
+    statement = select(
+        each.asset,
+        func.count(),
+        func.count(case((each.owner_id.is_(None), 1))),
+        func.count(case((each.owner_id == actor.id, 1))),
+        func.count(case((each.late, 1))),
+        func.count(case((each.waits, 1))),
+        func.coalesce(func.sum(each.risk_minor), 0),
+    ).group_by(each.asset)
+    found = sorted(session.execute(statement).all(), key=lambda row: (-row[1], str(row[0])))
+    sums = [Money(int(row[6]), asset(row[0])) for row in found if row[0] and row[6]]
+    total, nobodys, mine, overdue, waiting = (
+        sum(int(row[place]) for row in found) for place in range(1, 6)
+    )
+    return QueueCounts(total, nobodys, mine, overdue, waiting, sums)
+
+
 def get_case(session: Session, case_id: str, *, actor: Actor) -> ExceptionCase:
     """Fetch one case that the actor may see.
 
@@ -132,6 +201,12 @@ def get_case(session: Session, case_id: str, *, actor: Actor) -> ExceptionCase:
     return row
 
 
+def by_ids(session: Session, ids: Sequence[str], *, actor: Actor) -> list[ExceptionCase]:
+    """Fetch those of several cases that the actor may see. Transaction: caller's, reads only."""
+    statement = select(ExceptionCase).where(ExceptionCase.id.in_(ids), *visible(actor))
+    return list(session.scalars(statement)) if ids else []
+
+
 def moments_of(session: Session, case_id: str) -> list[CaseMoment]:
     """List what happened to a case, oldest first: who opened it, who moved it, with the reasons."""
     opened = select(AuditRow).where(AuditRow.object_id == case_id, AuditRow.object_kind == "case")
@@ -139,7 +214,8 @@ def moments_of(session: Session, case_id: str) -> list[CaseMoment]:
         StateChange.object_id == case_id, StateChange.object_kind == "case"
     )
     found = [
-        CaseMoment(row.at, row.actor, row.action, row.reason) for row in session.scalars(opened)
+        CaseMoment(row.at, row.actor, row.action, row.reason, row.after)
+        for row in session.scalars(opened)
     ]
     found += [
         CaseMoment(row.at, row.actor, f"{row.old} → {row.new}", row.reason)

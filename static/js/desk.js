@@ -182,13 +182,16 @@
   document.addEventListener("htmx:beforeSwap", ({ target }) => {
     if (!target.matches("[data-live]")) return;
     const rows = Array.from(target.querySelectorAll("[data-version]"), (row) => [row.id, row.dataset.version]);
-    before = { id: target.id, rows: new Map(rows) };
+    const checked = Array.from(target.querySelectorAll("input:checked"), (box) => box.id);
+    before = { id: target.id, rows: new Map(rows), checked };
   });
   document.addEventListener("htmx:afterSettle", () => {
     refreshTimes();
     for (const row of (before && byId(before.id)?.querySelectorAll("[data-version]")) || []) {
       if (before.rows.get(row.id) !== row.dataset.version) row.dataset.fresh = "";
     }
+    // What was selected stays so.
+    for (const id of before?.checked || []) if (byId(id)) byId(id).checked = true;
     before = null;
   });
   document.addEventListener("htmx:responseError", (event) => {
@@ -210,6 +213,17 @@
   // A key leads to an act; Enter does it.
   const toAct = (key) => document.querySelector('[data-act-key="' + key + '"]')?.focus();
 
+  // A letter does what the row under the focus offers for it, else the page; what moves money only opens its form.
+  function press(key) {
+    const offers = (place) => Array.from(place?.querySelectorAll('[data-press="' + key + '"]') || []);
+    const row = document.activeElement.closest(".row");
+    const found = offers(row)[0] || offers(byId("main")).find((one) => !one.closest(".row"));
+    if (!found) return false;
+    if (found.matches("a, button, input")) found.click();
+    else found.querySelector("textarea")?.focus();
+    return true;
+  }
+
   const keys = {
     "/": () => (document.querySelector("[data-page-search]") || document.querySelector("[data-search]"))?.focus(),
     "?": () => byId("keys")?.showModal(),
@@ -226,11 +240,14 @@
   };
 
   document.addEventListener("keydown", (event) => {
-    const typing = event.target.closest("input, textarea, select, [contenteditable]");
+    const typing = event.target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
     if (event.key === "Escape") {
       for (const menu of document.querySelectorAll("details.menu[open]")) menu.open = false;
       if (typing) event.target.blur();
       return;
+    }
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.matches("textarea")) {
+      return event.target.form?.requestSubmit();
     }
     if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     if (Date.now() - chord < 1200 && pages[event.key]) {
@@ -240,6 +257,7 @@
       return;
     }
     chord = event.key === "g" ? Date.now() : 0;
+    if (/^[a-z]$/.test(event.key) && press(event.key)) return event.preventDefault();
     if (keys[event.key]) event.preventDefault();
     keys[event.key]?.();
   });
@@ -267,6 +285,10 @@
     for (const field of empty) field.disabled = true;
     setTimeout(() => empty.forEach((field) => (field.disabled = false)));
   });
+
+  // A link that leads to a field leads into it.
+  const aimed = location.hash.length > 1 && byId(location.hash.slice(1));
+  if (aimed && aimed.matches("textarea, input, select")) aimed.focus();
 
   refreshTimes();
   setInterval(refreshTimes, 5000);
