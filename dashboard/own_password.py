@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from core.errors import Conflict, InvalidInput
+from core.errors import InvalidInput
 from dashboard import proof_forms, render, words
 from dashboard.proof_forms import Checked
 from dashboard.shapes import Alert, Input, Link, View
-from domain import passwords, people, proving, second_factor, sessions
-from domain.actors import Actor
+from domain import own_password, passwords
 from domain.database import transaction
 from web import access
 
@@ -90,17 +89,16 @@ def change() -> Response:
     if checked.is_refused:
         answer = _form(checked, status=checked.status)
         return proof_forms.wait(answer, checked.limit) if checked.limit else answer
-    ended, fresh = _change(passwords.hashed(new), checked, render.actor())
-    said = f"You were signed out of {words.counted(ended, 'other place')}." if ended else None
-    render.tell(Alert("good", "Your password is changed", said))
-    return proof_forms.to_with("/account", fresh)
-
-
-def _change(password_hash: str, checked: Checked, actor: Actor) -> tuple[int, str]:
+    new_hash = passwords.hashed(new)
     with transaction() as session:
-        user = second_factor.locked(session, actor.id)
-        if user.password_hash != checked.password_hash:
-            raise Conflict("Your password was changed elsewhere meanwhile.")
-        people.set_password(session, user, password_hash, actor=actor)
-        ended = sessions.end_all(session, user.id, actor=actor, keep=actor.session_id)
-        return len(ended), proving.renew(session, proof_forms.token(), actor=actor)
+        changed = own_password.change(
+            session,
+            actor=render.actor(),
+            token=proof_forms.token(),
+            old_hash=checked.password_hash,
+            new_hash=new_hash,
+        )
+    places = words.counted(changed.ended, "other place")
+    said = f"You were signed out of {places}." if changed.ended else None
+    render.tell(Alert("good", "Your password is changed", said))
+    return proof_forms.to_with("/account", changed.token)

@@ -34,6 +34,7 @@ CODE = Input(
     required=True,
     maxlength=6,
     autocomplete="one-time-code",
+    inputmode="numeric",
     autofocus=True,
 )
 

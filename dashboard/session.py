@@ -65,7 +65,7 @@ def _form(typed: Typed, *, problem: Alert | None = None, status: int = 200) -> R
         "errors": None,
         "people": _people(),
         "people_note": "Made at the first start; they exist in this sandbox only. The long line is the "
-        "secret for a code app: guarded acts ask for its code, and show it here.",
+        "secret for a code app: guarded acts ask for its code, and this sandbox shows it there.",
     }
     return render.plain("session/login.html", {"login": login}, status=status)
 

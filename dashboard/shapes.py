@@ -115,6 +115,7 @@ class Input:
     maxlength: int | None = None
     placeholder: str | None = None
     autocomplete: str | None = None
+    inputmode: str | None = None
     autofocus: bool = False
     rows: int = 3
     submits: bool = False

@@ -66,7 +66,7 @@ def find_pending(user: User, *, actor: Actor) -> Pending | None:
 def confirm_app(session: Session, user_id: str, code: str, *, actor: Actor) -> bool:
     """Put the new secret in the place of any older one, once a code shows that the app has it.
 
-    Writes: users, event_log, audit_log. Emits: user.changed.
+    Writes: users, event_log, audit_log, mails. Emits: user.changed.
     Raises: Conflict when nothing waits here. Transaction: caller's.
     """
     user = second_factor.locked(session, user_id)

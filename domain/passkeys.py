@@ -162,7 +162,7 @@ def add(
 ) -> Passkey:
     """Keep a passkey; a secret that was only handed out goes.
 
-    Writes: passkeys, users, event_log, audit_log. Emits: user.changed.
+    Writes: passkeys, users, event_log, audit_log, mails. Emits: user.changed.
     Raises: Conflict when it is somebody's already. Transaction: caller's.
     """
     user = second_factor.locked(session, user_id)
@@ -284,7 +284,7 @@ def remove(
 ) -> None:
     """Take away one of a person's own passkeys.
 
-    Writes: passkeys, event_log, audit_log. Emits: user.changed.
+    Writes: passkeys, event_log, audit_log, mails. Emits: user.changed.
     Raises: NotFound, Forbidden STEP_UP_REQUIRED, InvalidInput. Transaction: caller's.
     """
     user = second_factor.locked(session, user_id)

@@ -17,7 +17,7 @@ from core.errors import Conflict, Forbidden, SamePerson, invalid
 from core.permissions import Permission
 from core.states import STAFF, Role
 from core.strictjson import Json
-from domain import audit, events, keyring, people, sessions, step_up
+from domain import audit, events, keyring, people, proof_letters, sessions, step_up
 from domain.actors import Actor
 from models.people import User
 from models.proofs import Passkey
@@ -65,7 +65,10 @@ def locked(session: Session, user_id: str) -> User:
 
     Transaction: caller's, writing.
     """
-    return session.get_one(User, user_id, with_for_update=True, populate_existing=True)
+    # Sessions of theirs may still be opened meanwhile: those rows only refer to this one.
+    return session.get_one(
+        User, user_id, with_for_update={"key_share": True}, populate_existing=True
+    )
 
 
 def matching_counter(secret: str, code: str) -> int | None:
@@ -145,7 +148,7 @@ def is_last(found: Factors, *, app: bool) -> bool:
 def remove_app(session: Session, user_id: str, *, actor: Actor, password_shown: bool) -> None:
     """Take away a person's own code app.
 
-    Writes: users, event_log, audit_log. Emits: user.changed.
+    Writes: users, event_log, audit_log, mails. Emits: user.changed.
     Raises: Conflict, Forbidden STEP_UP_REQUIRED, InvalidInput. Transaction: caller's.
     """
     user = locked(session, user_id)
@@ -161,7 +164,7 @@ def remove_app(session: Session, user_id: str, *, actor: Actor, password_shown: 
 def reset(session: Session, user_id: str, *, actor: Actor, reason: str) -> None:
     """Take every factor away from somebody who lost theirs, and sign them out everywhere.
 
-    Writes: users, passkeys, desk_sessions, revoked_tokens, event_log, audit_log.
+    Writes: users, passkeys, desk_sessions, revoked_tokens, mails, event_log, audit_log.
     Emits: user.changed, session.revoked.
     Raises: Forbidden (STEP_UP_REQUIRED), SamePerson, Conflict. Transaction: caller's.
     """
@@ -205,9 +208,9 @@ def tell(
     after: dict[str, Json] | None = None,
     reason: str | None = None,
 ) -> None:
-    """Write down that a person's factors changed, and let the open pages know.
+    """Write down that a person's factors changed; let them know, and the open pages.
 
-    Writes: event_log, audit_log. Emits: user.changed. Transaction: caller's.
+    Writes: event_log, audit_log, mails. Emits: user.changed. Transaction: caller's.
     """
     session.flush()
     source = f"user:{actor.id}"
@@ -225,3 +228,4 @@ def tell(
         before=before,
         after=after,
     )
+    proof_letters.tell(session, user, action)

@@ -75,10 +75,12 @@
       word.textContent = "This browser knows no passkeys here. Use a code instead.";
       return;
     }
-    word.textContent = "";
+    word.dataset.state = "waiting";
+    word.textContent = "Waiting for your passkey …";
     button.disabled = true;
     send(form).catch((failure) => {
       button.disabled = false;
+      delete word.dataset.state;
       word.textContent = inWords(failure);
     });
   });

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 import pyotp
 
+from config import Settings
 from core import clock
 from core.states import Role
-from domain import enrolment, keyring, passkeys, people, second_factor, sessions
+from domain import enrolment, keyring, mails, passkeys, passwords, people, second_factor, sessions
 from domain.actors import Actor, system
 from domain.database import reading, transaction
 from domain.passkeys import Site
@@ -19,6 +20,13 @@ from tests.domain.authenticator import Authenticator, challenge_of
 WORD = "correct horse battery"
 SITE = Site(host="localhost", origin="http://localhost")
 _numbers = itertools.count(1)
+
+
+def configure(settings: Settings) -> None:
+    """Take the settings; passwords are cheap, and nobody's."""
+    keyring.configure(settings)
+    mails.configure(settings)
+    passwords.configure(cheap=True)
 
 
 @dataclass(frozen=True)

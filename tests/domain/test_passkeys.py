@@ -14,7 +14,7 @@ import config
 from core import clock
 from core.errors import Conflict, Forbidden, InvalidInput, NotFound
 from core.states import Role
-from domain import challenges, keyring, passkeys, passwords, proving, second_factor
+from domain import challenges, passkeys, proving, second_factor
 from domain.challenges import Purpose
 from domain.database import reading, transaction
 from domain.passkeys import Site
@@ -30,8 +30,7 @@ from tests.domain.proofs import SITE, Someone
 @pytest.fixture(autouse=True)
 def _ready(engine: Engine, environ: dict[str, str]) -> None:
     del engine
-    keyring.configure(config.load(environ))
-    passwords.configure(cheap=True)
+    proofs.configure(config.load(environ))
 
 
 def ask(

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, func, select
 import config
 from core import clock
 from core.errors import Unauthenticated
-from domain import halfway, keyring, lockouts, passwords, proving, sessions, step_up
+from domain import halfway, lockouts, passwords, proving, sessions, step_up
 from domain.database import reading, transaction
 from domain.proving import Shown
 from models.audit import AuditRow
@@ -23,8 +23,7 @@ from tests.domain.proofs import SITE, Someone
 @pytest.fixture(autouse=True)
 def _ready(engine: Engine, environ: dict[str, str]) -> None:
     del engine
-    keyring.configure(config.load(environ))
-    passwords.configure(cheap=True)
+    proofs.configure(config.load(environ))
 
 
 def prove(who: Someone, code: str) -> str | None:

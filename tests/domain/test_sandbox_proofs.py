@@ -9,7 +9,7 @@ from sqlalchemy import Engine, update
 
 import config
 from core import clock
-from domain import keyring, passwords, people, sandbox_people, second_factor
+from domain import people, sandbox_people, second_factor
 from domain.database import reading, transaction
 from models.people import User
 from tests.domain import proofs
@@ -20,8 +20,7 @@ FIN = "fin@sandbox.example"
 @pytest.fixture(autouse=True)
 def _ready(engine: Engine, environ: dict[str, str]) -> None:
     del engine
-    keyring.configure(config.load(environ))
-    passwords.configure(cheap=True)
+    proofs.configure(config.load(environ))
 
 
 def seed() -> dict[str, sandbox_people.SandboxPerson]:

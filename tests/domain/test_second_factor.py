@@ -13,21 +13,20 @@ import config
 from core import clock
 from core.errors import AppError, Conflict, Forbidden, InvalidInput, RateLimited, SamePerson
 from core.states import Role
-from domain import enrolment, keyring, lockouts, passkeys, passwords, second_factor, sessions
+from domain import enrolment, lockouts, mails, passkeys, second_factor, sessions
 from domain.actors import Actor
 from domain.database import reading, transaction
 from models.audit import AuditRow
 from models.events import EventLog
 from models.people import User
-from models.proofs import Passkey
+from models.proofs import Mail, Passkey
 from tests.domain import proofs
 
 
 @pytest.fixture(autouse=True)
 def _ready(engine: Engine, environ: dict[str, str]) -> None:
     del engine
-    keyring.configure(config.load(environ))
-    passwords.configure(cheap=True)
+    proofs.configure(config.load(environ))
 
 
 def accepts(user_id: str, code: str) -> bool:
@@ -259,3 +258,24 @@ def test_no_secret_or_code_is_written_down_beside_the_row_that_seals_it() -> Non
         told += [str(row.__dict__) for row in session.scalars(select(EventLog))]
         assert told
         assert not [row for row in told if codes.secret in row or f"'{code}'" in row]
+
+
+def test_a_person_is_told_of_every_change_without_any_secret() -> None:
+    ada, fin = proofs.add(Role.ADMIN), proofs.add()
+    codes = proofs.begin_app(fin)
+    with transaction() as session:
+        assert enrolment.confirm_app(session, fin.id, codes.now(), actor=fin.actor)
+    with transaction() as session:
+        second_factor.remove_app(session, fin.id, actor=fin.fresh, password_shown=True)
+    proofs.give_passkey(fin)
+    reset(fin.id, ada.fresh)
+    with reading() as session:
+        rows = list(session.scalars(select(Mail).where(Mail.user_id == fin.id)))
+        assert sorted(row.subject for row in rows) == [
+            "A second factor of your Paydesk account was removed",
+            "A second factor was set up for your Paydesk account",
+            "A second factor was set up for your Paydesk account",
+            "Your Paydesk second factor was reset",
+        ]
+        bodies = [mails.opened(row).body for row in rows]
+    assert not [body for body in bodies if codes.secret in body]
