@@ -85,7 +85,7 @@ def index() -> Response:
 
 
 def _inputs(asked: Asked) -> list[Input]:
-    who = replace(listing.text_input(asked, "actor", "Who"), placeholder="name, e-mail or id")
+    who = replace(listing.text_input(asked, "actor", "Who"), placeholder="name or e-mail")
     what = replace(listing.text_input(asked, "action", "Act"), placeholder="freeze")
     about = replace(listing.text_input(asked, "object", "Object"), placeholder="id or kind")
     refused = listing.select(asked, "refused", "Refused", _REFUSED)

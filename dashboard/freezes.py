@@ -41,15 +41,18 @@ CAUSES = {"person": "A person", "invariant": "A rule of the books broke", "failo
 KINDS = {"releases": "Releases", "payouts": "Payouts", "refunds": "Refunds"}
 KINDS |= {"withdrawals": "Withdrawals"}
 _STORY = {
-    "freeze.engage": "Frozen",
-    "freeze.prolong": "Made to last longer",
-    "freeze.lift": "Lifted",
-    "freeze.expire": "Ended by time",
-    "approval.request": "Asked for it to be lifted",
-    "approval.approve": "Agreed to lift it",
-    "approval.refuse": "Refused to lift it",
-    "approval.cancel": "The request was taken back or no longer stood",
-    "approval.expire": "Nobody agreed within a day",
+    "freeze.engage": ("Frozen", STATES[State.ACTIVE]),
+    "freeze.prolong": ("Made to last longer", STATES[State.ACTIVE]),
+    "freeze.lift": ("Lifted", STATES[State.LIFTED]),
+    "freeze.expire": ("Ended by time", STATES[State.EXPIRED]),
+    "approval.request": ("Asked for it to be lifted", Mark("Asked", "open", "info")),
+    "approval.approve": ("Agreed to lift it", Mark("Agreed", "done", "good")),
+    "approval.refuse": ("Refused to lift it", Mark("Refused", "failed", "warn")),
+    "approval.cancel": (
+        "The request was taken back or no longer stood",
+        Mark("Cancelled", "cancelled", "quiet"),
+    ),
+    "approval.expire": ("Nobody agreed within a day", Mark("Expired", "expired", "quiet")),
 }
 
 
@@ -283,8 +286,10 @@ def _facts(row: Freeze, place: str, names: Mapping[str, str]) -> Sequence[Fact]:
 
 
 def _moment(moment: Moment, names: Mapping[str, str]) -> View:
+    text, state = _STORY.get(moment.text, (moment.text, None))
     return {
-        "text": _STORY.get(moment.text, moment.text),
+        "text": text,
+        "state": state,
         "icon": "freeze" if moment.text.startswith("freeze.") else "approvals",
         "reason": moment.reason,
         "actor": words.person(moment.actor, names),

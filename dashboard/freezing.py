@@ -135,8 +135,7 @@ def ask() -> Response:
 @routes.get("/freezes/preview")
 @access.page(Permission.FREEZES_ENGAGE)
 def preview() -> Response:
-    view = _preview(_asked()) | {"preview_url": "/freezes/preview"}
-    return render.fragment("freezes/_preview.html", view, page_href="/freezes/new")
+    return render.fragment("freezes/_preview.html", _preview(_asked()), page_href="/freezes/new")
 
 
 @routes.post("/freezes")

@@ -91,7 +91,7 @@ def test_what_would_be_held_is_shown_before(desk: Desk, who: Personas, till: Til
     assert only_posts_to(page, "/freezes")
     part = browser.part(f"/freezes/preview?hold=order&target={payment['orderId']}")
     assert "No money waits to go out." in text(part)
-    assert 'id="forecast"' in part
+    assert 'id="forecast"' in page
     assert "Name the merchant to hold." in text(browser.part("/freezes/preview?hold=merchant"))
     assert "no such order" in text(browser.part("/freezes/preview?hold=order&target=ord_x"))
     engage()
