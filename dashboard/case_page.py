@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from core.case_kinds import KINDS, Verb
 from core.money import asset
 from core.permissions import Permission
+from core.states import Case
 from dashboard import attachments, case_words, states, words
 from dashboard.shapes import Act, Alert, Fact, Input, Link, State, View
 from domain import (
@@ -234,6 +235,12 @@ def _more_acts(shown: Shown) -> list[Act]:
     """Offer what leads to the decision: the event's replay, the payment and its notes."""
     row, actor = shown.row, shown.actor
     found = []
+    if row.rule_id and row.state == Case.RESOLVED.value and actor.is_staff:
+        may = actor.may(Permission.EXCEPTIONS_BULK)
+        reason = None if may else "Finance and admins take back what a rule decided."
+        href, said = f"{shown.href}/take-back", "Opens the case again and counts against the rule."
+        label = "Take back what the rule decided"
+        found.append(Act("take-back", label, href, may, reason, "post", text=said, verb="Reopen"))
     if row.inbound_id and actor.may(Permission.INBOUND_READ):
         reason = None if actor.may(Permission.INBOUND_REPLAY) else "Your role reads events only."
         href, said = f"/webhooks/{row.inbound_id}/preview", "Shows what applying it now would do."

@@ -14,7 +14,13 @@ from core.permissions import Permission
 from dashboard import render, rules, words
 from dashboard.listing import asked_text
 from dashboard.shapes import Alert, Input, Link, Option, View
-from domain import case_backtests, case_conditions, case_rules
+from domain import (
+    case_backtests,
+    case_conditions,
+    case_queries,
+    case_rules,
+    case_suggestions,
+)
 from domain.actors import Actor
 from domain.case_conditions import FIELDS, MOST_CONDITIONS, OPS, Condition
 from domain.case_rules import Wanted
@@ -91,20 +97,6 @@ def href_for(suggestion: Suggestion, actor: Actor) -> str | None:
     for no, condition in enumerate(suggestion.conditions, 1):
         said[f"field{no}"], said[f"op{no}"], said[f"value{no}"] = _line(condition)
     return f"{rules.HREF}/new?{urlencode(said)}"
-
-
-def suggestion_view(suggestion: Suggestion, actor: Actor) -> View:
-    """Prepare what `rules/_suggestion.html` prints as `suggestion`."""
-    return {
-        "verb": suggestion.verb,
-        "label": rules.verb_label(suggestion.verb),
-        "why": suggestion.why,
-        "precedents": [
-            Link(words.short(each.case_id), f"/exceptions/{each.case_id}")
-            for each in suggestion.precedents
-        ],
-        "rule_href": href_for(suggestion, actor),
-    }
 
 
 def _select(name: str, label: str, choices: Mapping[str, str], chosen: str, **more: str) -> Input:
@@ -232,6 +224,21 @@ def new() -> Response:
             return _show(typed, preview=_preview(session, typed))
     except InvalidInput:
         return _show(typed)
+
+
+@routes.get(f"{rules.HREF}/draft")
+@access.page(Permission.RULES_DRAFT)
+def draft_of_case() -> Response:
+    """Make a rule of what is suggested for a case: the form, filled in."""
+    actor = render.actor()
+    with reading() as session:
+        case = case_queries.get_case(session, asked_text("case"), actor=actor)
+        suggestion = case_suggestions.suggest(session, case)
+    href = href_for(suggestion, actor) if suggestion is not None else None
+    if href is None:
+        text = "People have not decided enough cases like it alike. Draft one by hand."
+        render.tell(Alert("info", "No rule can be made of this case", text))
+    return render.to(href or f"{rules.HREF}/new")
 
 
 @routes.post(f"{rules.HREF}/new")

@@ -115,14 +115,16 @@ def _suggestion(
     conditions = alike(facts)
     if not conditions:
         return None
-    like = [
-        row
+    known = [
+        (row, other)
         for row, other in past
         if other.livemode == facts.livemode
         and other.case_id != facts.case_id
         and case_conditions.match(conditions, other)
     ][:MOST_PRECEDENTS]
-    if len(like) < FEWEST:
+    like = [row for row, _ in known]
+    # What was done with tiny sums is no precedent for a large one that shares their upper bound.
+    if sum(_is_as_large(other, conditions) for _, other in known) < FEWEST:
         return None
     verb, count = Counter(row.verb or "" for row in like).most_common(1)[0]
     if count * 100 < len(like) * AGREES_PERCENT or verb not in KINDS[facts.kind].verbs:
@@ -153,6 +155,15 @@ def alike(facts: CaseFacts) -> tuple[Condition, ...]:
                 return (condition,)
         return ()
     return (Condition("provider", "eq", facts.provider),) if facts.provider else ()
+
+
+def _is_as_large(facts: CaseFacts, conditions: Sequence[Condition]) -> bool:
+    """Tell whether a case lies in the same step as the one that the conditions were made of."""
+    (condition,) = conditions
+    if condition.value not in STEPS or condition.value == STEPS[0]:
+        return True
+    below = STEPS[STEPS.index(str(condition.value)) - 1]
+    return case_conditions.match([Condition(condition.field, "gte", below)], facts)
 
 
 def _why(kind: str, conditions: Sequence[Condition], verb: str, count: int, among: int) -> str:

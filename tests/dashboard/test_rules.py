@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import html
 import re
-from datetime import timedelta
 
 import pytest
 from flask import Flask
 
 from core import clock
-from core.states import Role
-from domain import case_suggestions, database
-from models.cases import ExceptionCase
 from tests.api.personas import Personas
 from tests.dashboard.desk import Browser, Desk, hidden, text
 from tests.domain import past
@@ -191,22 +187,39 @@ def test_roles_and_unknown_rules(desk: Desk, who: Personas) -> None:
     assert fin.post("/exceptions/exc_x/take-back").status_code == 303
 
 
-def test_suggestion_leads_to_a_draft_with_its_past(
+def test_case_page_leads_to_a_draft_with_its_past(
     desk: Desk, who: Personas, fourteen: list[str]
 ) -> None:
-    from dashboard import rule_forms
-
     case_id = past.case("97.10", days_ago=0)
-    with database.reading() as session:
-        case = session.get_one(ExceptionCase, case_id)
-        suggestion = case_suggestions.suggest(session, case)
-    assert suggestion is not None
-    assert "accepted 14 of the last 14" in suggestion.why
-    fin = past.at_desk(who.fin.id, Role.FINANCE)
-    href = rule_forms.href_for(suggestion, fin)
-    assert href is not None
-    page = desk.browser(who.fin).page(href)
+    fin = desk.browser(who.fin)
+    assert "accepted 14 of the last 14" in text(fin.page(f"/exceptions/{case_id}"))
+    assert "accepted 14 of the last 14" in text(fin.page("/exceptions"))
+    answer = fin.get(f"{HREF}/draft?case={case_id}")
+    assert answer.status_code == 303
+    page = fin.page(str(answer.location))
     assert "People decided alike 14" in text(page)
-    assert rule_forms.href_for(suggestion, past.at_desk(who.sue.id, Role.SUPPORT)) is None
-    assert len(fourteen) == 14
-    assert case.opened_at <= clock.now() + timedelta(seconds=1)
+    assert "Keep as a draft" in text(page)
+    other = past.case("60.00", days_ago=0)
+    assert fin.get(f"{HREF}/draft?case={other}").location == f"{HREF}/new"
+    assert fin.get(f"{HREF}/draft?case={fourteen[0]}").location == f"{HREF}/new"
+    assert fin.get(f"{HREF}/draft?case=exc_nothing").status_code == 404
+    assert fin.get(f"{HREF}/draft").status_code == 404
+    sue = desk.browser(who.sue)
+    assert f"{HREF}/draft" not in sue.page(f"/exceptions/{case_id}")
+    assert sue.get(f"{HREF}/draft?case={case_id}").status_code == 403
+
+
+def test_case_page_says_which_rule_decided_and_takes_it_back(desk: Desk, who: Personas) -> None:
+    href = enabled(desk, who)
+    case_id = past.case(at=clock.now())
+    past.sweep()
+    fin, sue = desk.browser(who.fin), desk.browser(who.sue)
+    page = fin.page(f"/exceptions/{case_id}")
+    assert href in page
+    assert "Take back what the rule decided" in text(page)
+    assert "Finance and admins take back" in text(sue.page(f"/exceptions/{case_id}"))
+    assert sue.post(f"/exceptions/{case_id}/take-back").status_code == 403
+    assert fin.post(f"/exceptions/{case_id}/take-back").location == f"/exceptions/{case_id}"
+    said = text(fin.page(f"/exceptions/{case_id}"))
+    assert "Opened again" in said
+    assert past.read(case_id).state == "open"

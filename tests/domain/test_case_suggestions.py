@@ -51,6 +51,18 @@ def test_no_precedent_no_suggestion() -> None:
     assert suggest(case_id) is not None
 
 
+def test_small_sums_are_no_precedent_for_large_ones() -> None:
+    past.accepted(14)
+    large = past.case("60.00", days_ago=0)
+    assert suggest(large) is None
+    for _ in range(3):
+        past.case("60.00", verb="accept")
+    found = suggest(large)
+    assert found is not None
+    assert "17 of the last 17" in found.why
+    assert "less than 50 %" in found.why
+
+
 def test_people_of_two_minds_suggest_nothing() -> None:
     past.accepted(4)
     past.case(verb="refund_all")
