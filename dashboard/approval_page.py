@@ -27,6 +27,8 @@ _PAGES: Mapping[str, tuple[str, Permission]] = {
     "refund": ("/refunds/", Permission.REFUNDS_LIST),
     "case": ("/exceptions/", Permission.EXCEPTIONS_READ),
 }
+# What comes first of the details, in words of its own.
+_DETAILS = {"from": "Stands as", "to": "Becomes", "receivedMinor": "Received so far"}
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -112,18 +114,25 @@ def _link(kind: str, name: str, actor: Actor) -> Fact:
 
 def _details(row: Approval) -> list[Fact]:
     found = []
-    for name, value in sorted(row.details.items()):
+    places = {name: place for place, name in enumerate(_DETAILS)}
+    ordered = sorted(
+        row.details.items(), key=lambda pair: (places.get(pair[0], len(places)), pair[0])
+    )
+    for name, value in ordered:
         if value is None or value == "":
             continue
         if name.endswith("Minor") and row.asset is not None:
             sum_ = Money(int(str(value)), asset(row.asset))
-            found.append(Fact(_label(name.removesuffix("Minor")), money=words.shown(sum_)))
+            found.append(Fact(_label(name), money=words.shown(sum_)))
         else:
             found.append(Fact(_label(name), _text(value)))
     return found
 
 
 def _label(name: str) -> str:
+    if name in _DETAILS:
+        return _DETAILS[name]
+    name = name.removesuffix("Minor")
     return " ".join(_WORD_START.split(name)).capitalize().replace("_", " ")
 
 

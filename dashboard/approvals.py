@@ -11,7 +11,7 @@ from core.money_out import RULES, Act
 from core.permissions import Permission
 from core.redaction import holds_card_number
 from core.states import Approval as State
-from dashboard import approval_page, confirming, guarded, listing, render, states, words
+from dashboard import approval_page, chrome, confirming, guarded, listing, render, states, words
 from dashboard.approval_page import Typed
 from dashboard.confirming import Question
 from dashboard.listing import Asked
@@ -147,6 +147,16 @@ def rows() -> Response:
     return render.part("approvals/_live_rows.html", _rows_view(asked, render.actor()))
 
 
+@routes.get("/approvals/badge")
+@access.page(Permission.APPROVALS_READ, note=_OWN)
+def badge() -> Response:
+    """Give the number beside the link of the navigation, which every page keeps up to date."""
+    with reading() as session:
+        number = desk_queries.approval_counts(session, actor=render.actor())["needs_me"]
+    view: View = {"badge": chrome.approvals_badge(number)}
+    return render.fragment("approvals/_badge.html", view, page_href="/approvals")
+
+
 @routes.get("/approvals/<approval_id>")
 @access.page(Permission.APPROVALS_READ, note=_OWN)
 def show(approval_id: str) -> Response:
@@ -170,7 +180,8 @@ def _view(approval_id: str, *, typed: Typed | None = None, said: Alert | None = 
 
 def _again(approval_id: str, *, typed: Typed, said: Alert | None = None) -> Response:
     """Show the page with what is wrong, keeping what was typed."""
-    view = _view(approval_id, typed=typed, said=said)
+    # Nothing of this is swapped under who corrects it; what changed meanwhile they hear on sending it.
+    view = _view(approval_id, typed=typed, said=said) | {"links": {}}
     if render.wants_fragment():
         return render.part("approvals/_body.html", view, status=422)
     return render.page("approvals/show.html", view, status=422)
@@ -240,8 +251,6 @@ def _decide(
         said = Alert(
             "warn", "Nothing was carried out", f"{decision.said} Ask again if it is wanted."
         )
-    if render.wants_fragment():
-        return render.part("approvals/_body.html", _view(approval_id, said=said))
     render.tell(said)
     return render.to(here)
 

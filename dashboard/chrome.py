@@ -112,9 +112,14 @@ def _badges(attention: Attention) -> dict[str, Badge]:
         found["/webhooks"] = Badge(desk.capped(attention.broken_events), "bad", words)
     if attention.open_cases:
         found["/exceptions"] = Badge(desk.capped(attention.open_cases), "warn", "Open cases")
-    if attention.approvals:
-        found["/approvals"] = Badge(desk.capped(attention.approvals), "warn", "Needs your approval")
+    if (waiting := approvals_badge(attention.approvals)) is not None:
+        found["/approvals"] = waiting
     return found
+
+
+def approvals_badge(number: int) -> Badge | None:
+    """Say how many approvals wait for this person; it keeps itself up to date."""
+    return Badge(desk.capped(number), "warn", "Needs your approval") if number else None
 
 
 def _is_current(href: str, path: str) -> bool:

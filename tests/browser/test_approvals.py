@@ -62,6 +62,7 @@ def test_one_asks_the_other_sees_it_come_and_agrees(page: Page, other: Page, sho
     row = other.locator("#approval-rows .row-link")
     expect(row).to_have_text("Mark the payment of 25.00 EUR as completed")
     expect(other.locator("#list-tabs")).to_contain_text("Needs you 1")
+    expect(other.locator("#approvals-badge")).to_have_text("1")
     assert other.evaluate("window.neverReloaded") is True
     other.keyboard.press("j")
     expect(row).to_be_focused()
@@ -80,6 +81,7 @@ def test_one_asks_the_other_sees_it_come_and_agrees(page: Page, other: Page, sho
     expect(other.get_by_role("button", name="Approve")).to_be_focused()
     other.keyboard.press("Enter")
     expect(other.get_by_text("Approved and carried out")).to_be_visible()
+    expect(second.locator("#approvals-badge")).to_be_empty()
     expect(second.locator("#approval-body")).to_contain_text("Carried out")
     expect(second.get_by_role("button", name="Approve")).to_have_count(0)
     expect(page.locator("#payment-header")).to_contain_text("Confirmed")

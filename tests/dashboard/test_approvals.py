@@ -76,7 +76,13 @@ def test_page_says_all_that_is_agreed_to_and_who_asked(
     said = text(page)
     for words in (
         *("Mark the payment of 25.00 EUR as completed", "Waits", "Amount 25.00 EUR"),
-        *("From pending", "To completed", "Evidence Line 7 of the statement", "Rail Card"),
+        *(
+            "Stands as pending",
+            "Becomes completed",
+            "Received so far 0.00 EUR",
+            "Evidence Line 7 of the statement",
+            "Rail Card",
+        ),
         *("Provider reference BANK-", "Money Test mode", "Content hash", "Asked by Fin"),
         *("Second factor shown Yes", "Reason Seen at the bank", "Expires", "in 23 h"),
         "one other person of admin or finance",
@@ -105,16 +111,19 @@ def test_a_second_person_approves_and_the_payment_is_settled(
         assert words in payment, words
 
 
-def test_htmx_gets_the_new_body_alone(desk: Desk, who: Personas, till: Till) -> None:
+def test_htmx_is_led_to_the_page_and_gets_a_refusal_in_place(
+    desk: Desk, who: Personas, till: Till
+) -> None:
     found = ask(desk, who, till)
     flo = desk.browser(who.flo, fresh=True)
     shown = hidden(flo.page(found.page), "content_hash")
     answer = flo.post(f"{found.page}/approve", {"content_hash": shown}, htmx=True)
-    assert answer.status_code == 200
-    assert answer.text.lstrip().startswith('<div id="approval-body"')
-    assert "Approved and carried out" in answer.text
+    assert (answer.status_code, answer.headers["HX-Redirect"]) == (204, found.page)
+    assert "Approved and carried out" in flo.page(found.page)
     again = flo.post(f"{found.page}/approve", {"content_hash": shown}, htmx=True)
     assert (again.status_code, "<html" in again.text) == (422, False)
+    assert again.text.lstrip().startswith('<div id="approval-body"')
+    assert "sse:" not in again.text
     assert "cannot become approved" in text(again.text)
 
 
@@ -274,6 +283,9 @@ def test_counts_are_true_in_tabs_navigation_and_home(desk: Desk, who: Personas, 
         assert ("Needs your approval " + str(needs)) in said
         badge = f'title="Needs your approval">{needs}</span>'
         assert (badge in browser.page("/payments")) == bool(needs)
+    assert text(fin.part("/approvals/badge")) == "1"
+    assert text(sue.part("/approvals/badge")) == ""
+    assert fin.get("/approvals/badge").location == "/approvals"
     assert "Needs you 1" in text(fin.page("/approvals"))
     assert "Waiting 2" in text(fin.page("/approvals"))
     home = ada.page("/")
