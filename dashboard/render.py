@@ -25,7 +25,8 @@ LIVE = frozenset(
     for name in (
         *("home", "payments", "payment", "payment_acts", "orders", "order"),
         *("webhooks", "webhook", "exceptions", "exception"),
-        *("approvals", "freezes", "refunds", "secrets", "users", "user"),
+        *("approvals", "freezes", "refunds", "refund", "secrets", "secret_keys"),
+        *("users", "user"),
     )
 )
 

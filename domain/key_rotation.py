@@ -101,6 +101,21 @@ def list_all(session: Session) -> list[KeySeen]:
     return seen(session, [(row, name) for row, name in session.execute(statement)])
 
 
+def get_seen(session: Session, key_id: str) -> KeySeen | None:
+    """Find one key with its merchant and verdict.
+
+    Transaction: caller's, reads only.
+    """
+    statement = (
+        select(ApiKey, Merchant.name)
+        .join(Merchant, Merchant.id == ApiKey.merchant_id)
+        .where(ApiKey.id == key_id)
+    )
+    return next(
+        iter(seen(session, [(row, name) for row, name in session.execute(statement)])), None
+    )
+
+
 def seen(session: Session, rows: Sequence[tuple[ApiKey, str]]) -> list[KeySeen]:
     """Judge some keys. rows: each with its merchant's name.
 

@@ -34,11 +34,16 @@
       () => {
         button.dataset.state = "copied";
         setTimeout(() => delete button.dataset.state, 1600);
-        toast(text.length > 60 ? "Copied" : "Copied " + text);
+        toast(text.length > 60 || "discreet" in button.dataset ? "Copied" : "Copied " + text);
       },
       () => toast("The browser did not allow copying. Select the text instead."),
     );
   }
+
+  // What is shown once must not come back with the page, when the browser keeps it for "back"
+  window.addEventListener("pagehide", () => {
+    for (const node of document.querySelectorAll("[data-once]")) node.replaceChildren("It was shown once.");
+  });
 
   // Theme: shown at once, remembered by the server
 
