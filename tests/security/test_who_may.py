@@ -81,7 +81,8 @@ def routes(app: Flask) -> dict[str, access.Access]:
     for rule, declared in access.table(app):
         assert declared is not None
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
-            found[f"{method} {rule}"] = declared
+            # A table by hand has no spaces inside an address.
+            found[f"{method} {str(rule).replace(', ', ',')}"] = declared
     return found
 
 
@@ -131,11 +132,15 @@ class Caller:
 
 
 def _address(path: str) -> str:
-    parts = [
-        "1" if part.startswith("<int:") else "x_1" if part.startswith("<") else part
-        for part in path.split("/")
-    ]
-    return "/".join(parts)
+    return "/".join(_example(part) for part in path.split("/"))
+
+
+def _example(part: str) -> str:
+    if part.startswith("<int:"):
+        return "1"
+    if part.startswith("<any("):
+        return part.removeprefix("<any(").split(",")[0]
+    return "x_1" if part.startswith("<") else part
 
 
 def _is_shut(answer: Any, door: Door) -> bool:
