@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from core.errors import Forbidden
 from core.permissions import Permission
-from core.states import OPEN_PAYMENT, Kyc
+from core.states import OPEN_PAYMENT, Kyc, Role
 from core.states import Payment as Status
-from dashboard import words
+from dashboard import refund_words, words
 from dashboard.shapes import Act
 from domain.actors import Actor
 
@@ -46,6 +46,8 @@ def sync_act(shown: Shown) -> Act:
 def more_acts(shown: Shown) -> list[Act]:
     """Offer what stands beside the page."""
     found = [cancel_act(shown)]
+    if shown.actor.is_staff or shown.actor.role == Role.MERCHANT:
+        found.append(refund_words.ask_act(shown.payment, shown.actor, shown.hold))
     if shown.actor.may(Permission.INBOUND_READ):
         found.insert(0, _replay_act(shown))
     if shown.actor.is_staff:

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core.money_out import Act as MoneyAct
 from core.permissions import Permission
 from core.states import MAPPING_VERSION, OPEN_PAYMENT, lifecycle
 from core.states import Payment as Status
-from dashboard import payment_offers, payments, states, timelines, words
+from dashboard import payment_offers, payments, refund_words, states, timelines, words
 from dashboard.axis import Lag
+from dashboard.refund_words import Hold
 from dashboard.shapes import Fact, FactGroup, Input, Ref, Sum, View
 from dashboard.timelines import Timeline, Told
-from domain import approval_queries, book_queries, case_queries, desk, naming, timeline
+from domain import (
+    approval_queries,
+    book_queries,
+    case_queries,
+    desk,
+    naming,
+    refund_queries,
+    timeline,
+)
 from domain.actors import Actor
 from domain.book_queries import EntryFilter
 from domain.case_queries import CaseFilter
@@ -27,7 +36,7 @@ from models.orders import Order
 from models.payments import Payment
 
 LONGEST_NOTE = 2000
-PARTS = ("header", "cases", "support", "timeline", "facts")
+PARTS = ("header", "cases", "refunds", "support", "timeline", "facts")
 _REFERENCES = {
     "intent": "Payment intent",
     "session": "Checkout session",
@@ -40,7 +49,9 @@ _PAID = frozenset({Status.COMPLETED, Status.RELEASED, Status.REFUNDED})
 
 @dataclass(frozen=True)
 class Shown:
-    """A payment with what its page needs beside it. marking: the request to settle it by hand."""
+    """A payment with what its page needs beside it. marking: the request to settle it by hand; hold:
+    what keeps it from being refunded.
+    """
 
     payment: Payment
     order: Order | None
@@ -49,6 +60,7 @@ class Shown:
     has_operation: bool
     public_url: str
     marking: Approval | None = None
+    hold: Hold = field(default_factory=Hold)
 
     @property
     def href(self) -> str:
@@ -74,6 +86,7 @@ def find(session: Session, payment_id: str, *, actor: Actor, public_url: str) ->
         marking=approval_queries.waiting_for(
             session, MoneyAct.MARK_PAYMENT, payment.id, actor=actor
         ),
+        hold=refund_words.hold_of(session, payment) if actor.is_staff else Hold(),
     )
 
 
@@ -128,6 +141,15 @@ def _case(row: ExceptionCase, names: dict[str, str]) -> View:
         "due": words.moment(row.sla_due_at) if row.sla_due_at else None,
         "at_risk": words.money(risk, row.asset) if risk and row.asset else None,
     }
+
+
+def refunds(session: Session, shown: Shown) -> list[View]:
+    """Prepare what was given back and asked back of a payment, oldest first."""
+    if not shown.actor.may(Permission.REFUNDS_READ):
+        return []
+    rows = refund_queries.of_payment(session, shown.payment.id)
+    near = refund_words.around(session, rows, actor=shown.actor)
+    return [refund_words.row_view(row, near) for row in rows]
 
 
 def support(session: Session, shown: Shown) -> View | None:
@@ -222,6 +244,7 @@ def _money(payment: Payment) -> list[Fact]:
         ("Received", payment.received_minor, True),
         ("Held on the card", payment.capturable_minor, bool(payment.capturable_minor)),
         ("Refunded", payment.refunded_minor, bool(payment.refunded_minor)),
+        ("Being refunded", payment.refunding_minor, bool(payment.refunding_minor)),
     ]
     return [
         Fact(label, money=words.money(minor, payment.asset))

@@ -33,6 +33,7 @@ def view_of(
         "payment": payment_page.head(shown),
         "links": payment_page.links(shown),
         "cases": payment_page.cases(session, shown),
+        "refunds": payment_page.refunds(session, shown),
         "support": payment_page.support(session, shown),
         "timeline": payment_page.story(session, shown),
         "facts": payment_page.facts(session, shown),
@@ -74,6 +75,16 @@ def cases(payment_id: str) -> Response:
         payment_id,
         "payments/_cases.html",
         lambda session, shown: {"cases": payment_page.cases(session, shown)},
+    )
+
+
+@routes.get("/payments/<payment_id>/refunds")
+@access.page(Permission.PAYMENTS_READ, note=_OWN)
+def refunds(payment_id: str) -> Response:
+    return _part(
+        payment_id,
+        "payments/_refunds.html",
+        lambda session, shown: {"refunds": payment_page.refunds(session, shown)},
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from core.errors import NotFound
@@ -22,6 +22,7 @@ from models.payments import Payment
 from models.refunds import Refund
 
 ON_ITS_WAY = (State.PENDING.value, State.UNKNOWN.value)
+NOT_OVER = (State.PENDING_APPROVAL.value, *ON_ITS_WAY)
 
 
 @dataclass(frozen=True)
@@ -121,3 +122,40 @@ def unsent(session: Session, refunds: Sequence[Refund]) -> Mapping[str, bool]:
         or (row.state == State.PENDING and row.operation_id in prepared)
         for row in refunds
     }
+
+
+def payments_of(session: Session, refunds: Sequence[Refund]) -> Mapping[str, Payment]:
+    """Give the payments of several refunds, by their ids."""
+    names = {row.payment_id for row in refunds}
+    return {row.id: row for row in session.scalars(select(Payment).where(Payment.id.in_(names)))}
+
+
+def holding(session: Session, refunds: Sequence[Refund]) -> Mapping[str, Freeze]:
+    """Give of several refunds those that a freeze holds now, by id, each with the first one that does."""
+    on = list(session.scalars(select(Freeze).where(freezes.is_on()).order_by(Freeze.engaged_at)))
+    found: dict[str, Freeze] = {}
+    for row in refunds:
+        places = {
+            ("all", ""),
+            ("rail", row.rail),
+            ("merchant", row.merchant_id),
+            ("order", row.order_id),
+        }
+        for freeze in on:
+            if (freeze.scope, freeze.scope_id) in places:
+                found.setdefault(row.id, freeze)
+    return found
+
+
+def counts(session: Session, *, actor: Actor) -> Mapping[str, int]:
+    """Count a person's refunds that are not over, by state."""
+    statement = (
+        select(Refund.state, func.count())
+        .join(Payment, Payment.id == Refund.payment_id)
+        .where(*visible(actor, Payment), Refund.state.in_(NOT_OVER))
+        .group_by(Refund.state)
+    )
+    found = dict.fromkeys(NOT_OVER, 0)
+    for state, number in session.execute(statement):
+        found[state] = number
+    return found

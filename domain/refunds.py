@@ -67,7 +67,8 @@ def ask(
     registry.configured(payment.provider, livemode=payment.livemode)
     freezes.assert_open(session, probe)
     payment = lock_payment(session, payment.id)
-    if (known := _known(session, payment, reference)) is not None:
+    known = find_by_reference(session, payment.id, reference) if reference else None
+    if known is not None:
         return _same(known, amount)
     _assert_refundable(session, payment)
     _reserve(session, payment, amount)
@@ -131,10 +132,12 @@ def lock(session: Session, refund_id: str) -> tuple[Refund, Payment]:
     return refund, payment
 
 
-def _known(session: Session, payment: Payment, reference: str | None) -> Refund | None:
-    if reference is None:
-        return None
-    statement = select(Refund).where(Refund.payment_id == payment.id, Refund.reference == reference)
+def find_by_reference(session: Session, payment_id: str, reference: str) -> Refund | None:
+    """Find the refund of a payment to which whoever asked gave this name.
+
+    Transaction: caller's, reads only.
+    """
+    statement = select(Refund).where(Refund.payment_id == payment_id, Refund.reference == reference)
     return session.scalars(statement).first()
 
 

@@ -1,0 +1,204 @@
+"""Refunding a payment from its page: how much and why; what will happen, and who must agree, is said before."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from flask import Blueprint, Response, request
+
+from core import ids, money
+from core.errors import AppError
+from core.money import Money, asset
+from core.permissions import Permission
+from core.states import Refund as State
+from dashboard import confirming, guarded, refund_words, render, words
+from dashboard.payment_page import Shown
+from dashboard.payment_views import find
+from dashboard.shapes import Alert, Fact, Input, Link, View
+from domain import approvals, refunds
+from domain.actors import Actor
+from domain.database import reading, transaction
+from domain.thresholds import threshold
+from models.refunds import Refund
+from web import access
+
+routes = Blueprint("desk_refunding", __name__)
+_ONCE = re.compile(r"desk_[0-9a-z]{20,60}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class _Form:
+    """What was typed. once: drawn with the form, so that pressing twice refunds once."""
+
+    amount: str
+    reason: str = ""
+    once: str = field(default_factory=lambda: ids.new("desk"))
+
+
+def _blank(shown: Shown) -> _Form:
+    return _Form(refunds.refundable(shown.payment).major())
+
+
+def _read() -> _Form:
+    sent = request.form.get("once", "")
+    form = _Form(render.typed("amount"), confirming.reason())
+    return _Form(form.amount, form.reason, sent) if _ONCE.fullmatch(sent) else form
+
+
+def _amount(shown: Shown, text: str) -> tuple[Money | None, str | None]:
+    """Read the amount, or say what is wrong with it."""
+    of, left = asset(shown.payment.asset), refunds.refundable(shown.payment)
+    try:
+        found = money.parse(text.replace(",", "") if of.scale == 0 else text, of)
+    except ValueError:
+        return None, f"Write an amount such as {left.major()}, without a currency."
+    if found.minor <= 0:
+        return None, "Refund more than nothing."
+    if left < found:
+        return None, f"At most {words.plain(words.shown(left))} can still be refunded."
+    return found, None
+
+
+def _inputs(shown: Shown, form: _Form, errors: dict[str, str]) -> list[Input]:
+    left = refunds.refundable(shown.payment)
+    code = left.asset.code
+    return [
+        Input(
+            "amount",
+            f"Amount in {code}",
+            value=form.amount,
+            error=errors.get("amount"),
+            hint=f"{words.plain(words.shown(left))} can still be refunded.",
+            required=True,
+            maxlength=24,
+            autocomplete="off",
+        ),
+        confirming.reason_input(form.reason, errors.get("reason")),
+    ]
+
+
+def _effects(shown: Shown, actor: Actor) -> list[str]:
+    payment = shown.payment
+    provider = words.provider_label(payment.provider)
+    return [
+        _who_agrees(asset(payment.asset).code, actor),
+        f"{provider} is asked to give it back to {refunds.card_of(payment)}; banks take 5 to 10 days",
+        "It is set aside at once, so that nobody refunds the same money twice",
+        "Once it is sent it cannot be called back",
+    ]
+
+
+def _who_agrees(code: str, actor: Actor) -> str:
+    """Say from which amount on a second person must agree, and why."""
+    most = threshold(code)
+    if not actor.may(Permission.REFUNDS_REQUEST):
+        if most is None:
+            return f"Refunds in {code} take finance and a second person; pass it to them"
+        up_to = words.plain(words.shown(most))
+        return f"Up to {up_to} you send alone; more is for finance, with a second person"
+    if most is None:
+        return f"A second person must agree within a day: {code} has no limit for one person alone"
+    up_to = words.plain(words.shown(most))
+    return f"Up to {up_to} you send alone; above, a second person must agree within a day"
+
+
+def _ask(
+    shown: Shown,
+    form: _Form,
+    *,
+    errors: dict[str, str] | None = None,
+    problem: Alert | None = None,
+) -> Response:
+    payment, actor = shown.payment, render.actor()
+    back = payment.refunded_minor + payment.refunding_minor
+    facts = [
+        Fact("Received", money=words.money(payment.received_minor, payment.asset)),
+        Fact("Refunded or asked back", money=words.money(back, payment.asset)),
+    ]
+    view: View = {
+        "trail": [Link("Payments", "/payments"), Link(words.short(payment.id), shown.href)],
+        "problem": problem,
+        "act": {
+            "title": "Refund this payment",
+            "lead": "Money goes back to the card that paid.",
+            "effects": _effects(shown, actor),
+            "facts": facts,
+            "action": f"{shown.href}/refund",
+            "fields": {"once": form.once},
+            "inputs": _inputs(shown, form, errors or {}),
+            "label": "Refund",
+            "tone": "danger",
+            "back": shown.href,
+        },
+    }
+    if not errors and problem is None:
+        return render.page("acts/confirm.html", view, live=False)
+    if render.wants_fragment():
+        return render.part("acts/_form.html", view, status=422)
+    return render.page("acts/confirm.html", view, status=422, live=False)
+
+
+@routes.get("/payments/<payment_id>/refund")
+@access.page(Permission.REFUNDS_ASK)
+def ask_refund(payment_id: str) -> Response:
+    with reading() as session:
+        shown = find(session, payment_id)
+        hold = refund_words.hold_of(session, shown.payment)
+    if (why := refund_words.why_not(shown.payment, render.actor(), hold)) is not None:
+        render.tell(Alert("warn", "This payment cannot be refunded", why))
+        return render.to(shown.href)
+    return guarded.detour() or _ask(shown, _blank(shown))
+
+
+@routes.post("/payments/<payment_id>/refund")
+@access.page(Permission.REFUNDS_ASK)
+def refund(payment_id: str) -> Response:
+    form, actor = _read(), render.actor()
+    with reading() as session:
+        shown = find(session, payment_id)
+    amount, wrong = _amount(shown, form.amount)
+    errors = {"amount": wrong} if wrong else {}
+    if (wrong := confirming.reason_error(form.reason)) is not None:
+        errors["reason"] = wrong
+    # A form that was sent before has left less than it asks for; what it did is shown again.
+    if (again := _sent_before(shown, form)) is not None:
+        return _done(shown, again)
+    if errors or amount is None:
+        return _ask(shown, form, errors=errors)
+    try:
+        with transaction() as session:
+            made = refunds.ask(
+                session,
+                shown.payment,
+                amount,
+                actor=actor,
+                reason=form.reason,
+                source=f"user:{actor.id}",
+                reference=form.once,
+            )
+    except AppError as refused:
+        elsewhere = guarded.detour(f"{shown.href}/refund")
+        if refused.code == "STEP_UP_REQUIRED" and elsewhere is not None:
+            return elsewhere
+        if refused.http_status == 404:
+            raise
+        problem = Alert("bad", "Nothing was refunded", refused.message)
+        return _ask(shown, form, problem=problem)
+    return _done(shown, made)
+
+
+def _sent_before(shown: Shown, form: _Form) -> Refund | None:
+    with reading() as session:
+        return refunds.find_by_reference(session, shown.payment.id, form.once)
+
+
+def _done(shown: Shown, made: Refund) -> Response:
+    if made.state == State.PENDING_APPROVAL and made.approval_id:
+        with reading() as session:
+            render.tell(guarded.waits(approvals.get(session, made.approval_id)))
+    else:
+        amount = words.plain(words.money(made.amount_minor, made.asset))
+        href = f"/refunds/{made.id}"
+        render.tell(Alert("good", f"{amount} is on its way back", None, href, "Open the refund"))
+    return render.to(shown.href)
