@@ -19,7 +19,7 @@ from tests.rig import environment
 
 
 def prove(browser: Browser, code: str, **more: str) -> tuple[int, str | None]:
-    answer = browser.post(STEP_UP, code=code, **more)
+    answer = browser.post(STEP_UP, {"code": code} | more)
     return answer.status_code, answer.location
 
 

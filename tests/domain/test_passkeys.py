@@ -159,11 +159,11 @@ def test_made_up_answers_are_refused_and_never_break_anything() -> None:
     challenge_id, challenge = ask(fin)
     good = json.loads(key.sign(challenge))
     bad = ["", "{", "[]", "null", "1", '"x"', "{}", "x" * 20_000, "[" * 5000]
+    odd: list[object] = [None, "", "@@", "AAAA", 1, [], {}, "A" * 64, text(b"[" * 9000)]
     for field in ("id", "rawId", "type", "response"):
-        bad += [json.dumps(good | {field: value}) for value in (None, "", "@@", 1, [], {})]
+        bad += [json.dumps(good | {field: value}) for value in odd]
     for field in good["response"]:
-        deep = text(b"[" * 9000)
-        for value in (None, "", "@@", "AAAA", 1, [], {}, "A" * 64, deep):
+        for value in odd:
             bad.append(json.dumps(good | {"response": good["response"] | {field: value}}))
     for answer in bad:
         challenge_id, _ = ask(fin)
@@ -181,8 +181,8 @@ def test_made_up_public_keys_are_refused() -> None:
     attested = good["response"]["attestationObject"]
     broken_ones = [attested[:size] + "AAAA" for size in range(0, len(attested), 7)]
     # Lengths that promise more than any machine holds, and nesting without end.
-    hostile = (b"\x5b" + b"\x7f" * 8, b"\x9b" + b"\x7f" * 8, b"\xbb" + b"\x7f" * 8)
-    hostile += (b"\x81" * 9000, b"\xc0" * 9000, b"\xbf" * 100)
+    hostile = [kind + b"\x7f" * 8 for kind in (b"\x5b", b"\x9b", b"\xbb")]
+    hostile += [b"\x81" * 9000, b"\xc0" * 9000, b"\xbf" * 100]
     broken_ones += [text(each) for each in hostile]
     for each in broken_ones:
         broken = good["response"] | {"attestationObject": each}

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, func, select
 
 import config
 from core import clock
-from core.errors import Unauthenticated
+from core.errors import RateLimited, Unauthenticated
 from domain import halfway, lockouts, passwords, proving, sessions, step_up
 from domain.database import reading, transaction
 from domain.proving import Shown
@@ -176,14 +176,14 @@ def test_guessing_the_second_step_locks_the_account_and_the_person() -> None:
         assert not finish(held, "abcdef")
     found = look(held)
     assert found is not None
-    with transaction() as session, pytest.raises(lockouts.RateLimited):
+    with transaction() as session, pytest.raises(RateLimited):
         halfway.begin_proof(session, found, ip="192.0.2.9")
-    with transaction() as session, pytest.raises(lockouts.RateLimited):
+    with transaction() as session, pytest.raises(RateLimited):
         lockouts.begin(session, fin.email, ip="192.0.2.9")
     # The account opens after a minute; the person's codes do not.
     with time_machine.travel(clock.after(61)):
         with transaction() as session:
             lockouts.begin(session, fin.email, ip="192.0.2.9")
-        with transaction() as session, pytest.raises(lockouts.RateLimited):
+        with transaction() as session, pytest.raises(RateLimited):
             lockouts.begin_proof(session, fin.id)
     del codes

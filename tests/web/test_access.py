@@ -40,6 +40,8 @@ def test_open_routes_are_known_by_name(app: Flask) -> None:
         "POST /csp-reports",
         "POST /login",
         "POST /login/forgot",
+        "POST /login/second-factor",
+        "POST /login/second-factor/options",
         "POST /account/set-password/<token>",
         "POST /pay/<public_id>/return",
     }
