@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from core import clock
 from core.case_kinds import KINDS, Clock, Verb
 from core.money import Money
 from core.states import Case
@@ -16,7 +17,7 @@ from models.cases import ExceptionCase
 
 TEAMS = {"support": "Support", "finance": "Finance", "engineering": "Engineering"}
 _SOON_SECONDS = 2 * 3600
-_WAITING = State("Waits for a second person", "hold", "info")
+_WAITING = State("Waiting", "hold", "info", "For a second person to agree")
 _ENTRIES = {
     Verb.CREDIT: "case_credit",
     Verb.WRITE_OFF: "write_off",
@@ -44,8 +45,10 @@ def due(row: ExceptionCase, targets: Mapping[str, Target]) -> State | None:
     which = target.clock if target else Clock.ALWAYS
     left = case_targets.seconds_left(row.sla_due_at, which)
     note = f"By {words.absolute(row.sla_due_at)}"
-    if left < 0:
-        return State(f"overdue by {_span(-left, which)}", "warn", "bad", note)
+    if row.sla_due_at < clock.now():
+        # At night and at weekends no working time passes, and it is overdue all the same.
+        by = f" by {_span(-left, which)}" if left <= -60 else ""
+        return State(f"overdue{by}", "warn", "bad", note)
     tone = "warn" if left < _SOON_SECONDS else "quiet"
     return State(f"due in {_span(left, which)}", "expired", tone, note)
 

@@ -35,7 +35,7 @@ NAMES = ("q", "state", "kind", "team", "overdue", "risk", "from", "to")
 TABS: Mapping[str, str] = {
     "": "To be settled",
     "mine": "Mine",
-    "open": "Nobody's",
+    "open": "Nobody’s",
     "assigned": "Assigned",
     "overdue": "Overdue",
     "waiting": "Waiting for approval",
