@@ -69,7 +69,7 @@ def tell(session: Session, kind: str, refund: Refund, payment: Payment, *, why: 
 _AUDITED = {
     "refund.requested": "refund.request",
     "refund.created": "refund.create",
-    "refund.succeeded": "refund.succeed",
+    "refund.succeeded": "refund.give_back",
     "refund.failed": "refund.fail",
     "refund.cancelled": "refund.take_back",
 }
