@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import ingest, page, pages, rig, sse, start, worker
+from bench import control, ingest, page, pages, rig, sse, start, worker
 from bench.report import Report
 
 
@@ -19,7 +19,11 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--engine", choices=rig.ENGINES, action="append", help="default: both")
     floor = os.environ.get("BENCH_FLOOR", ingest.FLOOR)
     add("--floor", type=Path, default=floor, help="the bare app beside ingest; or BENCH_FLOOR")
-    add("--requests", type=int, help="of ingest: per round; of pages: per page; of sse: followed")
+    add(
+        "--requests",
+        type=int,
+        help="of ingest: per round; of pages: per page; of sse: followed; of control: rounds",
+    )
     add("--rounds", type=int, default=3, help="of ingest, in turns with the floor")
     add("--events", type=int, default=5000, help="of worker")
     add("--payments", type=int, default=100_000, help="of pages")
@@ -50,6 +54,7 @@ _MEASUREMENTS: dict[str, Callable[[argparse.Namespace], Report]] = {
     "pages": lambda said: pages.measure(
         payments=said.payments, requests=said.requests or 200, engines=_engines(said)
     ),
+    "control": lambda said: control.measure(rounds=said.requests or 20, engines=_engines(said)),
     "start": lambda _: start.measure(),
 }
 

@@ -52,6 +52,13 @@ process while webhooks come at ten a second; the time from an event's own moment
 
 `flask data load` made the rows. One request after another over one connection, warm.
 """,
+    "control": """\
+## How soon a freeze holds
+
+Four web processes, each asked for refunds without pause over a connection of its own; then one call
+freezes everything through one of them. Counted is the time until every process has refused, from the
+call's answer, and whatever was asked for after that answer and was not refused.
+""",
     "start": """\
 ## From a clean clone to running
 
