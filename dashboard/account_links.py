@@ -16,11 +16,13 @@ routes = Blueprint("desk_account_links", __name__)
 LONGEST_EMAIL = 254
 # The address of this page opens an account: no other page may learn it from the browser.
 # `no-referrer` would hide our own form's origin too, which `web/origins.py` asks for.
-_QUIET = {"Referrer-Policy": "strict-origin"}
+_REFERRER = "strict-origin"
 
 
-def _quiet(answer: Response) -> Response:
-    answer.headers.update(_QUIET)
+def _quiet(template: str, view: View, *, status: int = 200) -> Response:
+    """Show a page whose address no other page, style or script of ours is told either."""
+    answer = render.plain(template, view | {"referrer": _REFERRER}, status=status)
+    answer.headers["Referrer-Policy"] = _REFERRER
     return answer
 
 
@@ -57,12 +59,12 @@ def _form(token: str, errors: dict[str, str], *, status: int = 200) -> Response:
             _password("again", "New password once more", errors),
         ],
     }
-    return _quiet(render.plain("session/set_password.html", view, status=status))
+    return _quiet("session/set_password.html", view, status=status)
 
 
 def _over() -> Response:
     view: View = {"problem": Alert("warn", "This link works no more", account_links.OVER)}
-    return _quiet(render.plain("session/link_over.html", view, status=410))
+    return _quiet("session/link_over.html", view, status=410)
 
 
 @routes.get("/account/set-password/<token>")
@@ -89,7 +91,9 @@ def choose(token: str) -> Response:
         return _over()
     identity.forget_cached()
     render.tell(Alert("good", "Your password is set", "Sign in with it now."))
-    return _quiet(render.to("/login"))
+    answer = render.to("/login")
+    answer.headers["Referrer-Policy"] = _REFERRER
+    return answer
 
 
 def _errors(new: str) -> dict[str, str]:

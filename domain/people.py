@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -214,7 +215,7 @@ def about_user(user_id: str) -> events.About:
 def set_password(session: Session, user: User, password_hash: str, *, actor: Actor) -> None:
     """Store a new password's hash, made outside the transaction; links that would set another end.
 
-    Writes: users, account_links, audit_log. Transaction: caller's.
+    Writes: users, account_links, event_log, audit_log. Emits: user.changed. Transaction: caller's.
     """
     user.password_hash = password_hash
     user.password_set_at = clock.now()
@@ -228,6 +229,9 @@ def set_password(session: Session, user: User, password_hash: str, *, actor: Act
         .values(ended_at=clock.now())
         .execution_options(synchronize_session=False)
     )
+    body: dict[str, Json] = {"userId": user.id, "what": "password"}
+    told = events.row("user.changed", about_user(user.id), source=f"user:{actor.id}", body=body)
+    events.append(session, [told])
     audit.write(
         session,
         "user.set_password",
@@ -299,8 +303,7 @@ def conditions(wanted: UserFilter) -> list[ColumnElement[bool]]:
     if wanted.states:
         found.append(User.state.in_(wanted.states))
     if wanted.has_factor is not None:
-        passkey = select(Passkey.id).where(Passkey.user_id == User.id).exists()
-        has = or_(User.totp_confirmed_at.is_not(None), passkey)
+        has = _has_a_factor()
         found.append(has if wanted.has_factor else ~has)
     if wanted.q:
         part = func.lower(User.name).contains(wanted.q.lower(), autoescape=True)
@@ -324,8 +327,19 @@ def list_users(
     return list(session.scalars(statement.limit(limit)))
 
 
-def wire(user: User) -> dict[str, Json]:
-    """Write a user as the API answers it."""
+def with_a_factor(session: Session, user_ids: Sequence[str]) -> frozenset[str]:
+    """Tell which of these users set a second factor up; one that was only handed out does not count."""
+    statement = select(User.id).where(User.id.in_(user_ids), _has_a_factor())
+    return frozenset(session.scalars(statement))
+
+
+def _has_a_factor() -> ColumnElement[bool]:
+    passkey = select(Passkey.id).where(Passkey.user_id == User.id).exists()
+    return or_(User.totp_confirmed_at.is_not(None), passkey)
+
+
+def wire(user: User, *, has_factor: bool) -> dict[str, Json]:
+    """Write a user as the API answers it. has_factor: from `with_a_factor`."""
     return {
         "userId": user.id,
         "email": email_of(user),
@@ -334,7 +348,12 @@ def wire(user: User) -> dict[str, Json]:
         "kyc": user.kyc,
         "state": user.state,
         "merchantId": user.merchant_id,
-        "secondFactor": user.totp_sealed is not None,
+        "secondFactor": has_factor,
         "lastSeenAt": clock.rfc3339(user.seen_at),
         "createdAt": clock.rfc3339(user.created_at),
     }
+
+
+def said(session: Session, user: User) -> dict[str, Json]:
+    """Write one user as the API answers it."""
+    return wire(user, has_factor=bool(with_a_factor(session, [user.id])))

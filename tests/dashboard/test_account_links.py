@@ -106,6 +106,8 @@ def test_the_link_goes_into_no_referer_and_no_page(desk: Desk, who: Personas) ->
     path, browser = link_for(who.sue.id), desk.anonymous()
     for answer in (browser.get(path), choose(browser, path, "short"), choose(browser, path)):
         assert answer.headers["Referrer-Policy"] == "strict-origin"
+        # The page's own word would overrule the header.
+        assert "same-origin" not in answer.text
         assert answer.headers["Cache-Control"] == "no-store"
         assert "sse-connect" not in answer.text
         outward = re.findall(r'(?:href|src)="([^"]+)"', answer.text)
