@@ -72,6 +72,11 @@ def _value_input(kind: Kind, error: str | None) -> Input:
     hint = "What the provider shows you. It is sealed and never shown again."
     if may_generate:
         hint = "Leave it empty to have one generated, which is shown once."
+    if may_generate and not kind.we_sign:
+        hint = (
+            "A provider that makes its own shows it to you: enter it. Leave it empty to have one "
+            "generated, shown once, for a provider that takes ours."
+        )
     return Input(
         "value",
         "New value",
@@ -97,7 +102,8 @@ def _rotation_effects(seen: SecretSeen) -> list[str]:
     ]
     if not seen.kind.we_sign:
         where = secret_words.owner(seen)
-        found.insert(1, f"Then set {new} at {where}; until then {where} goes on signing with {old}")
+        said = f"{where} must sign with {new} next; until it does, it goes on with {old}"
+        found.insert(1, said)
     return found
 
 
@@ -199,7 +205,7 @@ def _next_steps(seen: SecretSeen, number: int) -> Sequence[str]:
     if seen.kind.we_sign:
         return ["Nothing else is to be done: it never leaves this installation."]
     where = secret_words.owner(seen)
-    return [f"Set it at {where} now.", f"Probe the endpoint; it answers with v{number}."]
+    return [f"Have {where} sign with it now.", f"Probe the endpoint; it answers with v{number}."]
 
 
 def _version(seen: SecretSeen, number: int) -> VersionSeen:

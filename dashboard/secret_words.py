@@ -60,11 +60,9 @@ def acts_of(seen: SecretSeen, each: VersionSeen, *, actor: Actor) -> list[Act]:
     last = each.is_live and sum(other.is_live for other in seen.versions) == 1
     only = "It is the last live version. Rotate first." if last else None
     found: list[Act] = []
-    if each.is_live:
+    if each.state == "retiring":
         found.append(_act(each, "retire", "Retire", base, blocked or only))
-    elif each.row.state != "revoked":
-        found.append(_act(each, "restore", "Restore", base, blocked))
-    if each.row.state == "retiring" and each.is_live:
+    if each.state in ("retiring", "retired"):
         found.append(_act(each, "restore", "Restore", base, blocked))
     if each.row.state != "revoked":
         found.append(_act(each, "revoke", "Revoke", base, blocked or only, tone="danger"))

@@ -18,6 +18,7 @@ from domain.secret_kinds import KINDS, WEBHOOK, Kind
 from domain.secrets import LIVE
 from models.inbound import InboundEvent
 from models.secrets import Secret, SecretVersion
+from providers.seam import PROBE
 
 # Deliveries this fresh may still be followed by others that the same version signed.
 RECENT = timedelta(hours=3)
@@ -120,7 +121,7 @@ def forecast(session: Session, secret_id: str, number: int) -> Forecast:
     if secret.kind != WEBHOOK:
         recent = credential_uses.since(session, [row.id], begin=begin)
         return Forecast(sum(use.count for use in recent), 0)
-    signed = InboundEvent.secret_version_id == row.id
-    waiting = select(func.count()).where(signed, InboundEvent.state.in_(_WAITING))
-    came = select(func.count()).where(signed, InboundEvent.received_at > begin)
+    signed = (InboundEvent.secret_version_id == row.id, InboundEvent.type != PROBE)
+    waiting = select(func.count()).where(*signed, InboundEvent.state.in_(_WAITING))
+    came = select(func.count()).where(*signed, InboundEvent.received_at > begin)
     return Forecast(session.scalar(waiting) or 0, session.scalar(came) or 0)

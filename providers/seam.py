@@ -20,6 +20,10 @@ class LiveSecret:
     mode: str
 
 
+# The type of our own probes; they move nothing, and no provider names an event so.
+PROBE = "paydesk.probe"
+
+
 @dataclass(frozen=True)
 class Canary:
     """A signed delivery that says nothing of any payment. event_id: by which it is found when stored."""

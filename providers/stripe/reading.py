@@ -10,10 +10,9 @@ from core.errors import UnmappedProviderValue
 from core.fold import REFUND_FAILED, REFUND_PENDING, REFUND_SUCCEEDED, Fact
 from core.money import Money
 from core.strictjson import Json
-from providers.seam import KeyedFact, Oddity, Reading, SaidRefund, UnreadableDelivery
+from providers.seam import PROBE, KeyedFact, Oddity, Reading, SaidRefund, UnreadableDelivery
 from providers.stripe.amounts import from_stripe
 from providers.stripe.errors import decline_words
-from providers.stripe.secrets import PROBE
 from providers.stripe.wire import is_word
 
 Thing = dict[str, Json]

@@ -7,10 +7,8 @@ import hmac
 import json
 import re
 
-from providers.seam import Canary, LiveSecret
+from providers.seam import PROBE, Canary, LiveSecret
 
-# The type of our own probe; no event of Stripe's is named so, and none of ours moves anything.
-PROBE = "paydesk.probe"
 # Source: https://docs.stripe.com/keys (prefixes), https://docs.stripe.com/webhooks#endpoint-secrets
 _WEBHOOK = re.compile(r"whsec_[A-Za-z0-9_+/=-]{26,250}", re.ASCII)
 _KEY = re.compile(r"(?:sk|rk)_(test|live)_[A-Za-z0-9_]{24,250}", re.ASCII)
