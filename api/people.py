@@ -29,6 +29,7 @@ from core import clock
 from core.errors import Forbidden, invalid
 from core.permissions import Permission
 from core.states import Kyc, Person, Role
+from core.strictjson import Json
 from domain import people, rights, sessions
 from domain.actors import Actor
 from domain.acts.role_change import Invitation
@@ -177,11 +178,15 @@ def index(call: Call[NoBody, UsersQuery]) -> Answer:
     wanted = people.UserFilter(roles=asked.role, kyc=asked.kyc, states=asked.state, q=asked.q)
     with reading() as session:
         rows = people.list_users(session, wanted, limit=place.fetch, before=place.before)
+        holders = people.with_a_factor(session, [row.id for row in rows])
 
     def mark(user: User) -> tuple[datetime, str]:
         return user.created_at, user.id
 
-    return Answer(200, page(rows, place, wire=people.wire, mark=mark))
+    def wire(user: User) -> dict[str, Json]:
+        return people.wire(user, has_factor=user.id in holders)
+
+    return Answer(200, page(rows, place, wire=wire, mark=mark))
 
 
 @endpoint(
@@ -196,7 +201,7 @@ def index(call: Call[NoBody, UsersQuery]) -> Answer:
 def show(call: Call[NoBody, NoQuery]) -> Answer:
     with reading() as session:
         user = people.get_visible_user(session, call.path["userId"], actor=call.actor)
-        return Answer(200, people.wire(user))
+        return Answer(200, people.said(session, user))
 
 
 def _pending(said: dict[str, object], approval: Approval) -> Answer:
@@ -209,7 +214,7 @@ def _pending(said: dict[str, object], approval: Approval) -> Answer:
     blueprint,
     "POST",
     "/api/users",
-    access=Permission.USERS_MANAGE,
+    access=Permission.USERS_APPROVE,
     body=InviteIn,
     answers={201: UserOut, 202: Pending},
     errors=["USER_EXISTS", "SAME_PERSON", "STEP_UP_REQUIRED", "CONFLICT"],
@@ -226,7 +231,7 @@ def invite(call: Call[InviteIn, NoQuery]) -> Answer:
             asked = {"email": body.email, "name": body.name, "role": body.role, "merchantId": None}
             return _pending(dict(asked), done.approval)
         assert done.user is not None
-        said = people.wire(done.user)
+        said = people.said(session, done.user)
     return Answer(201, said, location=f"/api/users/{said['userId']}")
 
 
@@ -258,7 +263,7 @@ def change(call: Call[ChangeIn, NoQuery]) -> Answer:
             session, user_id, wanted, actor=actor, source=call.source, reason=body.reason
         )
         assert done.user is not None
-        said = people.wire(done.user)
+        said = people.said(session, done.user)
     # A right that was just taken ends here at once, elsewhere within two seconds.
     identity.forget_cached()
     return _pending(dict(said), done.approval) if done.approval else Answer(200, said)
