@@ -100,7 +100,7 @@ def add_user(
                 kyc=Kyc(kyc),
             )
             user = people.create_user(session, wanted, actor=OPERATOR, source="operator")
-            said = people.wire(user)
+            said = people.wire(user, has_factor=False)
     except AppError as error:
         raise _refused(error) from error
     shown = word if is_made_up else None

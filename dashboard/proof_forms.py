@@ -15,9 +15,10 @@ from domain import lockouts, passwords, people, proving, sign_in
 from domain.database import reading, transaction
 from domain.passkeys import Site
 from domain.proving import Shown
-from web import cookies, identity, origins
+from web import cookies, identity
 
 LONGEST_PASSWORD = passwords.LONGEST
+_USUAL_PORTS = {"http": 80, "https": 443}
 NO_SCRIPT = Alert(
     "warn", "Passkeys need JavaScript", "Use a code from your app, or allow scripts for this site."
 )
@@ -41,8 +42,11 @@ CODE = Input(
 
 def site() -> Site:
     """Say where passkeys count: at the address that people are told."""
-    url = render.settings().public_url
-    return Site(host=urlsplit(url).hostname or "", origin=origins.origin_of(url))
+    parts = urlsplit(render.settings().public_url)
+    # Browsers leave the usual port out of an origin, and we must compare with what they sign.
+    is_usual = parts.port in (None, _USUAL_PORTS.get(parts.scheme))
+    host = parts.hostname or ""
+    return Site(host, f"{parts.scheme}://{host}{'' if is_usual else f':{parts.port}'}")
 
 
 def why_no_passkeys() -> str | None:

@@ -26,7 +26,7 @@ def change(
 
     token: the cookie's value; old_hash: what the old password was held against.
     Writes: users, account_links, desk_sessions, revoked_tokens, mails, event_log, audit_log.
-    Emits: session.revoked. Raises: Conflict, Unauthenticated. Transaction: caller's.
+    Emits: user.changed, session.revoked. Raises: Conflict, Unauthenticated. Transaction: caller's.
     """
     user = second_factor.locked(session, actor.id)
     if user.password_hash != old_hash:

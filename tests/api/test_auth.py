@@ -8,8 +8,10 @@ import pytest
 import time_machine
 from flask.testing import FlaskClient
 
-from core import clock
+from core import clock, ids
 from domain import tokens
+from domain.database import transaction
+from models.proofs import Passkey
 from tests.api import personas
 from tests.api.personas import PASSWORD, Personas
 from tests.dashboard.proofs import give_codes
@@ -118,6 +120,35 @@ def test_a_secret_that_was_only_handed_out_is_taken_and_not_demanded(
         me = client.get("/api/me", headers={"Authorization": f"Bearer {answer.json['token']}"})
         assert (me.json["steppedUpAt"] is not None) == is_stepped_up
     assert code(sign_in(client, who.ada.email, code="abcdef")) == "UNAUTHENTICATED"
+
+
+def test_a_user_has_a_second_factor_once_it_is_set_up_and_not_when_handed_out(
+    client: FlaskClient, who: Personas
+) -> None:
+    def said(user_id: str) -> tuple[bool, bool]:
+        listed = client.get("/api/users", headers=who.ada.headers).json["items"]
+        one = client.get(f"/api/users/{user_id}", headers=who.ada.headers).json
+        in_list = next(each for each in listed if each["userId"] == user_id)
+        return one["secondFactor"], in_list["secondFactor"]
+
+    assert said(who.fin.id) == (False, False)
+    give_codes(who.fin.id, confirmed=False)
+    assert said(who.fin.id) == (False, False)
+    give_codes(who.fin.id)
+    assert said(who.fin.id) == (True, True)
+    flo = who.flo
+    with transaction() as session:
+        row = Passkey(
+            id=ids.new("pky"),
+            user_id=flo.id,
+            credential_id="x",
+            public_key=b"x",
+            sign_count=0,
+            name="Blue key",
+            created_at=clock.now(),
+        )
+        session.add(row)
+    assert said(who.flo.id) == (True, True)
 
 
 def test_a_code_of_somebody_who_has_none_proves_nothing(client: FlaskClient, who: Personas) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import time_machine
 
 from core import clock
+from dashboard import proof_forms
 from domain import passkeys, second_factor
 from domain.database import reading
 from models.people import User
@@ -233,11 +236,27 @@ def test_a_password_is_not_changed_for_a_bad_form(
 
 
 def test_a_bare_address_offers_no_passkeys_and_says_why(desk: Desk, fin: personas.Persona) -> None:
-    import dataclasses
-
     settings = desk.app.config["PAYDESK"]
     desk.app.config["PAYDESK"] = dataclasses.replace(settings, public_url="http://127.0.0.1:8000")
     browser = desk.browser(fin)
     for path in ("/account", "/account/second-factor", "/account/passkeys/new"):
         assert "not by a bare address" in text(browser.page(path)), path
     assert hidden(browser.page("/account/passkeys/new"), "csrf_token")
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "origin"),
+    [
+        ("http://localhost:8000", "localhost", "http://localhost:8000"),
+        ("https://Desk.Example", "desk.example", "https://desk.example"),
+        ("https://desk.example:443", "desk.example", "https://desk.example"),
+        ("https://desk.example:8443/x", "desk.example", "https://desk.example:8443"),
+    ],
+)
+def test_passkeys_are_held_against_the_origin_as_browsers_write_it(
+    desk: Desk, url: str, host: str, origin: str
+) -> None:
+    settings = desk.app.config["PAYDESK"]
+    desk.app.config["PAYDESK"] = dataclasses.replace(settings, public_url=url)
+    with desk.app.test_request_context():
+        assert proof_forms.site() == passkeys.Site(host, origin)
