@@ -16,8 +16,9 @@ from dashboard import states, words
 from dashboard.confirming import LONGEST_REASON, reason_input
 from dashboard.shapes import Act as Button
 from dashboard.shapes import Alert, Fact, Input, View
-from domain import approval_queries, approvals, desk, step_up
+from domain import approval_queries, approvals, desk, people_queries, step_up
 from domain.actors import Actor
+from domain.acts.role_change import INVITATION
 from domain.desk import Session
 from models.control import Approval
 
@@ -26,6 +27,7 @@ _PAGES: Mapping[str, tuple[str, Permission]] = {
     "order": ("/orders/", Permission.ORDERS_READ),
     "refund": ("/refunds/", Permission.REFUNDS_LIST),
     "case": ("/exceptions/", Permission.EXCEPTIONS_READ),
+    "user": ("/users/", Permission.USERS_ADMINISTER),
 }
 # What comes first of the details, in words of its own.
 _DETAILS = {"from": "Stands as", "to": "Becomes", "receivedMinor": "Received so far"}
@@ -100,7 +102,7 @@ def _content(session: Session, row: Approval, actor: Actor) -> list[Fact]:
         found.append(Fact("Merchant", merchants.get(row.merchant_id, row.merchant_id)))
     if row.rail:
         found.append(Fact("Rail", words.rail(row.rail).label))
-    found += _details(row)
+    found += _invited(row, actor) + _details(row)
     found.append(Fact("Money", "Live" if row.livemode else "Test mode"))
     return [*found, Fact("Content hash", ref=words.ref("content hash", row.content_hash))]
 
@@ -112,6 +114,14 @@ def _link(kind: str, name: str, actor: Actor) -> Fact:
     return Fact(label, ref=words.ref(f"{kind} id", name, href=href))
 
 
+def _invited(row: Approval, actor: Actor) -> list[Fact]:
+    """Say in full whom an invitation is for, to those who may read addresses; it is kept sealed."""
+    if row.object_kind != INVITATION or not actor.may(Permission.USERS_READ):
+        return []
+    email = people_queries.invited_email(row)
+    return [Fact("E-mail", email)] if email else []
+
+
 def _details(row: Approval) -> list[Fact]:
     found = []
     places = {name: place for place, name in enumerate(_DETAILS)}
@@ -119,7 +129,8 @@ def _details(row: Approval) -> list[Fact]:
         row.details.items(), key=lambda pair: (places.get(pair[0], len(places)), pair[0])
     )
     for name, value in ordered:
-        if value is None or value == "":
+        is_sealed = row.object_kind == INVITATION and name == "email"
+        if value is None or value == "" or is_sealed:
             continue
         if name.endswith("Minor") and row.asset is not None:
             sum_ = Money(int(str(value)), asset(row.asset))

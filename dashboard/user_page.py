@@ -25,6 +25,7 @@ MOST_AUDIT = 12
 _OWN = "This is an account of your own; another admin does it."
 _WAITS = "A change waits for a second admin already."
 _CLOSED = "The account is closed. Enable it first."
+_UNSENT = "SMTP_URL is not set. The operator prints a link with `flask user link`."
 _LAST = "This is the last admin. Make somebody else admin first."
 # What is done, its short word, and what it means.
 _ROLE = ("Change the role", "Change", "Shows what they may do more, and what no more.")
@@ -111,10 +112,18 @@ def _why(session: Session, user: User, actor: Actor, *, has_factor: bool) -> _Wh
         reads=users.why_not(actor),
         own=why_not(session, user, actor),
         waits=_WAITS if any(each.row.object_id == user.id for each in waiting) else None,
-        closed=None if user.state == Person.ACTIVE else _CLOSED,
+        closed=_why_no_link(user),
         last=_LAST if people_queries.is_last_admin(session, user) else None,
         no_factor=None if has_factor else "No second factor is there to be reset.",
     )
+
+
+def _why_no_link(user: User) -> str | None:
+    """Say why no link can be sent: nobody may come in by it, or nothing brings it to a member of the staff."""
+    if user.state != Person.ACTIVE:
+        return _CLOSED
+    is_unsent = render.settings().is_production and mails.outlet() == mails.Outlet.NONE
+    return _UNSENT if is_unsent and people_words.is_staff(user) else None
 
 
 def _act(user: User, name: str, said: tuple[str, str, str], *, reason: str | None) -> Act:

@@ -73,10 +73,11 @@ def waiting(session: Session, *, user_id: str | None = None) -> list[Waiting]:
             or_(Approval.object_id == user_id, Approval.requested_by == user_id)
         )
     rows = session.scalars(statement.order_by(Approval.requested_at.desc()))
-    return [Waiting(row, _email(row)) for row in rows]
+    return [Waiting(row, invited_email(row)) for row in rows]
 
 
-def _email(row: Approval) -> str | None:
+def invited_email(row: Approval) -> str | None:
+    """Open the address that an invitation which waits is for; None when it is none, or its key is gone."""
     if row.object_kind != role_change.INVITATION:
         return None
     found = role_change.invited(content_of(row))

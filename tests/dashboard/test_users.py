@@ -280,3 +280,16 @@ def test_what_may_be_chosen_reaches_one_by_mail(desk: Desk, who: Personas) -> No
     assert 'name="kind"' not in desk.browser(who.bo).page("/account")
     assert desk.browser(who.bo).post("/account/notices", kind="freeze_engaged").status_code == 303
     assert user(who.bo.id).notify in (None, {})
+
+
+def test_whoever_agrees_to_an_invitation_reads_the_whole_address(
+    desk: Desk, who: Personas
+) -> None:
+    sent = {"email": "max@people.test", "name": "Max", "role": "finance", "reason": WHY}
+    desk.browser(who.ada, fresh=True).post("/users/invite", sent)
+    path = f"/approvals/{approvals()[0].id}"
+    assert "max@people.test" in desk.browser(who.abe).page(path)
+    page = desk.browser(who.ed).page(path)
+    assert "max@people.test" not in page
+    assert "m…@people.test" in page
+    assert str(approvals()[0].details["email"]) not in page
