@@ -46,7 +46,7 @@ class ApprovalQuery(PageQuery):
     mine: bool = False
 
 
-class CancelIn(In):
+class TakeBackIn(In):
     """Why it is taken back."""
 
     reason: Annotated[
@@ -128,7 +128,7 @@ def show(call: Call[NoBody, NoQuery]) -> Answer:
     "POST",
     "/api/approvals/{approvalId}/cancel",
     access=Permission.APPROVALS_CANCEL,
-    body=CancelIn,
+    body=TakeBackIn,
     answers={200: ApprovalOut},
     key="O",
     errors=["NOT_FOUND", "INVALID_TRANSITION"],
@@ -136,7 +136,7 @@ def show(call: Call[NoBody, NoQuery]) -> Answer:
     summary="Take one's own request back while nobody has decided.",
     requirement="S53",
 )
-def cancel(call: Call[CancelIn, NoQuery]) -> Answer:
+def cancel(call: Call[TakeBackIn, NoQuery]) -> Answer:
     reason = call.body.reason
 
     def work(session: Session) -> Answer:

@@ -52,7 +52,7 @@ class RuleIn(In):
     note: Text = Field(max_length=case_rules.LONGEST_NOTE)
 
 
-class ReasonIn(In):
+class RuleReasonIn(In):
     """Why."""
 
     reason: Text = Field(min_length=3, max_length=500)
@@ -177,7 +177,7 @@ def draft(call: Call[RuleIn, NoQuery]) -> Answer:
     return run_once(call, lambda session: _draft(session, call))
 
 
-def _enable(session: Session, call: Call[ReasonIn, NoQuery]) -> Answer:
+def _enable(session: Session, call: Call[RuleReasonIn, NoQuery]) -> Answer:
     rule_id = call.path["ruleId"]
     asked = case_rules.ask_enable(
         session, rule_id, actor=call.actor, reason=call.body.reason, source=call.source
@@ -197,7 +197,7 @@ def _enable(session: Session, call: Call[ReasonIn, NoQuery]) -> Answer:
     "POST",
     "/api/exception-rules/{ruleId}/enable",
     access=Permission.RULES_ENABLE,
-    body=ReasonIn,
+    body=RuleReasonIn,
     answers={202: Pending},
     key="O",
     errors=["NOT_FOUND", "CONFLICT", "SAME_PERSON"],
@@ -206,11 +206,11 @@ def _enable(session: Session, call: Call[ReasonIn, NoQuery]) -> Answer:
     requirement="N7",
     deviation="SAME_PERSON is said to whoever agrees: neither asker nor author of this version may.",
 )
-def enable(call: Call[ReasonIn, NoQuery]) -> Answer:
+def enable(call: Call[RuleReasonIn, NoQuery]) -> Answer:
     return run_once(call, lambda session: _enable(session, call))
 
 
-def _disable(session: Session, call: Call[ReasonIn, NoQuery]) -> Answer:
+def _disable(session: Session, call: Call[RuleReasonIn, NoQuery]) -> Answer:
     rule = case_rules.disable(
         session,
         call.path["ruleId"],
@@ -227,7 +227,7 @@ def _disable(session: Session, call: Call[ReasonIn, NoQuery]) -> Answer:
     "POST",
     "/api/exception-rules/{ruleId}/disable",
     access=Permission.RULES_ENABLE,
-    body=ReasonIn,
+    body=RuleReasonIn,
     answers={200: RuleOut},
     key="O",
     errors=["NOT_FOUND"],
@@ -235,5 +235,5 @@ def _disable(session: Session, call: Call[ReasonIn, NoQuery]) -> Answer:
     summary="End a rule at once; what it resolved stays resolved until somebody takes that back.",
     requirement="N7",
 )
-def disable(call: Call[ReasonIn, NoQuery]) -> Answer:
+def disable(call: Call[RuleReasonIn, NoQuery]) -> Answer:
     return run_once(call, lambda session: _disable(session, call))

@@ -101,7 +101,7 @@ class SecretDetailOut(SecretOut):
     hits: list[HitOut]
 
 
-class ForecastOut(Out):
+class RevokeForecastOut(Out):
     """What revoking costs. inFlight: stored events that the version verified and that are not applied yet;
     none of them is lost. backfillable: deliveries that it verified in the last three hours: what the
     provider goes on signing with it is refused from now on, and can be fetched from its API.
@@ -114,7 +114,7 @@ class ForecastOut(Out):
 class RevokedOut(SecretOut):
     """The secret after one of its versions was revoked."""
 
-    forecast: ForecastOut
+    forecast: RevokeForecastOut
 
 
 class MadeVersionOut(Out):
