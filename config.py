@@ -171,6 +171,17 @@ def _database(environ: Mapping[str, str], instance: Path) -> str:
     return url
 
 
+def _zone(environ: Mapping[str, str]) -> str:
+    name = _value(environ, "TZ_BUSINESS", "UTC")
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise BadSettings(
+            f"TZ_BUSINESS must be a zone such as Europe/Berlin, not {name!r}."
+        ) from error
+    return name
+
+
 def _sse(environ: Mapping[str, str]) -> tuple[int, int, int]:
     text = _value(environ, "SSE_LIMITS", "5,20,2500")
     if text == "off":
@@ -290,7 +301,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         sse_per_address=per_address,
         sse_total=total,
         metrics_token=Secret(_value(env_map, "METRICS_TOKEN")),
-        business_zone=_value(env_map, "TZ_BUSINESS", "UTC"),
+        business_zone=_zone(env_map),
         second_person_above=_limits(env_map),
         stripe=_stripe(env_map, production),
         smtp=_smtp(env_map, public_url=public_url, production=production),
