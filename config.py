@@ -173,7 +173,7 @@ def _database(environ: Mapping[str, str], instance: Path) -> str:
 
 
 def _zone(environ: Mapping[str, str]) -> str:
-    name = _value(environ, "TZ_BUSINESS", "UTC")
+    name = _value(environ, "TZ_BUSINESS") or "UTC"
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
