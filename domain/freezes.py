@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from core import clock, ids
 from core.errors import Frozen, NotFound, invalid
+from core.redaction import holds_card_number
 from core.states import Freeze as State
 from core.strictjson import Json
 from domain import audit, database, events, notice_facts
@@ -28,7 +29,7 @@ from models.people import Merchant
 from providers import registry
 
 SCOPES = ("all", "rail", "merchant", "order")
-LONGEST_REASON = 500
+SHORTEST_REASON, LONGEST_REASON = 3, 500
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,10 @@ def engage(session: Session, wanted: Wanted, *, why: Why) -> tuple[Freeze, bool]
     there is no such merchant or order. Transaction: caller's.
     """
     assert_scope(session, wanted.scope, wanted.scope_id)
+    if not SHORTEST_REASON <= len(wanted.reason) <= LONGEST_REASON:
+        raise invalid("reason", f"Say why in {SHORTEST_REASON} to {LONGEST_REASON} characters.")
+    if holds_card_number(wanted.reason):
+        raise invalid("reason", "Card numbers are never kept here.", code="card_number")
     if wanted.until is not None and wanted.until <= clock.now():
         raise invalid("until", "This time has passed.")
     close(session, Gate.MONEY_OUT)

@@ -15,6 +15,9 @@ _SYSTEM = {
     "inbox": "Paydesk (inbox)",
     "configuration": "Paydesk (configuration)",
     "rule": "Paydesk (rule)",
+    "operator": "Operator (command line)",
+    "freezes": "Paydesk (its time passed)",
+    "controls": "Paydesk (its time passed)",
 }
 
 

@@ -77,7 +77,10 @@ def test_what_there_is_not_is_refused(app: Flask, arguments: tuple[str, ...], sa
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_it_asks_for_a_reason(app: Flask) -> None:
     assert run(app, "all").exit_code == 2
-    assert run(app, "all", "--reason", " ").exit_code == 2
+    for reason in (" ", "x" * 501, "4242 4242 4242 4242"):
+        assert run(app, "all", "--reason", reason).exit_code == 1
+    with database.reading() as session:
+        assert session.scalars(select(Freeze)).all() == []
 
 
 @time_machine.travel(datetime(2026, 11, 21, 12, tzinfo=UTC), tick=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import Engine
@@ -59,6 +60,18 @@ def test_a_merchant_sees_only_its_own_events(
     assert len(received(everything, 4)) == 4
     assert [event.id for event in received(own, 1)] == [wanted]
     assert own.take(timeout=0.1) == []
+
+
+def test_whoever_money_is_held_for_hears_of_it_in_either_mode_and_buyers_do_not(
+    hub: Hub, write: Write, mel: Actor, staff: Actor, buyer: Actor
+) -> None:
+    live_key = replace(mel, id="key_live", livemode=True)
+    hearing = [hub.subscribe(each) for each in (mel, live_key, staff)]
+    deaf = hub.subscribe(buyer)
+    [wanted] = write("freeze.engaged", about=About(object_id="frz_1", audience="held"))
+    for subscriber in hearing:
+        assert [event.id for event in received(subscriber, 1)] == [wanted]
+    assert deaf.take(timeout=0.1) == []
 
 
 def test_topics_narrow_what_a_stream_carries(hub: Hub, write: Write, staff: Actor) -> None:
