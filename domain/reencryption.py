@@ -192,8 +192,9 @@ def _walk(session: Session, row: Reencryption, place: _Place, each: SealedColumn
     conditions = [each.column.is_not(None), ~each.is_sealed_with(row.master_kid)]
     if place.after:
         conditions.append(_beyond(keys, place.after))
+    most = min(BATCH, each.at_once)
     found = session.execute(
-        select(*keys, each.column).where(*conditions).order_by(*keys).limit(BATCH)
+        select(*keys, each.column).where(*conditions).order_by(*keys).limit(most)
     ).all()
     for *parts, sealed in found:
         place.after = tuple(str(part) for part in parts)
@@ -201,7 +202,7 @@ def _walk(session: Session, row: Reencryption, place: _Place, each: SealedColumn
             row.done += _seal_anew(session, each, place.after, bytes(sealed))
         except CannotOpen:
             place.unopened += 1
-    if len(found) < BATCH:
+    if len(found) < most:
         place.column, place.after = place.column + 1, ()
 
 

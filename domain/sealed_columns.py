@@ -24,12 +24,15 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True)
 class SealedColumn:
-    """One column. place: what a row's value is bound to, from the parts of its primary key."""
+    """One column. place: what a row's value is bound to, from the parts of its primary key;
+    at_once: how many values may lie in memory together.
+    """
 
     model: type[Base]
     name: str
     purpose: str
     place: Callable[[Key], str]
+    at_once: int = 200
 
     @property
     def label(self) -> str:
@@ -73,7 +76,8 @@ COLUMNS: tuple[SealedColumn, ...] = (
         Payment, "client_secret_sealed", "client_secret", _by_id("payments|client_secret")
     ),
     SealedColumn(InvoiceDraft, "sealed", "person", _by_id("invoice_drafts|sealed")),
-    SealedColumn(Attachment, "sealed", "attachment", _by_id("attachments|sealed")),
+    # Each is as large as 10 MiB.
+    SealedColumn(Attachment, "sealed", "attachment", _by_id("attachments|sealed"), at_once=4),
     SealedColumn(IdempotencyKey, "body_sealed", "idempotency", _by_id("idempotency_keys|body")),
     SealedColumn(InboundEvent, "body_sealed", "inbound", _by_id("inbound_events|body")),
 )
