@@ -26,6 +26,8 @@ POINTS = (
     "chain.before_commit",
     "refund.after_lease",
     "refund.after_gate",
+    "reencryption.before_commit",
+    "reencryption.after_commit",
 )
 _armed: dict[str, int] = {}
 

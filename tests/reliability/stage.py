@@ -17,8 +17,8 @@ from sqlalchemy import text
 
 import config
 from core.states import Role
-from domain import chains, database, keyring, mails, secrets, sequencer, tokens
-from domain.jobs import janitor, worker
+from domain import chains, database, keyring, mails, secrets, sequencer
+from domain.jobs import janitor, refunding, worker
 from providers import registry
 from tests.api import personas
 from tests.reliability.clients import Buyer, Provider, until
@@ -31,7 +31,7 @@ PAST = "2020-01-01 00:00:00.000000"
 # What hours of waiting would do: leases and locks are over, what was to be asked again is due.
 HOURS_LATER = (
     "update idempotency_keys set locked_until = :past where state = 'in_progress'",
-    "update operations set lease_until = null, due_at = :past where state in ('prepared', 'unknown')",
+    "update operations set lease_until = null, due_at = :past where state in ('prepared', 'sent', 'unknown')",
     "update payments set lease_until = null where lease_until is not null",
     "update payments set check_due_at = :past where check_due_at is not null",
     "update inbound_events set due_at = :past where state in ('failed', 'unmatched')",
@@ -115,7 +115,12 @@ class Stage:
         self.bind()
         for _ in range(ROUNDS):
             self.hurry()
-            while worker.work_until_idle() or janitor.finish_operation() or janitor.check_payment():
+            while (
+                worker.work_until_idle()
+                or janitor.finish_operation()
+                or refunding.send_next()
+                or janitor.check_payment()
+            ):
                 pass
         while sequencer.number_events(ring=False):
             pass

@@ -7,6 +7,7 @@ import signal
 import pytest
 
 from domain import crash
+from tests.reliability import refunding
 from tests.reliability.clients import until
 from tests.reliability.stage import Stage
 
@@ -40,11 +41,15 @@ WORKER = (
     "janitor.after_read",
     "janitor.before_commit",
     "chain.before_commit",
+    "refund.after_lease",
+    "refund.after_gate",
 )
+# Killed at in test_reencryption_kills.py, which has something to seal.
+SEALING = ("reencryption.before_commit", "reencryption.after_commit")
 
 
 def test_every_named_point_is_killed_at() -> None:
-    assert set(WEB) | set(WORKER) == set(crash.POINTS)
+    assert {*WEB, *WORKER, *SEALING} == set(crash.POINTS)
 
 
 @pytest.mark.parametrize("point", WEB)
@@ -65,8 +70,14 @@ def test_killed_web_loses_nothing_and_repeats_nothing(stage: Stage, point: str) 
 
 def _work(stage: Stage) -> dict[str, str]:
     """Leave one of everything for a worker to do. Gives the payments, each with how it must end."""
-    told, untold, unknown, expired = (stage.buyer.order() for _ in range(4))
+    told, untold, unknown, expired, back = (stage.buyer.order() for _ in range(5))
     payments = {}
+    begun = stage.buyer.intent(back)
+    payments[begun["paymentId"]] = "refunded"
+    stage.provider.pay(begun["providerReference"])
+    stage.provider.deliver_new()
+    stage.work_until_idle()
+    refunding.ask(begun["paymentId"])
     for order_id in (told, untold):
         begun = stage.buyer.intent(order_id)
         payments[begun["paymentId"]] = "completed"
