@@ -146,7 +146,7 @@ def _approvals(session: Session, actor: Actor) -> View:
         "href": "/approvals",
         "link": "All approvals",
         "rows": [_approval_row(row, names) for row in found],
-        "empty": "Nothing that you may agree to waits for a second person.",
+        "empty": "Nothing waits for a second person who could be you.",
     }
 
 
