@@ -9,13 +9,16 @@ import pytest
 from sqlalchemy import select
 
 from core import clock
+from core.case_kinds import Verb
 from core.errors import AppError, Conflict, InvalidInput, SamePerson
 from core.states import Role
-from domain import approvals, case_rule_acts, case_rules, database
+from domain import approvals, case_resolving, case_rule_acts, case_rules, database
 from domain.actors import Actor
+from domain.case_verbs import Wanted
 from domain.jobs import rules as sweeping
 from models.audit import AuditRow
 from models.cases import CaseRule, CaseRuleUse, CaseRuleVersion, ExceptionCase
+from models.events import EventLog
 from tests.domain import past
 from tests.domain.world import World
 
@@ -188,6 +191,30 @@ def test_enabled_rule_resolves_new_cases_that_meet_it_and_no_others(fay: Actor, 
     assert found.resolution["ruleVersion"] == 1
 
 
+def test_rule_acts_after_the_event_was_taken_in_never_with_it(
+    world: World, fay: Actor, flo: Actor
+) -> None:
+    conditions: list[dict[str, object]] = [
+        *past.SMALL,
+        {"field": "provider", "op": "eq", "value": "stripe"},
+        {"field": "rail", "op": "in", "value": ["card"]},
+        {"field": "currency", "op": "eq", "value": "eur"},
+        {"field": "moneyAtRisk", "op": "lte", "value": {"amount": "0.50", "currency": "EUR"}},
+    ]
+    rule = past.enabled(fay, flo, past.wanted(conditions))
+    payment = world.payment()
+    world.deliver_and_apply(world.paid(payment, 2450))
+    with database.reading() as session:
+        (case,) = session.scalars(select(ExceptionCase))
+    assert (case.kind, case.state) == ("UNDERPAID", "open")
+    assert past.sweep()
+    assert past.read(case.id).rule_id == rule.id
+    with database.reading() as session:
+        told = select(EventLog).where(EventLog.type == "exception.resolved")
+        (event,) = session.scalars(told)
+    assert (event.payment_id, event.source) == (payment.id, f"rule:{rule.id}")
+
+
 def test_draft_and_disabled_rules_do_nothing(fay: Actor, flo: Actor) -> None:
     past.draft(fay, past.wanted([{"field": "shortfallPercent", "op": "lt", "value": "50"}]))
     rule = past.enabled(fay, flo)
@@ -214,8 +241,56 @@ def test_two_workers_resolve_a_case_once(fay: Actor, flo: Actor) -> None:
         assert sorted(row.object_id for row in session.scalars(acted)) == sorted(made)
 
 
-def test_rule_and_person_never_both_decide(fay: Actor, flo: Actor) -> None:
-    """Whoever takes the case up first has it; the rule leaves what it finds taken."""
+def test_rule_and_person_press_at_the_same_moment_and_one_decides(fay: Actor, flo: Actor) -> None:
+    rule = past.enabled(fay, flo)
+    made = [past.case(days_ago=0) for _ in range(8)]
+
+    def by_person(case_id: str) -> bool:
+        wanted = Wanted(Verb.ACCEPT, note="Mine")
+        try:
+            with database.transaction() as session:
+                case_resolving.resolve(session, case_id, wanted, actor=flo, source="test")
+        except AppError:
+            return False
+        return True
+
+    def by_rule(case_id: str) -> bool:
+        try:
+            with database.transaction() as session:
+                return case_rule_acts.apply(session, rule.id, case_id)
+        except AppError:
+            return False
+
+    with ThreadPoolExecutor(4) as pool:
+        pressed = [(pool.submit(by_person, each), pool.submit(by_rule, each)) for each in made]
+        both = [(person.result(), own.result()) for person, own in pressed]
+    for case_id, (person, own) in zip(made, both, strict=True):
+        assert person != own
+        assert past.read(case_id).resolved_by == (flo.id if person else "system:rule")
+    assert len(uses(rule.id)) == sum(own for _, own in both)
+
+
+def test_four_people_take_one_case_back_once(fay: Actor, flo: Actor) -> None:
+    rule = past.enabled(fay, flo)
+    case_id = past.case(days_ago=0)
+    past.sweep()
+
+    def press(_: int) -> bool:
+        try:
+            take_back(flo, case_id)
+        except AppError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(press, range(4))) == 1
+    assert past.read_rule(rule.id).state == "enabled"
+    with database.reading() as session:
+        told = select(AuditRow).where(AuditRow.action == "exception.reopen")
+        assert len(list(session.scalars(told))) == 1
+
+
+def test_rule_leaves_what_it_finds_taken(fay: Actor, flo: Actor) -> None:
     rule = past.enabled(fay, flo)
     case_id = past.case(days_ago=0)
     with database.transaction() as session:
