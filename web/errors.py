@@ -158,7 +158,8 @@ def _note_refusal(error: AppError) -> None:
             principal.actor,
             route=rule.rule,
             method=request.method,
-            path=request.path,
+            # A link that opens an account is written down nowhere.
+            path=rule.rule if "<token>" in rule.rule else request.path,
             code=error.code,
         )
     except Exception as broken:

@@ -15,11 +15,13 @@ from domain import account_links, mails
 from domain.actors import system
 from domain.database import reading, transaction
 from domain.jobs import mail as job
+from models.audit import AuditRow
 from models.people import SignInAttempt, User
 from models.proofs import AccountLink, Mail
 from tests.api import personas
 from tests.api.personas import PASSWORD, Personas
 from tests.dashboard.desk import COOKIE, HTMX, Browser, Desk, text
+from web import identity
 
 NEW = "four unrelated words here"
 
@@ -224,14 +226,19 @@ def test_no_wish_from_another_site_is_heard(desk: Desk, who: Personas) -> None:
     assert browser.get(path).status_code == 200
 
 
-def test_a_refused_form_writes_no_link_down(desk: Desk, who: Personas) -> None:
+def test_a_refused_form_writes_no_link_down(
+    desk: Desk, who: Personas, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = link_for(who.sue.id)
     signed_in = desk.browser(who.fin)
+    # As if something before the refusal had asked who this is.
+    desk.app.before_request_funcs.setdefault(None, []).insert(0, lambda: identity.viewer() and None)
     assert signed_in.client.post(path, data={"new": NEW, "again": NEW}).status_code == 403
-    from models.audit import AuditRow
-
+    assert path.rpartition("/")[2][:20] not in "".join(capsys.readouterr())
     with reading() as session:
-        for row in session.scalars(select(AuditRow)):
+        rows = list(session.scalars(select(AuditRow)))
+        assert [row.object_id for row in rows if row.refused] == ["/account/set-password/<token>"]
+        for row in rows:
             assert path.rpartition("/")[2][:20] not in f"{row.object_id} {row.after} {row.source}"
 
 
