@@ -23,6 +23,9 @@ Row = Mapping[str, Any]
 FINAL = frozenset({"processed", "no_effect", "ignored", "dead"})
 PARKED = frozenset({"unmatched", "quarantined", "failed"})
 ENDED = frozenset({"failed", "cancelled"})
+# What arrived, also where all of it was given back since.
+ARRIVED = frozenset({"completed", "refunded"})
+BACK_THERE = frozenset({"pending", "succeeded"})
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ TABLES = (
     "orders",
     "payments",
     "payment_facts",
+    "refunds",
     "operations",
     "inbound_events",
     "inbound_attempts",
@@ -147,11 +151,12 @@ def _truth(book: Book, claim: Claim) -> Iterator[str]:
     booked = _booked(book)
     payments = {row["id"]: row for row in book["payments"]}
     for payment in payments.values():
-        if payment["received_minor"] != booked[payment["id"]]:
-            yield f"{payment['id']} received {payment['received_minor']}, booked {booked[payment['id']]}"
+        kept = payment["received_minor"] - payment["refunded_minor"]
+        if kept != booked[payment["id"]]:
+            yield f"{payment['id']} received and kept {kept}, booked {booked[payment['id']]}"
     if claim.truth is None:
         return
-    moved, intents = Counter[str](), Counter[str]()
+    moved, intents, back = Counter[str](), Counter[str](), Counter[str]()
     for reference, intent in claim.truth.items():
         payment_id = intent["metadata"].get("payment_id")
         if payment_id not in payments:
@@ -159,12 +164,43 @@ def _truth(book: Book, claim: Claim) -> Iterator[str]:
             continue
         moved[payment_id] += intent["amount_received"]
         intents[payment_id] += 1
+        back[payment_id] += sum(
+            each["amount"] for each in intent["refunds"] if each["status"] in BACK_THERE
+        )
     for payment_id, payment in payments.items():
         if intents[payment_id] > 1:
             yield f"{payment_id} has {intents[payment_id]} intents at the provider"
         if claim.is_idle and payment["received_minor"] != moved[payment_id]:
             ours, theirs = payment["received_minor"], moved[payment_id]
             yield f"{payment_id} received {ours} here, {theirs} at the provider"
+        if claim.is_idle and payment["refunded_minor"] != back[payment_id]:
+            ours, theirs = payment["refunded_minor"], back[payment_id]
+            yield f"{payment_id} gave back {ours} here, {theirs} at the provider"
+
+
+def _refunds(book: Book, claim: Claim) -> Iterator[str]:
+    refunds = book.by("refunds", "payment_id")
+    known = Counter(row["provider_reference"] for row in book["refunds"])
+    yield from (
+        f"{count} refunds are {name}" for name, count in known.items() if name and count > 1
+    )
+    for payment in book["payments"]:
+        own = refunds.get(payment["id"], [])
+        back = sum(each["amount_minor"] for each in own if each["state"] == "succeeded")
+        open_ = [
+            each for each in own if each["state"] in {"pending_approval", "pending", "unknown"}
+        ]
+        asked = sum(each["amount_minor"] for each in open_)
+        if back != payment["refunded_minor"] or payment["refunding_minor"] > asked:
+            yield f"{payment['id']} counts {payment['refunded_minor']} as given back, its refunds {back}"
+        if back + payment["refunding_minor"] > payment["received_minor"]:
+            yield f"{payment['id']} gives back more than it received"
+        if (payment["status"] == "refunded") != (back == payment["received_minor"] > 0) and (
+            payment["status"] not in ENDED
+        ):
+            yield f"{payment['id']} is {payment['status']}, {back} of it was given back"
+        if claim.is_idle and any(each["state"] in {"pending", "unknown"} for each in open_):
+            yield f"{payment['id']} has a refund that nobody finished"
 
 
 def _twice(rows: Iterable[Row], *columns: str) -> Iterator[str]:
@@ -184,7 +220,7 @@ def _effects(book: Book, _: Claim) -> Iterator[str]:
         row["payment_id"] for row in book["event_log"] if row["type"] == "payment.succeeded"
     )
     for payment in book["payments"]:
-        wanted = 1 if payment["status"] == "completed" else 0
+        wanted = 1 if payment["status"] in ARRIVED else 0
         if told[payment["id"]] != wanted:
             yield f"{payment['id']} ({payment['status']}) was told as paid {told[payment['id']]} times"
 
@@ -216,8 +252,11 @@ def _orders(book: Book, _: Claim) -> Iterator[str]:
         paid = sum(p["received_minor"] for p in counted)
         if order["paid_minor"] != paid:
             yield f"{order['id']} counts {order['paid_minor']} as paid, its payments {paid}"
-        if held[order["id"]] != paid:
-            yield f"{order['id']} was paid {paid}, {held[order['id']]} is held for it"
+        kept = paid - sum(p["refunded_minor"] for p in counted)
+        if held[order["id"]] != kept:
+            yield f"{order['id']} was paid {paid} and kept {kept}, {held[order['id']]} is held for it"
+        if (order["status"] == "refunded") != (paid > 0 and kept == 0):
+            yield f"{order['id']} is {order['status']}, {kept} of {paid} was kept"
         if paid and order["status"] == "awaiting_deposit" and paid >= _deposit(order):
             yield f"{order['id']} still awaits the deposit that it has"
         yield from _twice(payments.get(order["id"], []), "open_key")
@@ -237,7 +276,7 @@ def _states(book: Book, _: Claim) -> Iterator[str]:
         if payment["received_minor"] != max(paid, default=0):
             yield f"{payment['id']} received {payment['received_minor']}, its facts say {paid}"
         is_late = payment["status"] in ENDED and payment["id"] in late
-        if bool(paid) != (payment["status"] == "completed") and not is_late:
+        if bool(paid) != (payment["status"] in ARRIVED) and not is_late:
             yield f"{payment['id']} is {payment['status']}, its facts say paid {paid}"
         if (
             payment["status"] in ENDED
@@ -333,6 +372,7 @@ INVARIANTS: dict[str, Callable[[Book, Claim], Iterator[str]]] = {
     "I4": _effects,
     "I5": _acknowledged,
     "I6": _orders,
+    "refunds": _refunds,
     "I9": _states,
     "I10": _chains,
     "I11": _stuck,
