@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import config
 from core import business_hours
 
 ZONES = [
@@ -88,3 +89,14 @@ def test_what_was_opened_later_is_never_due_earlier(
 def test_no_hours_are_no_target() -> None:
     with pytest.raises(ValueError, match="at least one hour"):
         business_hours.due_at(at("2026-11-20T10:00"), 0, ZoneInfo("UTC"))
+
+
+@pytest.mark.parametrize("name", ["Nowhere/City", "../../etc/passwd", "/etc", "\0"])
+def test_a_business_zone_that_is_none_stops_the_start(name: str) -> None:
+    with pytest.raises(config.BadSettings, match="TZ_BUSINESS"):
+        config._zone({"TZ_BUSINESS": name})
+
+
+def test_without_a_business_zone_the_clock_is_utc() -> None:
+    assert config._zone({}) == config._zone({"TZ_BUSINESS": ""}) == "UTC"
+    assert config._zone({"TZ_BUSINESS": "Europe/Berlin"}) == "Europe/Berlin"

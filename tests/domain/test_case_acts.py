@@ -10,14 +10,14 @@ from sqlalchemy import func, select
 from core.case_kinds import Verb
 from core.errors import AppError, Conflict, InvalidInput
 from core.states import Role
-from domain import case_acts, case_queries, case_resolving, cases, database
+from domain import case_acts, case_queries, case_resolving, cases, database, refunds
 from domain.actors import Actor, system
 from domain.case_verbs import Wanted
 from domain.cases import Finding
 from domain.transitions import Why
 from models.cases import CaseNote, ExceptionCase
 from models.events import EventLog
-from models.payments import StateChange
+from models.payments import Payment, StateChange
 from models.people import User
 from tests.domain import desk_people as desk
 from tests.domain.world import World
@@ -174,6 +174,33 @@ def test_sixteen_who_ask_for_a_write_off_ask_once(world: World) -> None:
     results = _race(16, ask)
     assert len([each for each in results if isinstance(each, str)]) == 1
     assert told("approval.requested") == 1
+
+
+def test_an_excess_is_credited_or_refunded_and_never_both(world: World) -> None:
+    payment = desk.paid(world, 3_000)
+    row = desk.case("OVERPAID")
+    people = [desk.at_desk(Role.FINANCE) for _ in range(12)]
+    turns, lock = iter(people), threading.Lock()
+
+    def move() -> str:
+        with lock:
+            actor = next(turns)
+            mine = people.index(actor)
+        if mine % 3 == 0:
+            return str(desk.resolve(row, Verb.CREDIT, actor).case.verb)
+        if mine % 3 == 1:
+            return str(desk.resolve(row, Verb.REFUND_DIFFERENCE, actor).case.verb)
+        with database.transaction() as session:
+            due = session.get_one(Payment, payment.id)
+            whole = {"actor": actor, "reason": "from its page", "source": "test"}
+            refunds.ask(session, due, desk.euros(3_000), **whole)  # type: ignore[arg-type]
+        return "refund"
+
+    _race(12, move)
+    now = world.read(payment)
+    moved = now.credited_minor + now.refunded_minor + now.refunding_minor
+    assert moved in (500, 3_000)
+    assert now.credited_minor in (0, 500)
 
 
 def test_the_same_decision_again_finds_what_it_did(world: World) -> None:
