@@ -15,6 +15,7 @@ from domain import account_links, mails
 from domain.actors import system
 from domain.database import reading, transaction
 from domain.jobs import mail as job
+from domain.jobs import smtp
 from models.audit import AuditRow
 from models.people import SignInAttempt, User
 from models.proofs import AccountLink, Mail
@@ -165,7 +166,7 @@ def test_everybody_who_forgot_reads_the_same(desk: Desk, who: Personas) -> None:
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[mails.Addressed]:
     """What the worker hands to the mail server."""
     found: list[mails.Addressed] = []
-    monkeypatch.setattr(job.smtp, "send", lambda letter, _: found.append(letter))
+    monkeypatch.setattr(smtp, "send", lambda letter, _: found.append(letter))
     return found
 
 
@@ -226,13 +227,17 @@ def test_no_wish_from_another_site_is_heard(desk: Desk, who: Personas) -> None:
     assert browser.get(path).status_code == 200
 
 
+def _look() -> None:
+    identity.viewer()
+
+
 def test_a_refused_form_writes_no_link_down(
     desk: Desk, who: Personas, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = link_for(who.sue.id)
     signed_in = desk.browser(who.fin)
     # As if something before the refusal had asked who this is.
-    desk.app.before_request_funcs.setdefault(None, []).insert(0, lambda: identity.viewer() and None)
+    desk.app.before_request_funcs.setdefault(None, []).insert(0, _look)
     assert signed_in.client.post(path, data={"new": NEW, "again": NEW}).status_code == 403
     assert path.rpartition("/")[2][:20] not in "".join(capsys.readouterr())
     with reading() as session:

@@ -60,16 +60,10 @@ def bo() -> Actor:
     return add("bo@people.test", Role.BUYER)
 
 
-def change(who: Actor, by: Actor, **wanted: object) -> Done:
+def change(who: Actor, by: Actor, **more: object) -> Done:
+    wanted = Wanted(**more)  # type: ignore[arg-type]
     with transaction() as session:
-        return rights.change(
-            session,
-            who.id,
-            Wanted(**wanted),
-            actor=by,
-            source="test",
-            reason=WHY,  # type: ignore[arg-type]
-        )
+        return rights.change(session, who.id, wanted, actor=by, source="test", reason=WHY)
 
 
 def invite(email: str, role: Role, by: Actor, **more: object) -> Done:
