@@ -54,7 +54,9 @@ def _holders(*permissions: Permission) -> str:
 def _rule(rule: Rule) -> View:
     asks = _holders(rule.asks)
     if rule.asks_above is not None:
-        asks = f"{asks}; above the amount one person may move: {_holders(rule.asks, rule.asks_above)}"
+        asks = (
+            f"{asks}; above the amount one person may move: {_holders(rule.asks, rule.asks_above)}"
+        )
     return {
         "label": rule.label,
         "asks": asks,
