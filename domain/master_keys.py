@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from core import clock
-from domain import keyring, reencryption
+from domain import database, keyring, reencryption
 from domain.reencryption import Standing
 
 # Counting reads every row that holds a sealed value; many people may look at once.
@@ -41,6 +41,7 @@ class Masters:
 @dataclass
 class _Counted:
     lock: threading.Lock
+    engine: object = None
     at: float = -COUNTED_SECONDS
     found: Standing | None = None
 
@@ -72,14 +73,12 @@ def look(session: Session) -> Masters:
 def _standing(session: Session) -> Standing:
     with _counted.lock:
         is_fresh = clock.monotonic() - _counted.at < COUNTED_SECONDS
-        if _counted.found is None or not is_fresh or not _is_same(_counted.found):
-            _counted.found = reencryption.standing(session)
-            _counted.at = clock.monotonic()
-        return _counted.found
-
-
-def _is_same(found: Standing) -> bool:
-    return tuple(found.counts) == keyring.vault().kids
+        found, engine = _counted.found, database.engine()
+        is_ours = found is not None and tuple(found.counts) == keyring.vault().kids
+        if found is None or not is_fresh or not is_ours or _counted.engine is not engine:
+            found = _counted.found = reencryption.standing(session)
+            _counted.at, _counted.engine = clock.monotonic(), engine
+        return found
 
 
 def _verdict(
