@@ -9,13 +9,14 @@ import pytest
 from sqlalchemy import func, select
 
 from core.states import Role
-from domain import approvals
+from domain import approvals, case_bulk, sessions
 from domain.database import reading, transaction
 from models.audit import AuditRow
 from models.cases import ExceptionCase
 from models.control import Approval
 from models.ledger import JournalEntry
 from models.payments import Payment
+from models.people import User
 from tests.api.personas import Persona, Personas
 from tests.api.till import Till, code, fresh_key
 
@@ -205,11 +206,10 @@ def test_bulk_gives_each_case_its_own_outcome(till: Till, who: Personas) -> None
 def test_bulk_begun_before_a_crash_finds_what_it_did(
     till: Till, who: Personas, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from domain import case_bulk
-
     cases = [paid(till, who.mel, 3000) for _ in range(3)]
     body = {"caseIds": cases, "verb": "credit", "note": "x", "reference": fresh_key()}
-    real, calls = case_bulk.attempt, []
+    calls: list[int] = []
+    real = case_bulk.attempt
 
     def dying(*args: Any, **more: Any) -> Any:
         if len(calls) == 2:
@@ -278,9 +278,6 @@ def test_an_approved_request_settles_the_case_it_was_asked_on(till: Till, who: P
 
 
 def _actor(person: Persona) -> Any:
-    from domain import sessions
-    from models.people import User
-
     with reading() as session:
         return sessions.actor_of(session.get_one(User, person.id))
 

@@ -39,9 +39,7 @@ def at_desk(role: Role) -> Actor:
     return replace(actor, session_id=f"ses_{name}", stepped_up_at=clock.now())
 
 
-def paid(
-    world: World, received: int, *, total: int = 12_500, deposit: int | None = 2_500
-) -> Payment:
+def paid(world: World, received: int, *, total: int = 12_500, deposit: int = 2_500) -> Payment:
     """Have a deposit paid with another sum than was asked; gives the payment."""
     payment = world.payment(total=total, deposit=deposit)
     world.deliver_and_apply(world.paid(payment, received))
@@ -104,13 +102,15 @@ def resolve(row: ExceptionCase, verb: Verb, actor: Actor, **more: object) -> Res
         return case_resolving.resolve(session, row.id, wanted, actor=actor, source=source)
 
 
-def agree(approval: Approval, actor: Actor) -> Decision:
+def agree(approval: Approval | None, actor: Actor) -> Decision:
+    assert approval is not None, "nothing was asked for"
     with database.transaction() as session:
         shown = approval.content_hash
         return approvals.agree(session, approval.id, actor=actor, content_hash=shown, reason="yes")
 
 
-def refuse(approval: Approval, actor: Actor) -> Decision:
+def refuse(approval: Approval | None, actor: Actor) -> Decision:
+    assert approval is not None, "nothing was asked for"
     with database.transaction() as session:
         return approvals.refuse(session, approval.id, actor=actor, reason="ask the buyer first")
 

@@ -221,7 +221,7 @@ def test_the_same_decision_again_finds_what_it_did(world: World) -> None:
 
 
 def test_a_verb_that_fails_leaves_the_case_as_it_was(world: World) -> None:
-    desk.paid(world, 3_000)
+    payment = desk.paid(world, 3_000)
     row, fin = desk.case("OVERPAID"), desk.at_desk(Role.FINANCE)
 
     def fail_at_the_end() -> None:
@@ -234,7 +234,7 @@ def test_a_verb_that_fails_leaves_the_case_as_it_was(world: World) -> None:
         fail_at_the_end()
     assert desk.read_case(row).state == "open"
     assert desk.entries("case_credit") == []
-    assert world.read(desk.subject(row).payment).credited_minor == 0
+    assert world.read(payment).credited_minor == 0
 
 
 def test_what_happened_to_a_case_is_told_in_order(world: World) -> None:
