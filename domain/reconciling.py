@@ -28,7 +28,7 @@ from providers.seam import Rail, Reading
 
 # What was made while the list was being read may be missing from it.
 YOUNG = timedelta(minutes=2)
-MONEY_ARRIVED = (Status.COMPLETED, Status.RELEASED)
+MONEY_ARRIVED = (Status.COMPLETED, Status.RELEASED, Status.REFUNDED)
 _CHUNK = 200
 log = structlog.get_logger()
 
@@ -38,7 +38,8 @@ class Reconciled:
     """What a run found, in payments of ours except `unknown`. changes: a sentence per healed payment.
 
     compared = equal + healed + missing + failed; unknown: objects that are not ours; missing: ours
-    that the provider does not know; different: new cases of money that differs.
+    that the provider does not know; different: new cases of money that differs. refunds: refunds of
+    ours that were compared, refunds_healed: of these, of which something had been missed.
     """
 
     compared: int = 0
@@ -48,6 +49,8 @@ class Reconciled:
     missing: int = 0
     different: int = 0
     failed: int = 0
+    refunds: int = 0
+    refunds_healed: int = 0
     changes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -62,6 +65,8 @@ def wire(found: Reconciled) -> dict[str, Json]:
         "missing": found.missing,
         "different": found.different,
         "failed": found.failed,
+        "refunds": found.refunds,
+        "refundsHealed": found.refunds_healed,
         "changes": list(found.changes),
         "problems": list(found.problems),
     }
@@ -77,7 +82,8 @@ def reconcile(
     """Compare what the provider lists since then with what we hold, and apply what was missed.
 
     1. each listed object is applied to its payment, like an event, in a transaction of its own;
-    2. each payment of ours that was not listed is asked for by its name; absence opens a case.
+    2. each payment of ours that was not listed is asked for by its name; absence opens a case;
+    3. each refund is applied to its payment.
     Calls: the provider, with no transaction open. Writes, Emits: as settlement, and cases.
     Raises: ProviderUnavailable, ProviderRefused when the list cannot be read. Transaction: opens its own.
     """
@@ -91,7 +97,30 @@ def reconcile(
     for payment_id, reference in _unlisted(rail, since, began - YOUNG, seen):
         _ask(rail, payment_id, reference, found, why)
         progress(found)
+    for reading in rail.list_refunds(since=since):
+        _compare_refund(rail, reading, found, why)
+        progress(found)
     return found
+
+
+def _compare_refund(rail: Rail, reading: Reading, found: Reconciled, why: Why) -> None:
+    """Apply one listed refund to its payment; one that we did not ask for is adopted there."""
+    try:
+        with database.transaction() as session:
+            payment = _find(session, rail, reading)
+            if payment is None:
+                return
+            applied = settlement.apply(session, payment, reading, why=why)
+    except (AppError, SQLAlchemyError) as error:
+        names = ", ".join(said.reference for said in reading.refunds)
+        log.warning("reconcile.failed", subject=names, error=type(error).__name__)
+        said = error.message if isinstance(error, AppError) else type(error).__name__
+        found.problems.append(f"{names}: {said}")
+        return
+    found.refunds += 1
+    if applied.changed:
+        found.refunds_healed += 1
+        found.changes.append(f"{payment.id}: {applied.verdict}")
 
 
 def _compare(rail: Rail, reading: Reading, found: Reconciled, why: Why) -> None:

@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import select
 
 from core import clock
-from domain import database
-from domain.actors import Actor
-from domain.jobs import worker
+from domain import database, reconciling
+from domain.actors import Actor, system
+from domain.jobs import janitor, worker
 from models.orders import Order
+from models.payments import Payment
 from models.refunds import Refund
 from tests.domain.refunding import (
     agree,
@@ -174,4 +175,46 @@ def test_facts_of_a_refund_lead_to_one_state_in_any_order(
             state = (refund.state, now.status, now.escrow_state, order.status, order.request_status)
         ends.add((*state, now.refunded_minor, now.refunding_minor, *balances(payment)[:1]))
     assert len(ends) == 1
+    assert_proved()
+
+
+def test_reconciling_finds_refunds_of_which_no_event_told(world: World, sue: Actor) -> None:
+    payment, other = paid(world), paid(world)
+    world.rail.refund_status = "pending"
+    ask(payment, 500, sue)
+    send_all()
+    [name] = world.rail.refunds
+    world.rail.refunds[name]["status"] = "succeeded"
+    world.rail.refund_status = "succeeded"
+    world.rail.give_back(str(other.provider_reference), 700)
+    found = reconciling.reconcile(
+        world.rail,  # type: ignore[arg-type]  # the fake in Stripe's place
+        since=clock.after(-3600),
+        actor=system("test"),
+    )
+    assert (found.refunds, found.refunds_healed, found.problems) == (2, 2, [])
+    assert world.read(payment).refunded_minor == 500
+    assert world.read(other).refunded_minor == 700
+    again = reconciling.reconcile(
+        world.rail,  # type: ignore[arg-type]  # the fake in Stripe's place
+        since=clock.after(-3600),
+        actor=system("test"),
+    )
+    assert (again.refunds, again.refunds_healed) == (2, 0)
+    assert_proved()
+
+
+def test_janitor_asks_about_a_refund_until_it_is_over(world: World, sue: Actor) -> None:
+    payment = paid(world)
+    world.rail.refund_status = "pending"
+    refund = ask(payment, 500, sue)
+    send_all()
+    assert one(refund).state == "pending"
+    for status, state in (("pending", "pending"), ("succeeded", "succeeded")):
+        [name] = world.rail.refunds
+        world.rail.refunds[name]["status"] = status
+        with database.transaction() as session:
+            session.get_one(Payment, payment.id).check_due_at = clock.now()
+        assert janitor.check_payment()
+        assert one(refund).state == state
     assert_proved()

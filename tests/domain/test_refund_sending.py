@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from typing import Any
+
 import pytest
+from sqlalchemy import select
 
 from core import clock
 from core.errors import (
@@ -10,9 +15,12 @@ from core.errors import (
     ProviderRefused,
     ProviderUnknown,
 )
+from core.states import Operation as OperationState
 from domain import database, freezes
 from domain.actors import Actor
 from domain.transitions import Why
+from models.control import Freeze
+from models.operations import Operation
 from tests.domain.refunding import (
     agree,
     ask,
@@ -134,3 +142,42 @@ def test_freeze_of_something_else_holds_nothing(world: World, sue: Actor) -> Non
     freeze("order", str(other.order_id))
     send_all()
     assert one(refund).state == "succeeded"
+
+
+def _that_left() -> set[str]:
+    left = Operation.state != OperationState.PREPARED.value
+    with database.reading() as session:
+        return set(session.scalars(select(Operation.id).where(Operation.kind == "refund", left)))
+
+
+def test_nobody_passes_the_gate_after_a_freeze_and_whoever_is_past_it_goes_on(
+    world: World, sue: Actor
+) -> None:
+    payment = paid(world, 20_000)
+    asked = [ask(payment, 100, sue) for _ in range(40)]
+    answers, give_back = threading.Semaphore(10), world.rail.refund
+
+    def slowly(*args: Any, **named: Any) -> Any:
+        answers.acquire()
+        return give_back(*args, **named)
+
+    world.rail.refund = slowly  # type: ignore[method-assign]  # answers ten, then holds its callers
+    senders = [threading.Thread(target=send_all) for _ in range(3)]
+    for thread in senders:
+        thread.start()
+    while len(_that_left()) < 13:
+        time.sleep(0.001)
+    freeze("all", "")
+    past = _that_left()
+    answers.release(len(asked))
+    for thread in senders:
+        thread.join()
+    assert _that_left() == past
+    assert [one(refund).state for refund in asked].count("succeeded") == len(past) == 13
+    with database.transaction() as session:
+        for freeze_id in session.scalars(select(Freeze.id)).all():
+            row = freezes.lock(session, freeze_id)
+            freezes.end(session, row, to=freezes.State.LIFTED, why=Why(sue, "test"))
+    send_all()
+    assert {one(refund).state for refund in asked} == {"succeeded"}
+    assert_proved()
