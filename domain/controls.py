@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -219,8 +219,3 @@ def wire(setting: Setting) -> dict[str, Json]:
         "by": setting.by,
         "at": clock.rfc3339(setting.at),
     }
-
-
-def names(settings: Sequence[Setting]) -> list[str]:
-    """Give the names of some switches."""
-    return [setting.name for setting in settings]

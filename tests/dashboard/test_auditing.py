@@ -11,10 +11,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 
+from core import clock
 from core.states import Role
 from domain import audit, chains, verification
 from domain.actors import Actor
 from domain.database import transaction
+from models.presence import Schedule
 from tests.api.personas import Personas
 from tests.dashboard.desk import Desk, text
 

@@ -9,12 +9,16 @@ import pytest
 from sqlalchemy import select
 
 from core import clock
+from core.money import Money, asset
+from core.money_out import Act
+from core.states import Freeze as State
 from core.states import Role
 from domain import approvals, freezes, held
 from domain.actors import system
 from domain.database import reading, transaction
 from domain.freezes import Wanted
 from domain.transitions import Why
+from domain.warrants import Content
 from models.audit import AuditRow
 from models.control import Approval, Freeze
 from tests.api.personas import Personas
@@ -156,7 +160,7 @@ def test_tabs_tell_what_holds_from_what_held(desk: Desk, who: Personas) -> None:
     with transaction() as session:
         row = freezes.lock(session, first)
         why = Why(system("operator"), "operator")
-        freezes.end(session, row, to=freezes.State.LIFTED, why=why, lifted_by=["usr_1"])
+        freezes.end(session, row, to=State.LIFTED, why=why, lifted_by=["usr_1"])
     assert ids_of(browser.page("/freezes"), "freeze") == [second]
     assert ids_of(browser.page("/freezes?state=lifted"), "freeze") == [first]
     assert ids_of(browser.page("/freezes?state=all"), "freeze") == [second, first]
@@ -207,10 +211,6 @@ def test_two_people_lift_it_on_the_desk(desk: Desk, who: Personas) -> None:
 def test_what_waits_is_listed_with_the_way_to_it(
     desk: Desk, who: Personas, till: Till, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from core.money import Money, asset
-    from core.money_out import Act
-    from domain.warrants import Content
-
     payment = till.payment(who.mels_key)
     wanted = Content(
         Act.REFUND,
