@@ -154,9 +154,6 @@ def test_the_badge_tells_what_the_last_proof_found(desk: Desk, who: Personas) ->
 def test_the_badge_tells_when_the_chain_is_broken(desk: Desk, who: Personas) -> None:
     browser = desk.browser(who.ann)
     with transaction() as session:
-        from core import clock
-        from models.presence import Schedule
-
         bad = {"name": "audit_chain", "ok": False, "rows": 3, "firstBad": "aud_1 was changed"}
         outcome = {"ok": False, "at": "2026-11-01T09:00:00.000Z", "chainLength": 3}
         session.add(
