@@ -30,7 +30,7 @@ from api.contract import (
 )
 from api.contract.paging import cursor
 from core import clock
-from core.errors import Forbidden, invalid
+from core.errors import invalid
 from core.permissions import Permission
 from core.states import Freeze as State
 from domain import freeze_queries, freezes, held, lifting
@@ -237,15 +237,13 @@ def engage(call: Call[FreezeIn, NoQuery]) -> Answer:
     blueprint,
     "GET",
     "/api/freezes/{freezeId}",
-    access=Permission.FREEZES_READ,
+    access=Permission.CONTROLS_READ,
     answers={200: FreezeDetailOut},
     errors=["NOT_FOUND"],
     summary="Read one freeze with what it holds and what was on its way already; staff only.",
     requirement="S69",
 )
 def show(call: Call[NoBody, NoQuery]) -> Answer:
-    if not call.actor.is_staff:
-        raise Forbidden
     with reading() as session:
         row = freeze_queries.get_freeze(session, call.path["freezeId"])
         place = Place(row.scope, row.scope_id)

@@ -14,6 +14,7 @@ from core.states import Role
 from tests.api.personas import Personas
 from tests.api.till import Till
 from tests.dashboard.desk import HTMX, Desk
+from tests.web import examples
 from web import access
 
 PAGES = {
@@ -40,7 +41,7 @@ def routes(app: Flask) -> Iterator[tuple[Rule, access.Access]]:
 
 def path_of(rule: Rule) -> str:
     """Fill a route's parts with names of nothing."""
-    return re.sub(r"<int:[^>]+>", "1", re.sub(r"<(?!int)[^>]+>", "x_nothing", rule.rule))
+    return examples.address(rule.rule)
 
 
 def test_nobody_signed_in_is_led_to_the_login(app: Flask, desk: Desk) -> None:

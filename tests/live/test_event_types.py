@@ -35,14 +35,19 @@ def emitted() -> set[str]:
         ):
             continue
         text = path.read_text(encoding="utf-8")
-        if "events.row(" in text or "_EVENT" in text or path.name == "payment_events.py":
+        if (
+            "events.row(" in text
+            or ".tell(" in text
+            or "_EVENT" in text
+            or path.name == "payment_events.py"
+        ):
             found |= {each for each, _ in source.texts(path) if name.match(each)}
     return {
         each for each in found if each.split(".")[1].endswith(PAST) and not NOT_EVENTS.search(each)
     }
 
 
-PAST = ("ed", "paid", "dead", "action", "processing", "probe")
+PAST = ("ed", "paid", "dead", "action", "processing", "probe", "overdue")
 
 
 def test_every_event_that_is_told_is_in_the_table() -> None:

@@ -12,7 +12,7 @@ from core import clock, hashing, ids
 from core.money_out import Act
 from domain import database, keyring, samples
 from models import Base, guards
-from models.cases import Attachment, CaseNote, CaseRule, ExceptionCase
+from models.cases import Attachment, CaseNote, CaseRule, CaseRuleVersion, ExceptionCase
 from models.control import Approval, Control, Freeze
 from models.payments import Payment, PaymentNote
 from models.proofs import Passkey
@@ -27,6 +27,9 @@ PROSE: dict[str, str] = {
     "attachments": "name",
     "audit_log": "reason before after",
     "case_rules": "note",
+    "case_rule_versions": "note",
+    "case_rule_uses": "reversed_reason",
+    "notices": "text",
     "controls": "reason",
     "exception_cases": "sentence expected found resolution",
     "case_notes": "note",
@@ -137,14 +140,15 @@ def _file(kind: str, object_id: str, person: str, number: int) -> Attachment:
 
 def _beside(session: Session, payment: Payment, number: int, people: Sequence[str]) -> None:
     now = clock.now()
+    refund_id = ids.new("ref")
     session.add(
         Approval(
             id=ids.new("apr"),
             kind=Act.REFUND.value,
-            state="pending" if number % 2 else "refused",
-            open_key=f"x:{number}" if number % 2 else None,
-            object_kind="payment",
-            object_id=payment.id,
+            state="pending",
+            open_key=f"x:{number}",
+            object_kind="refund",
+            object_id=refund_id,
             payment_id=payment.id,
             order_id=payment.order_id,
             merchant_id=payment.merchant_id,
@@ -162,16 +166,12 @@ def _beside(session: Session, payment: Payment, number: int, people: Sequence[st
             requested_fresh=True,
             requested_at=now,
             expires_at=clock.after(3600),
-            decided_by=people[1],
-            decided_person="p1",
-            decided_reason="x",
-            decided_at=now,
             result={},
         )
     )
     session.add(
         Refund(
-            id=ids.new("ref"),
+            id=refund_id,
             payment_id=payment.id,
             order_id=payment.order_id,
             merchant_id=payment.merchant_id,
@@ -212,14 +212,28 @@ def _beside(session: Session, payment: Payment, number: int, people: Sequence[st
             lifted_by=[],
         )
     )
+    rule_id = ids.new("rul")
     session.add(
         CaseRule(
-            id=ids.new("rul"),
+            id=rule_id,
             kind="UNDERPAID",
             conditions=[],
             verb="accept",
             note="x",
             state="draft",
+            backtest={"matched": 0, "agreed": 0, "differing": []},
+            drafted_by=people[0],
+            drafted_at=now,
+        )
+    )
+    session.flush()
+    session.add(
+        CaseRuleVersion(
+            rule_id=rule_id,
+            version=1,
+            conditions=[],
+            verb="accept",
+            note="x",
             backtest={"matched": 0, "agreed": 0, "differing": []},
             drafted_by=people[0],
             drafted_at=now,

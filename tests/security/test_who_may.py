@@ -14,6 +14,7 @@ from core.states import Role
 from tests.api.personas import Personas
 from tests.dashboard.desk import Desk
 from tests.rig import environment
+from tests.web import examples
 from web import access
 from web.access import Door, Kind
 
@@ -122,25 +123,13 @@ class Caller:
         self.browser, self.csrf = opened.client, opened.csrf()
 
     def knock(self, plain: FlaskClient, row: Row, door: Door) -> Any:
-        path = _address(row.path)
+        path = examples.address(row.path)
         if door == Door.API:
             return plain.open(path, method=row.method, headers=self.headers)
         if self.browser is None:
             return plain.open(path, method=row.method, headers=self.headers)
         sent = {} if row.method == "GET" else {"data": {"csrf_token": self.csrf}}
         return self.browser.open(path, method=row.method, **sent)
-
-
-def _address(path: str) -> str:
-    return "/".join(_example(part) for part in path.split("/"))
-
-
-def _example(part: str) -> str:
-    if part.startswith("<int:"):
-        return "1"
-    if part.startswith("<any("):
-        return part.removeprefix("<any(").split(",")[0]
-    return "x_1" if part.startswith("<") else part
 
 
 def _is_shut(answer: Any, door: Door) -> bool:
@@ -181,7 +170,7 @@ def test_strangers_pass_no_door_that_is_not_open(app: Flask, client: FlaskClient
     for row in rows_of(app):
         if row.who & {"open", "signed"}:
             continue
-        answer = client.open(_address(row.path), method=row.method)
+        answer = client.open(examples.address(row.path), method=row.method)
         answer.close()
         if declared[row.name].door == Door.API:
             assert answer.status_code == 401, row.name

@@ -8,12 +8,15 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from api.contract import ENDPOINTS
+from core.permissions import HOLDERS, Permission
 from core.states import Role
 from domain import sessions
 from domain.database import transaction
 from models.people import User
 from tests.api.personas import Personas
 from tests.rig import environment
+from tests.web import examples
 from web import access
 from web.access import Door, Kind
 
@@ -24,18 +27,13 @@ def environ(sqlite_url: str, instance: Path) -> dict[str, str]:
     return environment.settings(sqlite_url, instance)
 
 
-def _example(placeholder: str) -> str:
-    return "1" if placeholder.startswith("<int:") else "x_1"
-
-
 def pages(app: Flask, *, unsafe: bool) -> list[tuple[str, str, access.Access]]:
     """List (method, address, rule) of the desk's own routes."""
     found = []
     for rule, declared in access.table(app):
         if declared is None or declared.door != Door.PAGE or rule.endpoint == "static":
             continue
-        parts = [_example(part) if part.startswith("<") else part for part in str(rule).split("/")]
-        path = "/".join(parts)
+        path = examples.address(str(rule))
         methods = (rule.methods or set()) - {"HEAD", "OPTIONS"}
         found += [(m, path, declared) for m in sorted(methods) if (m != "GET") == unsafe]
     return found
@@ -90,9 +88,25 @@ def test_each_role_opens_exactly_the_pages_that_are_its_own(app: Flask) -> None:
                 continue
             answer = browser.open(path, method=method)
             answer.close()
-            from core.permissions import HOLDERS
-
             if role not in HOLDERS[rule.permission]:
                 assert answer.status_code == 403, f"{path} {role}"
             else:
                 assert answer.status_code < 500, f"{path} {role}"
+
+
+def test_no_call_of_the_api_acts_by_the_desks_cookie_alone(app: Flask) -> None:
+    browser = signed_in(app, Personas().ada.id)
+    unsafe = [each for each in ENDPOINTS.values() if each.method != "GET"]
+    guarded = [each for each in unsafe if isinstance(each.who, Permission)]
+    assert len(guarded) > 20
+    for found in guarded:
+        path = found.path.replace("{", "x_").replace("}", "")
+        for headers in (
+            {},
+            {"X-CSRF-Token": "guess"},
+            {"Origin": "https://evil.example"},
+            {"Sec-Fetch-Site": "cross-site"},
+        ):
+            answer = browser.open(path, method=found.method, headers=headers, json={})
+            assert answer.status_code == 403, f"{found.name} {headers}"
+            assert answer.json["error"]["code"] == "FORBIDDEN", found.name
