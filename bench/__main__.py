@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import control, ingest, page, pages, rig, sse, start, worker
+from bench import control, ingest, page, pages, revoke, rig, sse, start, worker
 from bench.report import Report
 
 
@@ -22,7 +22,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     add(
         "--requests",
         type=int,
-        help="of ingest: per round; of pages: per page; of sse: followed; of control: rounds",
+        help="of ingest: per round; of pages: per page; of sse: followed; of control and revoke: rounds",
     )
     add("--rounds", type=int, default=3, help="of ingest, in turns with the floor")
     add("--events", type=int, default=5000, help="of worker")
@@ -55,6 +55,7 @@ _MEASUREMENTS: dict[str, Callable[[argparse.Namespace], Report]] = {
         payments=said.payments, requests=said.requests or 200, engines=_engines(said)
     ),
     "control": lambda said: control.measure(rounds=said.requests or 20, engines=_engines(said)),
+    "revoke": lambda said: revoke.measure(rounds=said.requests or 10, engines=_engines(said)),
     "start": lambda _: start.measure(),
 }
 

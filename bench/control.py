@@ -29,7 +29,7 @@ from tests.rig.process import Running
 PROCESSES = 4
 FREEZE_SECONDS = 1.0
 _WHY = Why(system("bench"), "bench", "measured")
-_PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 20.0
 _HELD, _NOTHING_TO_REFUND = 423, 409
 
 
@@ -40,14 +40,14 @@ def measure(*, rounds: int = 20, engines: tuple[str, ...] = rig.ENGINES) -> Repo
         with (
             rig.ground(engine, STRIPE_SECRET_KEY="sk_test_bench") as ground,
             ground.bound(),
-            _running(ground) as webs,
+            running(ground) as webs,
         ):
             _freezes(report, ground, webs, rounds)
     return report
 
 
 @contextmanager
-def _running(ground: Bench) -> Iterator[list[Running]]:
+def running(ground: Bench) -> Iterator[list[Running]]:
     """Start each process by itself, so that each can be asked by its own address."""
     webs: list[Running] = []
     try:
@@ -74,10 +74,10 @@ class Asker:
 
     def run(self, stop: threading.Event) -> None:
         """Ask until told to stop."""
-        connection = _connect(self.web)
+        connection = connect(self.web)
         while not stop.is_set():
             sent = time.perf_counter()
-            status, _ = _post(connection, self.path, {"reason": "measured"}, self.headers)
+            status, _ = post(connection, self.path, {"reason": "measured"}, self.headers)
             if status not in (_HELD, _NOTHING_TO_REFUND):
                 raise SystemExit(f"a request of a refund was answered {status}")
             self.answers.append((sent, time.perf_counter(), status == _HELD))
@@ -112,10 +112,10 @@ def _freezes(report: Report, ground: Bench, webs: list[Running], rounds: int) ->
         processes=len(webs),
         rounds=rounds,
         requests=asked,
-        freeze_call_p50_ms=_ms(engaging, 0.5),
-        freeze_call_max_ms=_ms(engaging, 1.0),
-        answer_to_refused_everywhere_p50_ms=_ms(everywhere, 0.5),
-        answer_to_refused_everywhere_max_ms=_ms(everywhere, 1.0),
+        freeze_call_p50_ms=milliseconds(engaging, 0.5),
+        freeze_call_max_ms=milliseconds(engaging, 1.0),
+        answer_to_refused_everywhere_p50_ms=milliseconds(everywhere, 0.5),
+        answer_to_refused_everywhere_max_ms=milliseconds(everywhere, 1.0),
         passed_after_the_answer=passed,
         load=rig.load(),
     )
@@ -134,27 +134,28 @@ def _round(askers: list[Asker], web: Running, headers: dict[str, str]) -> tuple[
     for thread in threads:
         thread.start()
     try:
-        _wait_until(lambda: all(len(each.answers) >= 3 for each in askers))
-        connection = _connect(web)
+        wait_until(lambda: all(len(each.answers) >= 3 for each in askers))
+        connection = connect(web)
         began = time.perf_counter()
         wanted = {"scope": "all", "reason": "measured"}
-        status, _ = _post(connection, "/api/freezes", wanted, headers)
+        status, _ = post(connection, "/api/freezes", wanted, headers)
         returned = time.perf_counter()
         connection.close()
         if status != 201:
             raise SystemExit(f"the freeze was answered {status}")
-        _wait_until(lambda: all(each.refused_at(began) is not None for each in askers))
+        wait_until(lambda: all(each.refused_at(began) is not None for each in askers))
         time.sleep(0.1)
     finally:
         stop.set()
         for thread in threads:
-            thread.join(timeout=_PATIENCE_SECONDS)
+            thread.join(timeout=PATIENCE_SECONDS)
     _let_go()
     return began, returned
 
 
-def _wait_until(is_done: Callable[[], bool]) -> None:
-    until = time.perf_counter() + _PATIENCE_SECONDS
+def wait_until(is_done: Callable[[], bool]) -> None:
+    """Wait for a condition, but not for ever."""
+    until = time.perf_counter() + PATIENCE_SECONDS
     while not is_done():
         if time.perf_counter() > until:
             raise SystemExit("a process did not answer as it should in time")
@@ -177,19 +178,22 @@ def _headers() -> dict[str, str]:
     return {"Authorization": f"Bearer {issued.token}", "Content-Type": "application/json"}
 
 
-def _connect(web: Running) -> http.client.HTTPConnection:
+def connect(web: Running) -> http.client.HTTPConnection:
+    """Open a connection to one process."""
     parts = urlsplit(web.url)
-    return http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=_PATIENCE_SECONDS)
+    return http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=PATIENCE_SECONDS)
 
 
-def _post(
+def post(
     connection: http.client.HTTPConnection, path: str, body: object, headers: dict[str, str]
 ) -> tuple[int, bytes]:
+    """Send JSON under a key of its own. Gives the status and what was said."""
     more = {"Idempotency-Key": ids.new("key")}
     connection.request("POST", path, json.dumps(body), headers | more)
     answer = connection.getresponse()
     return answer.status, answer.read()
 
 
-def _ms(values: list[float], share: float) -> float:
+def milliseconds(values: list[float], share: float) -> float:
+    """Give a percentile of seconds in milliseconds."""
     return round(percentile(sorted(values), share) * 1000, 2)

@@ -59,6 +59,13 @@ Four web processes, each asked for refunds without pause over a connection of it
 freezes everything through one of them. Counted is the time until every process has refused, from the
 call's answer, and whatever was asked for after that answer and was not refused.
 """,
+    "revoke": """\
+## How soon a revoked secret is refused
+
+Four web processes, each delivered to a hundred times a second with a secret that is about to be revoked;
+then one call revokes it through one of them. Counted is the time from the beginning of that call to the
+last delivery that any process still took.
+""",
     "start": """\
 ## From a clean clone to running
 
