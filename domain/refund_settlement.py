@@ -138,7 +138,7 @@ def _book(session: Session, payment: Payment, refund: Refund, fact: KeyedFact, w
         source_key=fact.key,
         source=why.source,
         ties=receipts.ties(payment, reference=refund.provider_reference),
-        note=f"{refund.id}: {refund.reason}",
+        note=f"Refund {refund.id}",
         effective_at=fact.fact.said_at,
     )
 

@@ -259,9 +259,8 @@ def card_of(payment: Payment) -> str:
     """Name where a refund goes: the card that paid, as far as it is known."""
     if payment.card_last4 is None:
         return UNKNOWN_CARD
-    return f"{UNKNOWN_CARD} {payment.card_brand or ''} ending {payment.card_last4}".replace(
-        "  ", " "
-    )
+    brand = (payment.card_brand or "").replace("_", " ").title()
+    return f"the payer's {brand} card ending {payment.card_last4}".replace("  ", " ")
 
 
 def _prepare(session: Session, refund: Refund, payment: Payment, *, actor: Actor) -> Operation:

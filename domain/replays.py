@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -21,12 +21,16 @@ from models.inbound import InboundAttempt, InboundEvent
 from models.ledger import JournalEntry, Posting
 from models.orders import Order
 from models.payments import Payment, StateChange
+from models.refunds import Refund
 from providers import registry
 from providers.seam import Reading, UnreadableDelivery
 
 Row = Mapping[str, object]
 _NUMBERS = {
-    "payment": ("received_minor", "capturable_minor", "card_brand", "card_last4"),
+    "payment": (
+        *("received_minor", "capturable_minor", "refunded_minor", "refunding_minor"),
+        *("card_brand", "card_last4"),
+    ),
     "order": ("paid_minor", "request_status"),
 }
 
@@ -171,7 +175,8 @@ def _collect(session: Session) -> Preview:
     ]
     attempt = pending.kept_rows(session, InboundAttempt)[-1]
     row = session.get_one(InboundEvent, str(attempt["inbound_id"]))
-    diff = [_change(change) for change in moved] + _numbers(session, row)
+    new = _new_refunds(moved)
+    diff = [_change(change, new) for change in moved] + _numbers(session, row)
     effects = _effects(session, diff, postings)
     return Preview(
         _verdict(str(attempt["outcome"]), diff, effects),
@@ -183,9 +188,21 @@ def _collect(session: Session) -> Preview:
     )
 
 
-def _change(row: Row) -> dict[str, Json]:
+def _new_refunds(moved: Sequence[Row]) -> set[str]:
+    """Find the refunds that this transaction makes: their ids are other ones each time it is tried."""
+    names = {str(row["object_id"]) for row in moved if row["object_kind"] == "refund"}
+    if not names:
+        return names
+    with Session(database.engine()) as committed:
+        known = set(committed.scalars(select(Refund.id).where(Refund.id.in_(names))))
+        committed.rollback()
+    return names - known
+
+
+def _change(row: Row, new: Collection[str]) -> dict[str, Json]:
+    name = str(row["object_id"])
     return {
-        "object": str(row["object_id"]),
+        "object": "new refund" if name in new else name,
         "field": {"payment_sub": "sub_state", "escrow": "escrow_state"}.get(
             str(row["object_kind"]), "status"
         ),

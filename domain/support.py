@@ -71,6 +71,21 @@ _BY_SITUATION = {
         "We have received your payment. Thank you.",
         "Nothing to do.",
     ),
+    "refunding": Advice(
+        "A refund of it was asked for and is not over yet.",
+        "Your refund is on its way. Banks usually take 5 to 10 days to show it.",
+        "See under refunds whether it waits for a second person, is held or was sent.",
+    ),
+    "partly_refunded": Advice(
+        "The payment is confirmed; some of it was given back.",
+        "We have refunded a part of your payment. Banks usually take 5 to 10 days to show it.",
+        "Nothing to do. The provider's name of the refund helps the customer's bank to find it.",
+    ),
+    "refunded": Advice(
+        "All that was received was given back to the card that paid.",
+        "We have refunded your payment. Banks usually take 5 to 10 days to show it.",
+        "Nothing to do. The provider's name of the refund helps the customer's bank to find it.",
+    ),
     "expired": Advice(
         "The attempt ran out of time before it was paid.",
         "Your payment link has expired. We will send you a new one.",
@@ -100,7 +115,13 @@ def _situation(payment: Payment) -> str:
         return "held" if payment.sub_state == PaymentSub.REQUIRES_CAPTURE else "processing"
     if payment.status == Status.FAILED:
         return "expired" if payment.failure_reason == "expired" else "failed"
-    return "cancelled" if payment.status == Status.CANCELLED else "completed"
+    if payment.status == Status.CANCELLED:
+        return "cancelled"
+    if payment.refunding_minor:
+        return "refunding"
+    if payment.status == Status.REFUNDED:
+        return "refunded"
+    return "partly_refunded" if payment.refunded_minor else "completed"
 
 
 def advice_for(payment: Payment) -> Advice:

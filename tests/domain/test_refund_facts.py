@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from core import clock
-from domain import database, reconciling
+from domain import database, reconciling, replays
 from domain.actors import Actor, system
 from domain.jobs import janitor, worker
 from models.orders import Order
@@ -217,4 +217,22 @@ def test_janitor_asks_about_a_refund_until_it_is_over(world: World, sue: Actor) 
             session.get_one(Payment, payment.id).check_due_at = clock.now()
         assert janitor.check_payment()
         assert one(refund).state == state
+    assert_proved()
+
+
+def test_preview_of_a_refunds_event_shows_what_applying_it_then_does(
+    world: World, fin: Actor
+) -> None:
+    payment = paid(world)
+    name = world.rail.give_back(str(payment.provider_reference), 2_500)
+    received = world.deliver(world.refund_event("refund.created", name))
+    shown = replays.preview(received.inbound_id, actor=fin)
+    assert shown.verdict == "would_apply"
+    assert {"refund.created", "refund.succeeded", "payment.refunded"} <= set(shown.events)
+    assert [row["amountMinor"] for row in shown.postings] == [2_500, 2_500]
+    assert world.read(payment).refunded_minor == 0
+    done = replays.replay(received.inbound_id, actor=fin, reason="Now", preview_hash=shown.hash)
+    assert done.preview.hash == shown.hash
+    assert world.read(payment).status == "refunded"
+    assert replays.preview(received.inbound_id, actor=fin).verdict == "no_op"
     assert_proved()
