@@ -18,6 +18,8 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import Connection, text
 
+from tests.rig import checked_refunds
+
 Row = Mapping[str, Any]
 # Where an accepted event may rest: applied, set aside with a reason, or before a person.
 FINAL = frozenset({"processed", "no_effect", "ignored", "dead"})
@@ -176,31 +178,6 @@ def _truth(book: Book, claim: Claim) -> Iterator[str]:
         if claim.is_idle and payment["refunded_minor"] != back[payment_id]:
             ours, theirs = payment["refunded_minor"], back[payment_id]
             yield f"{payment_id} gave back {ours} here, {theirs} at the provider"
-
-
-def _refunds(book: Book, claim: Claim) -> Iterator[str]:
-    refunds = book.by("refunds", "payment_id")
-    known = Counter(row["provider_reference"] for row in book["refunds"])
-    yield from (
-        f"{count} refunds are {name}" for name, count in known.items() if name and count > 1
-    )
-    for payment in book["payments"]:
-        own = refunds.get(payment["id"], [])
-        back = sum(each["amount_minor"] for each in own if each["state"] == "succeeded")
-        open_ = [
-            each for each in own if each["state"] in {"pending_approval", "pending", "unknown"}
-        ]
-        asked = sum(each["amount_minor"] for each in open_)
-        if back != payment["refunded_minor"] or payment["refunding_minor"] > asked:
-            yield f"{payment['id']} counts {payment['refunded_minor']} as given back, its refunds {back}"
-        if back + payment["refunding_minor"] > payment["received_minor"]:
-            yield f"{payment['id']} gives back more than it received"
-        if (payment["status"] == "refunded") != (back == payment["received_minor"] > 0) and (
-            payment["status"] not in ENDED
-        ):
-            yield f"{payment['id']} is {payment['status']}, {back} of it was given back"
-        if claim.is_idle and any(each["state"] in {"pending", "unknown"} for each in open_):
-            yield f"{payment['id']} has a refund that nobody finished"
 
 
 def _twice(rows: Iterable[Row], *columns: str) -> Iterator[str]:
@@ -372,7 +349,7 @@ INVARIANTS: dict[str, Callable[[Book, Claim], Iterator[str]]] = {
     "I4": _effects,
     "I5": _acknowledged,
     "I6": _orders,
-    "refunds": _refunds,
+    "refunds": checked_refunds.check,
     "I9": _states,
     "I10": _chains,
     "I11": _stuck,
