@@ -54,7 +54,7 @@ def measure(
 @contextmanager
 def _running(engine: str, count: int) -> Iterator[tuple[Bench, Running, str, list[Pending]]]:
     with rig.ground(engine) as ground, ground.bound():
-        pending, token = stock.add_pending(count), _token(ground)
+        pending, token = stock.add_pending(count), _token()
         web = ground.web(processes=1)
         worker = ground.worker()
         try:
@@ -68,7 +68,7 @@ def _running(engine: str, count: int) -> Iterator[tuple[Bench, Running, str, lis
             web.stop()
 
 
-def _token(ground: Bench) -> str:
+def _token() -> str:
     """Give the token of somebody who sees everything, signed with the ground's own keys."""
     wanted = people.NewUser("sue@bench.example", Role.SUPPORT, name="Sue", kyc=Kyc.APPROVED)
     with database.transaction() as session:

@@ -56,7 +56,10 @@ def _view(actor: Actor) -> View:
         row = reencryption.last(session)
         found = master_keys.look(session)
     is_running = row is not None and row.state == reencryption.RUNNING
-    reason = secret_words.why_not(actor) or ("A pass is running." if is_running else None)
+    is_ours = row is not None and row.master_kid == keyring.vault().kid
+    reason = secret_words.why_not(actor) or (
+        "A pass is running." if is_running and is_ours else None
+    )
     return {
         "keys": [_key(each) for each in found.keys],
         "stray": f"{found.stray:,}" if found.stray else None,
@@ -117,8 +120,10 @@ def seal() -> Response:
     if (error := confirming.reason_error(reason)) is not None:
         return confirming.show(_question(), reason=reason, error=error)
     try:
+        with reading() as session:
+            found = reencryption.standing(session)
         with transaction() as session:
-            reencryption.start(session, why=Why(actor, f"user:{actor.id}", reason))
+            reencryption.start(session, found, why=Why(actor, f"user:{actor.id}", reason))
     except AppError as refused:
         if refused.http_status in (403, 404):
             raise

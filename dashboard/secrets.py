@@ -10,7 +10,7 @@ from core.errors import AppError
 from core.permissions import Permission
 from dashboard import hits_chart, listing, render, secret_words, words
 from dashboard.shapes import Act, Alert, Empty, Fact, Tab, View
-from domain import naming, secret_probes, secret_queries, secrets
+from domain import naming, secret_probes, secret_queries
 from domain.actors import Actor
 from domain.database import reading, transaction
 from domain.desk import Session
@@ -67,7 +67,6 @@ def _rows() -> View:
 @routes.get("/secrets")
 @access.page(Permission.SECRETS_READ)
 def index() -> Response:
-    secrets.adopt_all()
     return render.page("secrets/index.html", _rows() | {"tabs_items": tabs("/secrets")})
 
 

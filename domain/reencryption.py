@@ -7,14 +7,14 @@ worker's successor goes on exactly there.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from core import clock, ids
+from core import clock, ids, vault
 from core.errors import Conflict
 from core.strictjson import Json
 from core.vault import CannotOpen
@@ -77,21 +77,27 @@ def rate(row: Reencryption) -> int:
     return round(row.done / spent) if spent > 0 else 0
 
 
-def start(session: Session, *, why: Why) -> Reencryption:
+def start(session: Session, found: Standing, *, why: Why) -> Reencryption:
     """Begin a pass; the worker does it. One runs at a time.
 
+    found: counted before, in no transaction: it reads every row. A pass for a key that seals no more
+    gives way.
     Writes: reencryptions, audit_log. Raises: Conflict. Transaction: caller's.
     """
-    now, found = clock.now(), standing(session)
-    kid = keyring.vault().kid
+    now, kid = clock.now(), keyring.vault().kid
+    stale = (Reencryption.open_key == _OPEN, Reencryption.master_kid != kid)
+    said = "The key it was begun for seals no more."
+    ended: dict[str, object] = {"state": DONE, "open_key": None, "finished_at": now}
+    session.execute(update(Reencryption).where(*stale).values(ended | {"last_error": said}))
+    left = found.rows - found.counts[kid]
     values: dict[str, object] = {
         "id": ids.new("ren"),
         "master_kid": kid,
         "state": RUNNING,
         "open_key": _OPEN,
-        "place": {},
+        "place": _Place().write(),
         "done": 0,
-        "total": found.rows - found.counts[kid],
+        "total": left,
         "started_by": why.actor.id,
         "started_at": now,
         "updated_at": now,
@@ -101,7 +107,7 @@ def start(session: Session, *, why: Why) -> Reencryption:
     made = session.execute(statement.returning(Reencryption.id)).scalar()
     if made is None:
         raise Conflict("A pass is running already.")
-    _note(session, "reencryption.start", made, kid, found.rows - found.counts[kid], why=why)
+    _note(session, "reencryption.start", made, kid, left, why=why)
     return session.get_one(Reencryption, made)
 
 
@@ -118,32 +124,66 @@ def _note(session: Session, action: str, pass_id: str, kid: str, rows: int, *, w
     )
 
 
-def is_open(session: Session) -> bool:
-    """Tell whether a pass runs.
+@dataclass(frozen=True)
+class Sealed:
+    """One value sealed anew. old: what it takes the place of, if that is still there."""
 
-    Transaction: caller's, reads only.
+    key: Key
+    old: bytes
+    new: bytes
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The next batch of a pass, read and sealed before any transaction is open.
+
+    before: where the pass stood; after: where it stands once this is written; found: what there is
+    of each key, at the end of a round.
     """
-    open_one = select(Reencryption.id).where(Reencryption.open_key == _OPEN)
-    return session.scalars(open_one).first() is not None
+
+    pass_id: str
+    before: Mapping[str, Json]
+    after: Mapping[str, Json]
+    column: SealedColumn | None = None
+    values: Sequence[Sealed] = ()
+    found: Standing | None = None
 
 
-def step(session: Session) -> bool:
-    """Seal the next batch of the pass that runs. Gives False when it is not ours to run, or done.
+def plan(session: Session) -> Plan | None:
+    """Prepare the next batch of the pass that runs; None when there is none, or not ours to run.
 
     A process that does not seal with the key the pass was begun for leaves it alone.
+    Transaction: caller's, reads only.
+    """
+    row = session.scalars(select(Reencryption).where(Reencryption.open_key == _OPEN)).first()
+    if row is None or row.master_kid != keyring.vault().kid:
+        return None
+    place = _Place.read(row.place)
+    if place.column < len(COLUMNS):
+        return _next_batch(session, row, place, COLUMNS[place.column])
+    return Plan(row.id, row.place, row.place, found=standing(session))
+
+
+def write(session: Session, planned: Plan) -> None:
+    """Write a batch, unless another worker has done so; each value only where the old one still is.
+
     Writes: the sealed columns, reencryptions, audit_log. Transaction: caller's.
     """
-    statement = select(Reencryption).where(Reencryption.open_key == _OPEN)
+    statement = select(Reencryption).where(Reencryption.id == planned.pass_id)
     row = session.scalars(statement.with_for_update(skip_locked=True)).first()
-    if row is None or row.master_kid != keyring.vault().kid:
-        return False
-    _next_batch(session, row)
+    if row is None or row.state != RUNNING or row.place != planned.before:
+        return
+    if planned.found is not None:
+        _end_round(session, row, planned.found)
+    elif planned.column is not None:
+        row.done += sum(_put(session, planned.column, each) for each in planned.values)
+        row.place = dict(planned.after)
+    row.updated_at = clock.now()
     session.flush()
     crash.point("reencryption.before_commit")
-    return True
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Place:
     """Where a pass stands. after: the key of the last row seen in the column; unopened: rows that no key
     of ours opens, in this round.
@@ -177,33 +217,31 @@ def _whole(value: Json, default: int) -> int:
     return value if isinstance(value, int) else default
 
 
-def _next_batch(session: Session, row: Reencryption) -> None:
-    place = _Place.read(row.place)
-    if place.column >= len(COLUMNS):
-        _end_round(session, row, place)
-    else:
-        _walk(session, row, place, COLUMNS[place.column])
-    row.place = place.write()
-    row.updated_at = clock.now()
-
-
-def _walk(session: Session, row: Reencryption, place: _Place, each: SealedColumn) -> None:
-    keys = each.keys
-    conditions = [each.column.is_not(None), ~each.is_sealed_with(row.master_kid)]
+def _next_batch(session: Session, row: Reencryption, place: _Place, each: SealedColumn) -> Plan:
+    """Read the next rows by their key, whichever key sealed them, and seal anew what needs it."""
+    keys, values, unopened = each.keys, [], place.unopened
+    conditions: list[ColumnElement[bool]] = [each.column.is_not(None)]
     if place.after:
         conditions.append(_beyond(keys, place.after))
-    most = min(BATCH, each.at_once)
-    found = session.execute(
-        select(*keys, each.column).where(*conditions).order_by(*keys).limit(most)
-    ).all()
-    for *parts, sealed in found:
-        place.after = tuple(str(part) for part in parts)
+    statement = select(*keys, each.column).where(*conditions).order_by(*keys).limit(BATCH)
+    rows = session.execute(statement).all()
+    last = place.after
+    for *parts, sealed in rows:
+        last = tuple(str(part) for part in parts)
+        if bytes(sealed).startswith(vault.head(row.master_kid)):
+            continue
         try:
-            row.done += _seal_anew(session, each, place.after, bytes(sealed))
+            values.append(_seal_anew(each, last, bytes(sealed)))
         except CannotOpen:
-            place.unopened += 1
-    if len(found) < most:
-        place.column, place.after = place.column + 1, ()
+            unopened += 1
+    is_over = len(rows) < BATCH
+    there = replace(
+        place,
+        column=place.column + is_over,
+        after=() if is_over else last,
+        unopened=unopened,
+    )
+    return Plan(row.id, row.place, there.write(), column=each, values=values)
 
 
 def _beyond(keys: Sequence[ColumnElement[str]], after: Key) -> ColumnElement[bool]:
@@ -215,35 +253,34 @@ def _beyond(keys: Sequence[ColumnElement[str]], after: Key) -> ColumnElement[boo
     return or_(*steps)
 
 
-def _seal_anew(session: Session, each: SealedColumn, key: Key, sealed: bytes) -> int:
-    """Seal one value anew, unless somebody has changed it meanwhile: that was with the new key.
+def _seal_anew(each: SealedColumn, key: Key, sealed: bytes) -> Sealed:
+    held, where = keyring.vault(), each.place(key)
+    plain = held.open(sealed, purpose=each.purpose, place=where)
+    return Sealed(key, sealed, held.seal(plain, purpose=each.purpose, place=where))
 
-    Gives how many values were sealed. Raises: CannotOpen
-    """
-    vault, where = keyring.vault(), each.place(key)
-    plain = vault.open(sealed, purpose=each.purpose, place=where)
-    named = [column == part for column, part in zip(each.keys, key, strict=True)]
+
+def _put(session: Session, each: SealedColumn, value: Sealed) -> int:
+    """Put a value in its place, unless somebody has changed it meanwhile: that was with the new key."""
+    named = [column == part for column, part in zip(each.keys, value.key, strict=True)]
     changed = session.execute(
         update(each.model)
-        .where(*named, each.column == sealed)
-        .values({each.name: vault.seal(plain, purpose=each.purpose, place=where)})
+        .where(*named, each.column == value.old)
+        .values({each.name: value.new})
         .returning(each.keys[0])
         .execution_options(synchronize_session=False)
     )
     return len(changed.all())
 
 
-def _end_round(session: Session, row: Reencryption, place: _Place) -> None:
+def _end_round(session: Session, row: Reencryption, found: Standing) -> None:
     """Look whether anything was sealed with an old key behind the pass's back; then go round again."""
-    found = standing(session)
+    place = _Place.read(row.place)
     left = found.rows - found.counts[row.master_kid]
+    row.total = row.done + left
     if left > place.unopened and place.round < MOST_ROUNDS:
-        place.column, place.after, place.unopened = 0, (), 0
-        place.round += 1
-        row.total = row.done + left
+        row.place = _Place(round=place.round + 1).write()
         return
     row.state, row.open_key, row.finished_at = DONE, None, clock.now()
-    row.total = row.done + left
     row.last_error = _left_over(left, place.unopened)
     why = Why(system("worker"), f"reencryption:{row.id}", row.last_error)
     _note(session, "reencryption.finish", row.id, row.master_kid, row.done, why=why)

@@ -236,7 +236,7 @@ def _note_adoption(session: Session, secret: Secret, row: SecretVersion) -> None
 
 
 def adopt_all() -> None:
-    """Bring every value of the environment into the store; done by worker and desk, else on first use.
+    """Bring every value of the environment into the store; the worker does it, else the first use.
 
     Transaction: opens its own for each secret that waits.
     """

@@ -32,6 +32,7 @@ def client(till: Till) -> FlaskClient:
 
 
 def one(client: FlaskClient, who: Personas, kind: str = "webhook") -> dict[str, Any]:
+    secrets.adopt_all()
     answer = client.get(f"/api/secrets?kind={kind}", headers=who.ada.headers)
     assert answer.status_code == 200, answer.text
     found: list[dict[str, Any]] = answer.get_json()["items"]
@@ -59,6 +60,7 @@ def act(
 def test_every_kind_is_listed_with_its_first_version_from_the_environment(
     client: FlaskClient, who: Personas
 ) -> None:
+    secrets.adopt_all()
     listed = client.get("/api/secrets", headers=who.ann.headers).get_json()["items"]
     assert {row["kind"] for row in listed} >= {"webhook", "jwt", "session"}
     webhook = next(row for row in listed if row["kind"] == "webhook")

@@ -170,8 +170,10 @@ def counts() -> dict[str, int]:
 
 
 def begin() -> None:
+    with reading() as session:
+        found = reencryption.standing(session)
     with transaction() as session:
-        reencryption.start(session, why=WHY)
+        reencryption.start(session, found, why=WHY)
 
 
 def finish() -> Reencryption:
@@ -301,6 +303,19 @@ def test_one_pass_runs_at_a_time_and_only_where_its_key_seals(keys: Keys) -> Non
     assert duties.seal_anew()
     finish()
     begin()
+
+
+def test_a_pass_for_a_key_that_seals_no_more_gives_way(keys: Keys) -> None:
+    fill(keys.world, 1)
+    keys.use("k2", "k1")
+    begin()
+    keys.use("k1", "k2")
+    begin()
+    row = finish()
+    assert (row.master_kid, row.last_error) == ("k1", None)
+    with reading() as session:
+        ended = session.query(Reencryption).filter_by(master_kid="k2").one()
+    assert ended.state == "done" and ended.last_error is not None
 
 
 def test_a_pass_goes_on_where_it_stood(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,8 +92,10 @@ def test_a_killed_pass_is_taken_up_where_it_stood(
     # What workers write for themselves at their start is written, so that only the pass seals.
     duties.look_after()
     use(env | {"MASTER_KEYS": BOTH})
+    with reading() as session:
+        found = reencryption.standing(session)
     with transaction() as session:
-        reencryption.start(session, why=Why(ACTOR, "test", "a new master key"))
+        reencryption.start(session, found, why=Why(ACTOR, "test", "a new master key"))
     with reading() as session:
         sealed_before = reencryption.standing(session).counts["k1"]
     for nth in (5, 3, 2):
