@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from core import clock, hashing, ids
 from core.money_out import Act
-from domain import database, keyring, samples
+from core.strictjson import Json
+from domain import case_backtests, case_conditions, database, keyring, samples
 from models import Base, guards
 from models.cases import Attachment, CaseNote, CaseRule, CaseRuleVersion, ExceptionCase
 from models.control import Approval, Control, Freeze
@@ -21,6 +22,7 @@ from models.secrets import Secret, SecretVersion
 from tests.security import hostile
 
 ROWS = 10
+CONDITIONS: list[Json] = [{"field": "shortfallPercent", "op": "lte", "value": "3"}]
 # What people or providers write freely. Everything else is a word, an id or a digest of ours.
 PROSE: dict[str, str] = {
     "approvals": "destination text reason decided_reason",
@@ -69,6 +71,12 @@ def text_columns() -> dict[str, set[str]]:
         }
         for table in Base.metadata.sorted_tables
     }
+
+
+def _backtest(session: Session) -> dict[str, Json]:
+    return case_backtests.run(
+        session, "UNDERPAID", case_conditions.stored(CONDITIONS), "accept"
+    ).wire()
 
 
 def furnish(session: Session, *, people: Sequence[str]) -> None:
@@ -217,11 +225,11 @@ def _beside(session: Session, payment: Payment, number: int, people: Sequence[st
         CaseRule(
             id=rule_id,
             kind="UNDERPAID",
-            conditions=[],
+            conditions=CONDITIONS,
             verb="accept",
             note="x",
             state="draft",
-            backtest={"matched": 0, "agreed": 0, "differing": []},
+            backtest=_backtest(session),
             drafted_by=people[0],
             drafted_at=now,
         )
@@ -231,10 +239,10 @@ def _beside(session: Session, payment: Payment, number: int, people: Sequence[st
         CaseRuleVersion(
             rule_id=rule_id,
             version=1,
-            conditions=[],
+            conditions=CONDITIONS,
             verb="accept",
             note="x",
-            backtest={"matched": 0, "agreed": 0, "differing": []},
+            backtest=_backtest(session),
             drafted_by=people[0],
             drafted_at=now,
         )

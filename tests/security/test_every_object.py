@@ -13,6 +13,7 @@ from sqlalchemy import select
 from api.contract import ENDPOINTS, Endpoint
 from core.permissions import HOLDERS, Permission
 from core.states import Role
+from domain import sequencer
 from domain.database import reading
 from models.events import EventLog
 from models.operations import Operation
@@ -59,9 +60,10 @@ def mels(till: Till, who: Personas) -> Owned:
     till.settle(payment)
     path = f"/api/payments/{payment['paymentId']}/refunds"
     refund = till.post(path, who.mels_key, {"amount": "5.00", "reason": "returned"}).get_json()
+    sequencer.number_events(ring=False)
     with reading() as session:
-        own = EventLog.payment_id == payment["paymentId"]
-        event = session.scalars(select(EventLog.id).where(own, EventLog.seq.is_not(None))).first()
+        own = EventLog.payment_id == payment["paymentId"], EventLog.type == "payment.created"
+        event = session.scalars(select(EventLog.id).where(*own)).one()
         operation = session.scalars(select(Operation.id)).first()
     return Owned(
         {
