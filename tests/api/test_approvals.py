@@ -188,9 +188,12 @@ def test_outsiders_see_their_own_requests_only(
         assert [each["approvalId"] for each in answer["items"]] == expected
         for each in {own, staffs} - set(expected):
             for method, path in (("GET", ""), ("POST", "/cancel")):
-                body = {"json": {"reason": "mine"}} if method == "POST" else {}
+                body = {"reason": "mine"} if method == "POST" else None
                 found = client.open(
-                    f"/api/approvals/{each}{path}", method=method, headers=reader.headers, **body
+                    f"/api/approvals/{each}{path}",
+                    method=method,
+                    headers=reader.headers,
+                    json=body,
                 )
                 assert (found.status_code, code(found)) == (404, "NOT_FOUND")
     assert client.get("/api/approvals", headers=who.bo.headers).status_code == 403

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
+from werkzeug.test import TestResponse
 
 from core import clock
 from domain import database
@@ -57,7 +58,7 @@ def ask(desk: Desk, who: Personas, till: Till, *, by: Persona | None = None, **f
     return Asked(payment, row.id)
 
 
-def decide(browser: Browser, found: Asked, verb: str = "approve", **form: str) -> object:
+def decide(browser: Browser, found: Asked, verb: str = "approve", **form: str) -> TestResponse:
     page = browser.page(found.page)
     sent = {"content_hash": hidden(page, "content_hash")} if verb == "approve" else {}
     return browser.post(f"{found.page}/{verb}", sent | form)

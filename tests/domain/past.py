@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from core import clock, ids
@@ -14,7 +15,7 @@ from domain.jobs import rules as sweeping
 from models.cases import CaseRule, ExceptionCase
 
 EUR = asset("EUR")
-SMALL = [{"field": "shortfallPercent", "op": "lt", "value": "3"}]
+SMALL: list[dict[str, object]] = [{"field": "shortfallPercent", "op": "lt", "value": "3"}]
 
 
 def case(
@@ -99,7 +100,10 @@ def at_desk(user_id: str, role: Role) -> Actor:
 
 
 def wanted(
-    conditions: list[dict[str, object]] | None = None, *, kind: str = "UNDERPAID", **more: str
+    conditions: Sequence[Mapping[str, object]] | None = None,
+    *,
+    kind: str = "UNDERPAID",
+    **more: str,
 ) -> Wanted:
     return Wanted(
         kind,

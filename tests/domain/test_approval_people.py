@@ -14,7 +14,7 @@ from core.errors import (
     NotFound,
     SamePerson,
 )
-from core.money_out import Act
+from core.money_out import RULES, Act
 from core.permissions import Permission
 from core.states import Role
 from domain import (
@@ -24,7 +24,6 @@ from domain import (
     database,
     keys,
     marking,
-    money_out,
     sessions,
 )
 from domain.approval_queries import ApprovalFilter
@@ -132,8 +131,8 @@ def test_a_request_by_a_key_dies_with_the_key(
     payment = world.payment()
     holder = cast.merchants_key(payment.merchant_id)
     # As if keys might ask for this one, as they may for a refund.
-    rule = replace(money_out.RULES[Act.MARK_PAYMENT], requests=Permission.REFUNDS_REQUEST)
-    rules = {**money_out.RULES, Act.MARK_PAYMENT: rule}
+    rule = replace(RULES[Act.MARK_PAYMENT], requests=Permission.REFUNDS_REQUEST)
+    rules = {**RULES, Act.MARK_PAYMENT: rule}
     monkeypatch.setattr(approval_checks, "RULES", rules)
     with database.transaction() as session:
         content = marking.content(payment, Wanted("completed", "BANK-9"))

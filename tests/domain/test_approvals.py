@@ -9,6 +9,7 @@ from threading import Barrier, Thread
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from core import clock
 from core.errors import (
@@ -18,18 +19,19 @@ from core.errors import (
     Frozen,
     IllegalTransition,
 )
-from core.money_out import Act
+from core.money_out import RULES, Act
+from core.strictjson import Json
 from domain import (
     acts,
     approvals,
     database,
     freezes,
-    money_out,
     verification,
 )
 from domain.actors import Actor
 from domain.jobs import overdue
 from domain.transitions import Why
+from domain.warrants import Warrant
 from models.audit import AuditRow
 from models.control import Approval
 from models.events import EventLog
@@ -167,8 +169,8 @@ def test_a_freeze_at_the_moment_of_approval_holds_what_it_holds(
 ) -> None:
     payment = world.payment()
     row = asked(payment, staff.fin)
-    rule = money_out.RULES[Act.MARK_PAYMENT]
-    held = {**money_out.RULES, Act.MARK_PAYMENT: replace(rule, is_held_by_freeze=True)}
+    rule = RULES[Act.MARK_PAYMENT]
+    held = {**RULES, Act.MARK_PAYMENT: replace(rule, is_held_by_freeze=True)}
     monkeypatch.setattr(approvals, "RULES", held)
     with database.transaction() as session:
         wanted = freezes.Wanted("order", payment.order_id or "", "under dispute")
@@ -213,8 +215,8 @@ def test_an_act_that_fails_leaves_the_request_waiting(
     row = asked(payment, staff.fin)
     real = acts.kind(Act.MARK_PAYMENT)
 
-    def breaks(session: object, warrant: object) -> dict[str, object]:
-        real.carry_out(session, warrant)  # type: ignore[arg-type]
+    def breaks(session: Session, warrant: Warrant) -> dict[str, Json]:
+        real.carry_out(session, warrant)
         raise Conflict("too late")
 
     monkeypatch.setattr(acts, "kind", lambda _: replace(real, carry_out=breaks))

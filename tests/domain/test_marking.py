@@ -18,6 +18,7 @@ from domain.actors import Actor
 from domain.jobs import worker
 from domain.marking import Wanted
 from models.cases import ExceptionCase
+from models.control import Approval
 from models.events import EventLog
 from models.ledger import JournalEntry, Posting
 from models.orders import Order
@@ -42,14 +43,14 @@ def mark(world: World) -> Mark:
     return both
 
 
-def ask(payment: Payment, actor: Actor, wanted: Wanted) -> approvals.Approval:
+def ask(payment: Payment, actor: Actor, wanted: Wanted) -> Approval:
     with database.transaction() as session:
         return marking.ask(
             session, payment.id, wanted, actor=actor, source="test", note="seen at the bank"
         )
 
 
-def agree(row: approvals.Approval, actor: Actor) -> None:
+def agree(row: Approval, actor: Actor) -> None:
     with database.transaction() as session:
         shown = row.content_hash
         approvals.agree(session, row.id, actor=actor, content_hash=shown, reason=None)
@@ -193,7 +194,7 @@ def test_what_the_provider_said_first_leaves_nothing_to_mark(world: World) -> No
     agree(row, flo)
     assert (entries(), balances(), cases()) == (["deposit"], (2500, 0), [])
     with database.reading() as session:
-        assert session.get_one(approvals.Approval, row.id).state == "cancelled"
+        assert session.get_one(Approval, row.id).state == "cancelled"
     with pytest.raises(IllegalTransition):
         ask(payment, fin, Wanted("failed", "BANK-1"))
     assert is_sound()
@@ -207,7 +208,7 @@ def test_mark_and_event_at_the_same_moment_book_the_money_once(world: World) -> 
         body, together = world.paid(payment), Barrier(2)
         world.deliver(body)
 
-        def agrees(row: approvals.Approval = row, together: Barrier = together) -> None:
+        def agrees(row: Approval = row, together: Barrier = together) -> None:
             together.wait()
             with suppress(AppError):
                 agree(row, flo)
@@ -266,7 +267,7 @@ def test_one_reference_marked_twice_at_once_pays_one_payment(world: World) -> No
     rows = [ask(payment, fin, Wanted("completed", "BANK-1")) for payment in payments]
     together, refused = Barrier(2), []
 
-    def press(row: approvals.Approval) -> None:
+    def press(row: Approval) -> None:
         together.wait()
         try:
             agree(row, flo)

@@ -86,8 +86,10 @@ def test_refund_that_fails_later_is_reversed_and_everything_stands_as_before(
     send_all()
     assert world.read(payment).status == "refunded"
     name = str(one(refund).provider_reference)
-    failed = {"status": "failed", "failure_reason": "expired_or_canceled_card"}
-    world.deliver_and_apply(world.refund_event("refund.failed", name, **failed))
+    failed = world.refund_event(
+        "refund.failed", name, status="failed", failure_reason="expired_or_canceled_card"
+    )
+    world.deliver_and_apply(failed)
     done = one(refund)
     assert (done.state, done.failure_reason) == ("failed", "expired_or_canceled_card")
     now = world.read(payment)

@@ -15,6 +15,7 @@ from core.errors import (
     ProviderRefused,
     ProviderUnknown,
 )
+from core.states import Freeze as FreezeState
 from core.states import Operation as OperationState
 from domain import database, freezes
 from domain.actors import Actor
@@ -114,7 +115,7 @@ def test_freeze_between_agreement_and_sending_holds_it_and_its_end_lets_it_go(
         ask(payment, 100, fin)
     with database.transaction() as session:
         row = freezes.lock(session, freeze_id)
-        freezes.end(session, row, to=freezes.State.LIFTED, why=Why(fin, "test"))
+        freezes.end(session, row, to=FreezeState.LIFTED, why=Why(fin, "test"))
     send_all()
     assert one(refund).state == "succeeded"
 
@@ -177,7 +178,7 @@ def test_nobody_passes_the_gate_after_a_freeze_and_whoever_is_past_it_goes_on(
     with database.transaction() as session:
         for freeze_id in session.scalars(select(Freeze.id)).all():
             row = freezes.lock(session, freeze_id)
-            freezes.end(session, row, to=freezes.State.LIFTED, why=Why(sue, "test"))
+            freezes.end(session, row, to=FreezeState.LIFTED, why=Why(sue, "test"))
     send_all()
     assert {one(refund).state for refund in asked} == {"succeeded"}
     assert_proved()

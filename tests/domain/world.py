@@ -255,7 +255,7 @@ class World:
         self.rail.refunds[name].update(changes)
         return self._signed_body(kind, self.rail.refunds[name], at)
 
-    def _signed_body(self, kind: str, record: dict[str, object], at: int | None) -> bytes:
+    def _signed_body(self, kind: str, record: Mapping[str, object], at: int | None) -> bytes:
         event = {
             "id": ids.new("evt"),
             "object": "event",

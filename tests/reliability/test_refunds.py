@@ -36,6 +36,11 @@ def given_back(stage: Stage, reference: str) -> list[dict[str, Any]]:
     return truth
 
 
+def status_there(stage: Stage, payment: dict[str, Any]) -> str:
+    """Give where the provider itself says a payment's first refund stands."""
+    return str(given_back(stage, payment["providerReference"])[0]["status"])
+
+
 def send_all() -> None:
     while sending.send_next():
         pass
@@ -84,7 +89,7 @@ def test_refund_that_fails_later_is_heard_of_and_reversed(stage: Stage) -> None:
     assert refunding.read(payment["paymentId"]).status == "refunded"
 
     def has_failed() -> bool:
-        return given_back(stage, payment["providerReference"])[0]["status"] == "failed"
+        return status_there(stage, payment) == "failed"
 
     until(has_failed, what="the stand-in to fail the refund", seconds=20)
     stage.provider.deliver_new()
@@ -101,7 +106,7 @@ def test_refund_that_no_webhook_tells_of_is_found_by_asking(stage: Stage) -> Non
     assert refunding.state_of(refund) == "pending"
 
     def is_over() -> bool:
-        return given_back(stage, payment["providerReference"])[0]["status"] == "succeeded"
+        return status_there(stage, payment) == "succeeded"
 
     until(is_over, what="the stand-in to finish the refund", seconds=20)
     stage.provider.skip_new()

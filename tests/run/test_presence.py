@@ -58,4 +58,4 @@ def test_a_process_beats_while_it_runs_and_leaves_when_it_stops(
     assert alive("web") == [running.who.id]
     running.stop()
     assert alive("web") == []
-    assert running.thread not in threading.enumerate()
+    assert not set(running.threads) & set(threading.enumerate())

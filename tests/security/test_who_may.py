@@ -128,8 +128,8 @@ class Caller:
             return plain.open(path, method=row.method, headers=self.headers)
         if self.browser is None:
             return plain.open(path, method=row.method, headers=self.headers)
-        sent = {} if row.method == "GET" else {"data": {"csrf_token": self.csrf}}
-        return self.browser.open(path, method=row.method, **sent)
+        sent = None if row.method == "GET" else {"csrf_token": self.csrf}
+        return self.browser.open(path, method=row.method, data=sent)
 
 
 def _is_shut(answer: Any, door: Door) -> bool:
