@@ -93,6 +93,19 @@ def test_an_event_about_a_principal_has_their_streams_looked_at_at_once(
     assert others.ending is None
 
 
+def test_after_a_secret_was_revoked_every_stream_is_looked_at_at_once(
+    keeper: Keeper, staff: Actor, buyer: Actor
+) -> None:
+    late = time.monotonic() + 1000
+    streams = [Subscriber(buyer, ()), Subscriber(staff, ())]
+    for each in streams:
+        keeper.keep(Kept(each, refuse, None, due_at=late))
+    keeper.suspect(EventLog(type="secret.rotated", object_id="sec_x", body={}))
+    assert ends(streams[0], seconds=0.2) is None
+    keeper.suspect(EventLog(type="secret.revoked", object_id="sec_x", body={}))
+    assert [ends(each) for each in streams] == [Ending.ACCESS] * 2
+
+
 def test_a_quiet_stream_is_pinged(
     keeper: Keeper, staff: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
