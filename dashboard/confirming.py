@@ -16,7 +16,7 @@ SHORTEST_REASON, LONGEST_REASON = 3, 500
 
 @dataclass(frozen=True)
 class Question:
-    """One act about to be done. fields: what the form sends along."""
+    """One act about to be done. fields: what the form sends along; inputs: what it asks beside why."""
 
     title: str
     lead: str
@@ -29,6 +29,7 @@ class Question:
     tone: str = "primary"
     fields: Mapping[str, str] = field(default_factory=dict)
     asks_reason: bool = True
+    inputs: Sequence[Input] = ()
 
 
 def reason() -> str:
@@ -75,7 +76,10 @@ def show(
             "facts": question.facts,
             "action": question.action,
             "fields": question.fields,
-            "inputs": [reason_input(reason, error)] if question.asks_reason else [],
+            "inputs": [
+                *question.inputs,
+                *([reason_input(reason, error)] if question.asks_reason else []),
+            ],
             "label": question.label,
             "tone": question.tone,
             "back": question.back,

@@ -23,6 +23,7 @@ from web import access
 
 routes = Blueprint("desk_secret_acts", __name__)
 _OVERLAPS = (0, 1, 12, 24, 72, 168, LONGEST_OVERLAP_HOURS)
+_LATER = (1, 12, 24, 48, 72, 168)
 LONGEST_VALUE = 512
 
 
@@ -236,6 +237,7 @@ def _question(seen: SecretSeen, each: VersionSeen, verb: str) -> Question:
         back=href,
         trail=_trail(seen),
         fields=about.fields,
+        inputs=about.inputs,
     )
 
 
@@ -245,6 +247,7 @@ class _About:
     effects: Sequence[str]
     facts: Sequence[Fact] = ()
     fields: Mapping[str, str] = field(default_factory=dict)
+    inputs: Sequence[Input] = ()
 
 
 def _about_retire(seen: SecretSeen, each: VersionSeen) -> _About:
@@ -253,9 +256,16 @@ def _about_retire(seen: SecretSeen, each: VersionSeen) -> _About:
     effects.append("It can be restored")
     verdict = each.verdict
     if not verdict.is_safe:
-        effects.insert(0, "You retire it although it is not safe: what still uses it is refused")
+        effects.insert(0, "Now, although it is not safe: what still uses it is refused")
     fields: dict[str, str] = {} if verdict.is_safe else {"force": "yes"}
-    return _About(verdict.why, effects, fields=fields)
+    return _About(verdict.why, effects, fields=fields, inputs=[_when_input()])
+
+
+def _when_input() -> Input:
+    chosen = render.typed("when")
+    choices = {"": "Now"} | {str(hours): f"In {_hours(hours)}" for hours in _LATER}
+    options = [Option(value, label, value == chosen) for value, label in choices.items()]
+    return Input("when", "When", "select", options=options, hint="The worker does it on time.")
 
 
 def _about_revoke(seen: SecretSeen, each: VersionSeen) -> _About:
@@ -326,7 +336,9 @@ def act(secret_id: str, number: int, verb: str) -> Response:
             _question(_get(secret_id), each, verb), reason=reason, problem=problem
         )
     secrets.forget_cached()
-    render.tell(Alert("good", f"v{number} is {_PAST[verb]}"))
+    later = verb == "retire" and render.typed("when")
+    past = "going to be retired" if later else _PAST[verb]
+    render.tell(Alert("good", f"v{number} is {past}"))
     return render.to(f"/secrets/{secret_id}")
 
 
@@ -334,7 +346,9 @@ def _do(verb: str, secret_id: str, number: int, reason: str) -> None:
     why = _why(reason)
     with transaction() as session:
         if verb == "retire":
-            wanted = Retirement(force=render.typed("force") == "yes")
+            later = render.typed("when")
+            at = clock.after(int(later) * 3600) if later in map(str, _LATER) else None
+            wanted = Retirement(at=at, force=render.typed("force") == "yes")
             rotation.retire(session, secret_id, number, wanted, why=why)
         elif verb == "revoke":
             rotation.revoke(session, secret_id, number, why=why)

@@ -126,6 +126,11 @@ def test_retire_says_why_it_is_not_safe_and_can_be_forced(
     asked = ada.page(f"{path}/versions/1/retire")
     assert "v2 has verified nothing yet" in text(asked)
     assert "although it is not safe" in text(asked)
+    later = ada.post(f"{path}/versions/1/retire", WHY | {"when": "48"})
+    assert later.status_code == 303
+    assert "stops verifying in 1 d" in text(ada.page(path)) and len(secrets.live("stripe")) == 2
+    wrong = ada.post(f"{path}/versions/1/retire", {"when": "48", "reason": ""})
+    assert wrong.status_code == 422 and 'value="48" selected' in wrong.text
     done = ada.post(f"{path}/versions/1/retire", WHY | {"force": hidden(asked, "force")})
     assert done.status_code == 303
     assert "Retired" in text(ada.page(path))
