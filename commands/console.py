@@ -96,13 +96,30 @@ def _first_steps(settings: Settings, people: Sequence[SandboxPerson], *, has_dem
         if has_demo
         else "payments appear as they come"
     )
+    steps = [
+        [f"Sign in as {people[0].email} and open Payments: {traffic}."],
+        [
+            "Open a payment to see its timeline, then one of its webhooks: Replay shows what",
+            "would change before anything does.",
+        ],
+        [
+            "Order and pay as a buyer, in another terminal; then open the payUrl of the answer:",
+            *(f"  {line}" for line in _purchase(settings, people)),
+        ],
+        [f"Every route of the API, with examples: {settings.public_url}/api/docs"],
+    ]
+    if has_demo:
+        steps.insert(2, _second_person(people))
     return "\n".join(
-        (
-            f"  1. Sign in as {people[0].email} and open Payments: {traffic}.",
-            "  2. Open a payment to see its timeline, then one of its webhooks: Replay shows what",
-            "     would change before anything does.",
-            "  3. Order and pay as a buyer, in another terminal; then open the payUrl of the answer:",
-            *(f"       {line}" for line in _purchase(settings, people)),
-            f"  4. Every route of the API, with examples: {settings.public_url}/api/docs",
-        )
+        f"  {'  ' if place else f'{number}.'} {line}"
+        for number, lines in enumerate(steps, start=1)
+        for place, line in enumerate(lines)
     )
+
+
+def _second_person(people: Sequence[SandboxPerson]) -> list[str]:
+    finance = next(person.email for person in people if person.role == Role.FINANCE)
+    return [
+        f"Sign in as {finance}, open Approvals, agree to the waiting refund: the sandbox",
+        "shows the code. Exceptions holds what does not add up.",
+    ]

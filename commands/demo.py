@@ -6,7 +6,7 @@ import http.client
 import math
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session
 
 from commands import demo_visits
 from commands.checks import answer, as_json
-from commands.demo_visits import Shop, Unexpected
+from commands.demo_shop import Shop, Unexpected
+from commands.demo_visits import Part
 from config import Settings
 from core import clock
 from core.states import Kyc, Role
@@ -32,7 +33,7 @@ from providers import registry
 # `demo` at the start of the short name is what labels everything as demo.
 MERCHANT = "Demo Market"
 KEY_NAME = "Demo traffic"
-SCOPES = ("orders:read", "orders:write", "payments:read", "payments:write")
+SCOPES = ("orders:read", "orders:write", "payments:read", "payments:write", "refunds:request")
 BUYERS = ("noa", "ole", "pia", "rui", "tara")
 SELLERS = ("uma", "ivo")
 ACTOR = system("demo")
@@ -112,10 +113,10 @@ def gap_seconds(dice: Dice, per_minute: float, at: float) -> float:
     return -math.log(share) * 60 / (per_minute * swing)
 
 
-def _play(shop: Shop, dice: Dice, *, say: bool) -> bool:
+def _play(shop: Shop, dice: Dice, part: Part | None, *, say: bool) -> bool:
     """Play one visit. Gives whether it went as written."""
     try:
-        line = demo_visits.play(shop, dice)
+        line = demo_visits.play(shop, dice, part)
     except (Unexpected, OSError, http.client.HTTPException, ValueError) as error:
         if not shop.stopped.is_set():
             click.echo(f"a visit failed: {error}", err=True)
@@ -126,10 +127,17 @@ def _play(shop: Shop, dice: Dice, *, say: bool) -> bool:
 
 
 def traffic(
-    shop: Shop, *, per_minute: float, seconds: float, seed: int, say: bool = True
+    shop: Shop,
+    *,
+    per_minute: float,
+    seconds: float,
+    seed: int,
+    first: Sequence[Part] = (),
+    say: bool = True,
 ) -> dict[str, int]:
     """Send visitors until the time is over or `shop.stopped`; at most eight at once.
 
+    first: what is played at once, before anything that chance brings, in this order.
     Who comes while eight are there goes away again, so a slow server is not buried.
     Gives how many visits went as written, failed, and were turned away.
     """
@@ -138,21 +146,24 @@ def traffic(
     room = threading.Semaphore(AT_ONCE)
     lock = threading.Lock()
 
-    def visit(chance: int) -> None:
+    def visit(chance: int, part: Part | None) -> None:
         try:
-            went_well = _play(shop, Dice(chance), say=say)
+            went_well = _play(shop, Dice(chance), part, say=say)
             with lock:
                 counts["visits" if went_well else "failed"] += 1
         finally:
             room.release()
 
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        for part in first:
+            room.acquire()
+            pool.submit(visit, dice.number(), part)
         while not shop.stopped.is_set():
             at = clock.monotonic() - began
             if at >= seconds:
                 break
             if room.acquire(blocking=False):
-                pool.submit(visit, dice.number())
+                pool.submit(visit, dice.number(), None)
             else:
                 counts["turnedAway"] += 1
             shop.stopped.wait(min(gap_seconds(dice, per_minute, at), seconds - at))
@@ -182,6 +193,7 @@ def demo_traffic(
             per_minute=rate,
             seconds=seconds or DEFAULT_HOURS * 3600,
             seed=clock.unix() if seed is None else seed,
+            first=demo_visits.OPENING,
             say=not (quiet or as_json),
         )
     if as_json:

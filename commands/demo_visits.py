@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
-from commands import demo_wire
-from commands.demo_wire import Answered
-from core import ids
+from commands import demo_returns, demo_wire
+from commands.demo_shop import Shop, Unexpected, Visit
 from core.money import Asset, Money, asset
 from domain.samples.dice import Dice
 
@@ -45,87 +42,6 @@ _ASKING = "authenticationRequired"
 # Published test numbers for the provider's hosted page.
 # Source: https://docs.stripe.com/testing
 _TYPED = (("4242424242424242", 70), ("4000002500003155", 20), ("4000000000000002", 10))
-DEPOSIT_SECONDS = 20
-
-
-class Unexpected(Exception):
-    """An answer that the demo has no part for; the message says which."""
-
-
-@dataclass(frozen=True)
-class Shop:
-    """Where the visits go. stripe: origin of the stand-in; pace: by how much every pause is stretched."""
-
-    url: str
-    key: str
-    stripe: str
-    stripe_key: str
-    buyers: Sequence[str]
-    sellers: Sequence[str]
-    stopped: threading.Event
-    pace: float = 1.0
-
-    def pause(self, dice: Dice, low: int, high: int) -> None:
-        """Let the visitor think for some tenths of seconds, unless all shall end."""
-        self.stopped.wait(dice.between(low, high) / 10 * self.pace)
-
-    def post(self, path: str, document: dict[str, object]) -> dict[str, Any]:
-        """Call the API as a merchant's server does.
-
-        Raises: Unexpected, OSError
-        """
-        headers = {"Authorization": f"Bearer {self.key}", "Idempotency-Key": ids.new("demo")}
-        url = f"{self.url}{path}"
-        return _wanted(demo_wire.send("POST", url, document=document, headers=headers), path)
-
-    def get(self, path: str) -> dict[str, Any]:
-        """Read from the API.
-
-        Raises: Unexpected, OSError
-        """
-        headers = {"Authorization": f"Bearer {self.key}"}
-        return _wanted(demo_wire.send("GET", f"{self.url}{path}", headers=headers), path)
-
-
-def _wanted(answered: Answered, path: str) -> dict[str, Any]:
-    if answered.is_success:
-        return answered.body
-    error = answered.body.get("error", {})
-    raise Unexpected(f"{path} answered {answered.status} {error.get('code', '')}".rstrip())
-
-
-@dataclass(frozen=True)
-class Visit:
-    """One visitor with an order just made."""
-
-    shop: Shop
-    dice: Dice
-    order: dict[str, Any]
-
-    @property
-    def title(self) -> str:
-        """The order as a line of the log shows it."""
-        total = self.order["total"]
-        return f"{total['amount']} {total['currency']} {self.order['description']}"
-
-    def intent(self, **more: object) -> dict[str, Any]:
-        """Ask for a payment on the pay page."""
-        said: dict[str, object] = {"orderId": self.order["orderId"]}
-        return self.shop.post("/api/payments/intents", said | more)
-
-    def confirm(self, intent: dict[str, Any], card: str) -> Answered:
-        """Pay as the payer's browser does: with the publishable key and the client secret."""
-        form = {
-            "client_secret": intent["clientSecret"],
-            "payment_method": f"pm_card_{card}",
-            "return_url": f"{intent['payUrl']}/return",
-        }
-        path = f"/v1/payment_intents/{intent['providerReference']}/confirm"
-        headers = {"Authorization": f"Bearer {intent['publishableKey']}"}
-        answered = demo_wire.send("POST", self.shop.stripe + path, form=form, headers=headers)
-        if answered.status not in (200, 402):
-            raise Unexpected(f"the stand-in answered {answered.status} to a confirmation")
-        return answered
 
 
 def _major(dice: Dice, of: Asset, low: int, high: int) -> str:
@@ -170,15 +86,15 @@ def _pay(visit: Visit) -> str:
 
 def _pay_balance(visit: Visit) -> str:
     """Pay the rest once the deposit has arrived."""
-    for _ in range(DEPOSIT_SECONDS):
-        visit.shop.stopped.wait(1)
+
+    def is_deposit_paid() -> bool:
         now = visit.shop.get(f"/api/orders/{visit.order['orderId']}")
-        if now["status"] == "DepositPaid":
-            visit.confirm(visit.intent(purpose="balance"), visit.dice.weighted(_PAYING))
-            return ", then the balance"
-        if visit.shop.stopped.is_set():
-            break
-    return ""
+        return bool(now["status"] == "DepositPaid")
+
+    if not visit.shop.wait_for(is_deposit_paid):
+        return ""
+    visit.confirm(visit.intent(purpose="balance"), visit.dice.weighted(_PAYING))
+    return ", then the balance"
 
 
 def _declined(visit: Visit) -> str:
@@ -245,9 +161,7 @@ def _held(visit: Visit) -> str:
         return "held"
     visit.shop.pause(visit.dice, 50, 200)
     # Captured in the provider's own dashboard, as some merchants do.
-    path = f"/v1/payment_intents/{intent['providerReference']}/capture"
-    headers = {"Authorization": f"Bearer {visit.shop.stripe_key}"}
-    demo_wire.send("POST", visit.shop.stripe + path, form={}, headers=headers)
+    visit.shop.at_provider(f"/v1/payment_intents/{intent['providerReference']}/capture", {})
     return "held, then captured at the provider"
 
 
@@ -274,18 +188,28 @@ def _checkout(visit: Visit) -> str:
     return f"{'paid' if answered.is_success else 'declined'} on the provider's page"
 
 
-PARTS: tuple[tuple[Callable[[Visit], str], int], ...] = (
-    (_pay, 46),
+Part = Callable[[Visit], str]
+PARTS: tuple[tuple[Part, int], ...] = (
+    (_pay, 34),
     (_checkout, 16),
     (_declined, 12),
     (_asked_by_bank, 11),
     (_abandoned, 6),
     (_cancelled, 5),
     (_held, 4),
+    (demo_returns.ask_for_refund, 8),
+    (demo_returns.capture_less, 2),
+    (demo_returns.refund_at_provider, 2),
+)
+# Played before all others, so that the desk has work when somebody first signs in.
+OPENING: tuple[Part, ...] = (
+    demo_returns.ask_for_refund,
+    demo_returns.capture_less,
+    demo_returns.refund_at_provider,
 )
 
 
-def play(shop: Shop, dice: Dice, part: Callable[[Visit], str] | None = None) -> str:
+def play(shop: Shop, dice: Dice, part: Part | None = None) -> str:
     """Let one visitor order something and do with it what visitors do. Gives a line for the log.
 
     part: which of `PARTS`, or by the dice.

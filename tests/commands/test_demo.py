@@ -15,14 +15,18 @@ from sqlalchemy import func, select
 
 import config
 import wsgi
-from commands import demo, demo_visits
-from commands.demo_visits import PARTS, Shop, Visit
+from commands import demo, demo_returns, demo_visits
+from commands.demo_shop import Shop, Visit
+from commands.demo_visits import PARTS
 from domain import database, verification
 from domain.samples.dice import Dice
+from models.cases import ExceptionCase
+from models.control import Approval
 from models.inbound import InboundEvent
 from models.orders import Order
 from models.payments import Payment
 from models.people import ApiKey, Merchant, User
+from models.refunds import Refund
 from tests.rig import environment, product
 from tests.rig.product import Processes, Stack
 
@@ -102,6 +106,61 @@ def assert_labelled() -> None:
         assert {order.merchant_id for order in session.scalars(select(Order))} == {merchant.id}
         people = session.scalars(select(User).where(User.demo)).all()
         assert len(people) == len(demo.BUYERS) + len(demo.SELLERS)
+
+
+def test_the_opening_leaves_one_of_each_for_the_desk(
+    stack: Stack, database_url: str, processes: Processes
+) -> None:
+    with opened(stack, database_url, processes.instance) as shop:
+        first = demo_visits.OPENING
+        counts = demo.traffic(shop, per_minute=1, seconds=0, seed=3, first=first, say=False)
+        assert counts == {"visits": 3, "failed": 0, "turnedAway": 0}
+        with database.reading() as session:
+            cases = session.scalars(select(ExceptionCase)).all()
+            approval = session.scalars(select(Approval)).one()
+            refunds = {row.requested_kind: row for row in session.scalars(select(Refund))}
+    assert sorted(case.kind for case in cases) == ["RECON_DIFFERENCE", "UNDERPAID"]
+    assert (approval.kind, approval.state) == ("refund", "pending")
+    assert {kind: row.state for kind, row in refunds.items()} == {
+        "key": "pending_approval",
+        "provider": "succeeded",
+    }
+    assert approval.object_id == refunds["key"].id
+    assert all(row.demo for row in (*cases, approval, *refunds.values()))
+
+
+def test_what_waits_for_the_desk_stays_bounded(
+    stack: Stack, database_url: str, processes: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo_returns, "MOST_REFUNDS", 2)
+    monkeypatch.setattr(demo_returns, "MOST_CASES", 2)
+    with opened(stack, database_url, processes.instance) as shop:
+        at_once = demo_visits.OPENING * 4
+        counts = demo.traffic(shop, per_minute=1, seconds=0, seed=6, first=at_once, say=False)
+        assert counts["visits"] == len(at_once)
+        with database.reading() as session:
+            kinds = session.scalars(select(ExceptionCase.kind)).all()
+            states = session.scalars(select(Approval.state)).all()
+        until(lambda: books_agree(stack))
+    # None was old enough to be taken back, and whoever came too many just paid.
+    assert states == ["pending"] * 2
+    assert len(kinds) == 2
+
+
+def test_the_merchant_takes_its_oldest_waiting_refund_back(
+    stack: Stack, database_url: str, processes: Processes
+) -> None:
+    with opened(stack, database_url, processes.instance) as shop:
+        for _ in range(2):
+            assert "asked back" in demo_visits.play(shop, Dice(2), demo_returns.ask_for_refund)
+        assert not demo_returns.take_back_oldest(shop)
+        assert demo_returns.take_back_oldest(shop, older_than=0)
+        with database.reading() as session:
+            by_age = select(Refund.state).order_by(Refund.created_at)
+            assert session.scalars(by_age).all() == ["cancelled", "pending_approval"]
+            states = sorted(session.scalars(select(Approval.state)))
+            assert states == ["cancelled", "pending"]
+            assert sum(row.refunding_minor > 0 for row in session.scalars(select(Payment))) == 1
 
 
 def test_rate_swings_around_its_mean() -> None:
