@@ -33,7 +33,7 @@ from core.errors import invalid
 from core.money import Money, asset
 from core.permissions import Permission
 from core.states import Refund as State
-from domain import approvals, payments, refund_queries, refunds
+from domain import approvals, payments, receipts, refund_queries, refundable, refunds
 from domain.actors import Actor
 from domain.database import reading
 from domain.payments import Page
@@ -144,7 +144,8 @@ def ask(call: Call[RefundIn, NoQuery]) -> Answer:
         payment = payments.get_payment(session, call.path["paymentId"], actor=call.actor)
         of = asset(payment.asset)
         # Where nothing is left, the smallest amount is refused, after what has to be said before.
-        left = Money(max(1, refunds.refundable(payment).minor), of)
+        suspended = receipts.in_suspense(session, payment)
+        left = Money(max(1, refundable.left(payment, suspended=suspended).minor), of)
         refund = refunds.ask(
             session,
             payment,

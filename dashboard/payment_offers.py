@@ -47,7 +47,7 @@ def more_acts(shown: Shown) -> list[Act]:
     """Offer what stands beside the page."""
     found = [cancel_act(shown)]
     if shown.actor.is_staff or shown.actor.role == Role.MERCHANT:
-        found.append(refund_words.ask_act(shown.payment, shown.actor, shown.hold))
+        found.append(refund_words.ask_act(shown))
     if shown.actor.may(Permission.INBOUND_READ):
         found.insert(0, _replay_act(shown))
     if shown.actor.is_staff:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from core.money import Money
 from core.money_out import Act as MoneyAct
 from core.permissions import Permission
 from core.states import MAPPING_VERSION, OPEN_PAYMENT, lifecycle
@@ -20,6 +21,7 @@ from domain import (
     case_queries,
     desk,
     naming,
+    receipts,
     refund_queries,
     timeline,
 )
@@ -50,7 +52,7 @@ _PAID = frozenset({Status.COMPLETED, Status.RELEASED, Status.REFUNDED})
 @dataclass(frozen=True)
 class Shown:
     """A payment with what its page needs beside it. marking: the request to settle it by hand; hold:
-    what keeps it from being refunded.
+    what keeps it from being refunded; suspended: what of its money only people vouch for.
     """
 
     payment: Payment
@@ -59,6 +61,7 @@ class Shown:
     last_event: InboundEvent | None
     has_operation: bool
     public_url: str
+    suspended: Money
     marking: Approval | None = None
     hold: Hold = field(default_factory=Hold)
 
@@ -83,6 +86,7 @@ def find(session: Session, payment_id: str, *, actor: Actor, public_url: str) ->
         last_event=desk.last_event_of(session, payment.id) if replays else None,
         has_operation=desk.creation_of(session, payment.id) is not None,
         public_url=public_url,
+        suspended=receipts.in_suspense(session, payment),
         marking=approval_queries.waiting_for(
             session, MoneyAct.MARK_PAYMENT, payment.id, actor=actor
         ),
@@ -108,7 +112,7 @@ def head(shown: Shown) -> View:
         "state": states.of_payment(payment),
         "sub_state": sub,
         "demo": payment.demo,
-        "sentence": f"{title}. {advice_for(payment).what_happened}",
+        "sentence": f"{title}. {advice_for(payment, suspended=shown.suspended).what_happened}",
         "ref": words.ref("payment id", payment.id),
         "order": payments.order_link(shown.order) if shown.order else None,
         "rail": words.rail(payment.rail, payment.provider),
@@ -231,17 +235,18 @@ def _agreement(payment: Payment, lags: timeline.Lags, *, booked: bool) -> Lag:
 def facts(session: Session, shown: Shown) -> list[FactGroup]:
     """Prepare the panels beside the timeline."""
     return [
-        FactGroup("money", "Money", _money(shown.payment)),
+        FactGroup("money", "Money", _money(shown.payment, shown.suspended)),
         FactGroup("refs", "References", _references(session, shown), "one click copies"),
         FactGroup("who", "People and order", _people(session, shown)),
         FactGroup("how", "How it stands", _standing(shown.payment)),
     ]
 
 
-def _money(payment: Payment) -> list[Fact]:
+def _money(payment: Payment, suspended: Money) -> list[Fact]:
     rows = [
         ("Asked", payment.amount_minor, True),
         ("Received", payment.received_minor, True),
+        ("Of it in suspense", suspended.minor, bool(suspended.minor)),
         ("Held on the card", payment.capturable_minor, bool(payment.capturable_minor)),
         ("Refunded", payment.refunded_minor, bool(payment.refunded_minor)),
         ("Being refunded", payment.refunding_minor, bool(payment.refunding_minor)),

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from core.money import Money
 from core.permissions import Permission
 from core.states import Payment as PaymentStatus
 from core.states import Refund as Word
 from dashboard import listing, words
 from dashboard.shapes import Act, Fact, Link, Ref, State, View
-from domain import desk, naming, refund_queries, refunds
+from domain import desk, naming, receipts, refund_queries, refundable, refunds
 from domain.actors import Actor
 from domain.desk import Session
 from models.control import Freeze
 from models.payments import Payment
 from models.refunds import Refund
+
+if TYPE_CHECKING:
+    from dashboard.payment_page import Shown
 
 STATES: Mapping[str, State] = {
     "pending_approval": State("Waits for approval", "action", "warn", "A second person must agree"),
@@ -151,22 +156,28 @@ class Hold:
 
 def hold_of(session: Session, payment: Payment) -> Hold:
     """Look for what keeps a payment from being refunded now."""
-    return Hold(refund_queries.holds(session, payment), refunds.is_disputed(session, payment.id))
+    return Hold(refund_queries.holds(session, payment), refundable.is_disputed(session, payment.id))
 
 
-def ask_act(payment: Payment, actor: Actor, hold: Hold) -> Act:
+def left_of(shown: Shown) -> Money:
+    """Say how much of a payment can still be refunded."""
+    return refundable.left(shown.payment, suspended=shown.suspended)
+
+
+def ask_act(shown: Shown) -> Act:
     """Offer to refund a payment, or say why that is not possible."""
-    reason = why_not(payment, actor, hold)
-    left = words.plain(words.shown(refunds.refundable(payment)))
+    reason = why_not(shown)
+    left = words.plain(words.shown(left_of(shown)))
     return Act(
-        *("refund", "Refund", f"/payments/{payment.id}/refund", reason is None, reason),
+        *("refund", "Refund", f"{shown.href}/refund", reason is None, reason),
         text=f"Up to {left} back to the card. Asks for the amount and a reason first.",
         verb="Refund",
     )
 
 
-def why_not(payment: Payment, actor: Actor, hold: Hold) -> str | None:
+def why_not(shown: Shown) -> str | None:
     """Say why this person may not ask for a refund of this payment now, or None."""
+    payment, actor, hold = shown.payment, shown.actor, shown.hold
     if not actor.is_staff:
         return "Refunds are asked for over the API, with a key that has the scope refunds:request."
     if not actor.may(Permission.REFUNDS_ASK):
@@ -177,13 +188,19 @@ def why_not(payment: Payment, actor: Actor, hold: Hold) -> str | None:
         return "The money has gone to the seller."
     if not payment.received_minor:
         return "Nothing was received, so there is nothing to refund."
-    if refunds.refundable(payment).minor <= 0:
-        return "All of it was refunded or asked back already."
+    if not left_of(shown).minor:
+        return _why_nothing_left(payment, shown.suspended)
     if hold.is_disputed:
         return "The payer's bank asks this payment back; refunding it too would pay twice."
     if hold.freeze is not None:
         return f"A freeze holds refunds: {hold.freeze.reason}"
     return None
+
+
+def _why_nothing_left(payment: Payment, suspended: Money) -> str:
+    if suspended.minor:
+        return receipts.awaited(payment, suspended)
+    return "All of it was refunded or asked back already."
 
 
 def cancel_act(row: Refund, near: Around) -> Act | None:

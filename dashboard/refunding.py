@@ -16,7 +16,7 @@ from dashboard import confirming, guarded, refund_words, render, words
 from dashboard.payment_page import Shown
 from dashboard.payment_views import find
 from dashboard.shapes import Alert, Fact, Input, Link, View
-from domain import approvals, refunds
+from domain import approvals, receipts, refunds
 from domain.actors import Actor
 from domain.database import reading, transaction
 from domain.thresholds import threshold
@@ -37,7 +37,7 @@ class _Form:
 
 
 def _blank(shown: Shown) -> _Form:
-    return _Form(refunds.refundable(shown.payment).major())
+    return _Form(refund_words.left_of(shown).major())
 
 
 def _read() -> _Form:
@@ -48,7 +48,7 @@ def _read() -> _Form:
 
 def _amount(shown: Shown, text: str) -> tuple[Money | None, str | None]:
     """Read the amount, or say what is wrong with it."""
-    of, left = asset(shown.payment.asset), refunds.refundable(shown.payment)
+    of, left = asset(shown.payment.asset), refund_words.left_of(shown)
     try:
         found = money.parse(text.replace(",", "") if of.scale == 0 else text, of)
     except ValueError:
@@ -56,12 +56,14 @@ def _amount(shown: Shown, text: str) -> tuple[Money | None, str | None]:
     if found.minor <= 0:
         return None, "Refund more than nothing."
     if left < found:
-        return None, f"At most {words.plain(words.shown(left))} can still be refunded."
+        most = f"At most {words.plain(words.shown(left))} can still be refunded."
+        awaited = receipts.awaited(shown.payment, shown.suspended)
+        return None, f"{most} {awaited}" if shown.suspended.minor else most
     return found, None
 
 
 def _inputs(shown: Shown, form: _Form, errors: dict[str, str]) -> list[Input]:
-    left = refunds.refundable(shown.payment)
+    left = refund_words.left_of(shown)
     code = left.asset.code
     return [
         Input(
@@ -116,6 +118,8 @@ def _ask(
         Fact("Received", money=words.money(payment.received_minor, payment.asset)),
         Fact("Refunded or asked back", money=words.money(back, payment.asset)),
     ]
+    if shown.suspended.minor:
+        facts.insert(1, Fact("Of it in suspense", money=words.shown(shown.suspended)))
     view: View = {
         "trail": [Link("Payments", "/payments"), Link(words.short(payment.id), shown.href)],
         "problem": problem,
@@ -144,8 +148,7 @@ def _ask(
 def ask_refund(payment_id: str) -> Response:
     with reading() as session:
         shown = find(session, payment_id)
-        hold = refund_words.hold_of(session, shown.payment)
-    if (why := refund_words.why_not(shown.payment, render.actor(), hold)) is not None:
+    if (why := refund_words.why_not(shown)) is not None:
         render.tell(Alert("warn", "This payment cannot be refunded", why))
         return render.to(shown.href)
     return guarded.detour() or _ask(shown, _blank(shown))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.fold import MARKED_COMPLETED, Fact, told_minor
@@ -16,7 +17,7 @@ from core.states import Payment as Status
 from domain import cases, ledger
 from domain.cases import Finding
 from domain.transitions import Why
-from models.payments import Payment
+from models.payments import Payment, PaymentFact
 from providers import registry
 from providers.seam import KeyedFact
 
@@ -41,6 +42,25 @@ def told(facts: Iterable[Fact]) -> Told:
     known = list(facts)
     by_provider = told_minor(known)
     return Told(by_provider, max(0, told_minor(known, by_hand=True) - by_provider))
+
+
+def in_suspense(session: Session, payment: Payment) -> Money:
+    """Say what of a payment only people vouch for: it lies in suspense, and is not ours to give back.
+
+    It grows no more once the payment is completed; only the provider's own word makes it less.
+    Transaction: caller's, reads only.
+    """
+    rows = session.scalars(select(PaymentFact).where(PaymentFact.payment_id == payment.id))
+    known = [Fact(row.kind, row.said_at, row.amount_minor) for row in rows]
+    return _money(payment, told(known).by_hand)
+
+
+def awaited(payment: Payment, suspended: Money) -> str:
+    """Say in a sentence what of a payment waits for its provider's word."""
+    return (
+        f"{suspended.major()} {suspended.asset.code} of it was marked as received by hand and waits"
+        f" in suspense until {_provider(payment)} itself says that it has it."
+    )
 
 
 def mark_key(provider: str, reference: str) -> str:

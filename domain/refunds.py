@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core import clock, ids
@@ -16,24 +16,28 @@ from core.money import Money, asset
 from core.money_out import RULES, Act
 from core.permissions import Permission
 from core.states import Approval as ApprovalState
-from core.states import Case
 from core.states import Operation as OperationState
-from core.states import Payment as PaymentStatus
 from core.states import Refund as State
-from domain import approvals, audit, database, freezes, money_out, operations, refund_events
+from domain import (
+    approvals,
+    audit,
+    database,
+    freezes,
+    money_out,
+    operations,
+    refund_events,
+    refundable,
+)
 from domain.actors import Actor
 from domain.refund_settlement import recount
 from domain.transitions import Why, move, move_together
 from domain.warrants import Content, Warrant
-from models.cases import ExceptionCase
 from models.operations import Operation
 from models.payments import Payment
 from models.refunds import Refund
 from providers import registry
 
 UNKNOWN_CARD = "the payer's card"
-# Money that came for an ended attempt lies apart and is given back like any other.
-REFUNDABLE = (PaymentStatus.COMPLETED, PaymentStatus.FAILED, PaymentStatus.CANCELLED)
 # What was given back or surely is on its way, as opposed to what waits for a second person.
 GIVEN_BACK = (State.PENDING.value, State.UNKNOWN.value, State.SUCCEEDED.value)
 
@@ -70,8 +74,8 @@ def ask(
     known = find_by_reference(session, payment.id, reference) if reference else None
     if known is not None:
         return _same(known, amount)
-    _assert_refundable(session, payment)
-    _reserve(session, payment, amount)
+    refundable.assert_refundable(session, payment)
+    refundable.reserve(session, payment, amount)
     wanted = content(session, refund, payment)
     got = money_out.ask(session, wanted, actor=actor, source=source, reason=reason)
     why = Why(actor, source, reason)
@@ -150,64 +154,6 @@ def _same(known: Refund, amount: Money) -> Refund:
     )
 
 
-def is_disputed(session: Session, payment_id: str) -> bool:
-    """Tell whether the payer's bank asks this payment back; then it is not refunded as well.
-
-    Transaction: caller's, reads only.
-    """
-    statement = select(ExceptionCase.id).where(
-        ExceptionCase.payment_id == payment_id,
-        ExceptionCase.kind == "DISPUTE",
-        ExceptionCase.state != Case.RESOLVED.value,
-    )
-    return session.scalar(statement.limit(1)) is not None
-
-
-def _assert_refundable(session: Session, payment: Payment) -> None:
-    if payment.status == PaymentStatus.REFUNDED:
-        return
-    if payment.status not in REFUNDABLE or not payment.received_minor:
-        raise IllegalTransition("payment", payment.status, PaymentStatus.REFUNDED.value)
-    if is_disputed(session, payment.id):
-        raise IllegalTransition("payment", "disputed", PaymentStatus.REFUNDED.value)
-
-
-def refundable(payment: Payment) -> Money:
-    """Say how much of a payment can still be given back: received, less what is back,
-    asked back or credited to the buyer's funds.
-    """
-    asked_back = payment.refunded_minor + payment.refunding_minor
-    left = payment.received_minor - asked_back - payment.credited_minor
-    return Money(left, asset(payment.asset))
-
-
-def _reserve(session: Session, payment: Payment, amount: Money) -> None:
-    """Set the amount aside; the database decides, whoever asks at the same moment.
-
-    Raises: Conflict AMOUNT_EXCEEDED
-    """
-    asked_back = Payment.refunded_minor + Payment.refunding_minor
-    left = Payment.received_minor - asked_back - Payment.credited_minor
-    statement = (
-        update(Payment)
-        .where(Payment.id == payment.id, left >= amount.minor)
-        .values(
-            refunding_minor=Payment.refunding_minor + amount.minor,
-            updated_at=clock.now(),
-        )
-        .returning(Payment.id)
-        .execution_options(synchronize_session=False)
-    )
-    if session.execute(statement).first() is None:
-        most = refundable(payment)
-        raise Conflict(
-            f"At most {most.major()} {most.asset.code} of this payment can still be refunded.",
-            code="AMOUNT_EXCEEDED",
-            details={"refundable": {"amount": most.major(), "currency": most.asset.code}},
-        )
-    session.refresh(payment)
-
-
 def content(session: Session, refund: Refund, payment: Payment) -> Content:
     """Say what a refund is, as it is agreed to: with what was received and given back before it.
 
@@ -278,14 +224,15 @@ def _prepare(session: Session, refund: Refund, payment: Payment, *, actor: Actor
 def carry_out(session: Session, warrant: Warrant) -> Refund:
     """Let a refund that waited for a second person go to its provider.
 
-    Writes: refunds, operations, state_changes. Emits: refund.created. Raises: Conflict,
-    IllegalTransition. Transaction: caller's.
+    Writes: refunds, operations, state_changes. Emits: refund.created. Raises: Conflict, also
+    AMOUNT_EXCEEDED; IllegalTransition. Transaction: caller's.
     """
     refund, payment = lock(session, warrant.content.object_id)
     now = as_asked(session, refund, payment, warrant.content)
     if now is None:
         raise IllegalTransition("refund", refund.state, State.PENDING.value)
     warrant.assert_covers(now)
+    refundable.assert_told(session, payment, Money(refund.amount_minor, asset(refund.asset)))
     why = Why(warrant.actor, warrant.source, warrant.reason)
     operation = _prepare(session, refund, payment, actor=warrant.actor)
     values: dict[str, object] = {"operation_id": operation.id, "updated_at": clock.now()}
@@ -299,9 +246,9 @@ def as_asked(session: Session, refund: Refund, payment: Payment, asked: Content)
 
     That we have learned which card it was since does not make it another card.
     """
-    if refund.state != State.PENDING_APPROVAL or payment.status not in REFUNDABLE:
+    if refund.state != State.PENDING_APPROVAL or payment.status not in refundable.REFUNDABLE:
         return None
-    if is_disputed(session, payment.id):
+    if refundable.is_disputed(session, payment.id):
         return None
     now = content(session, refund, payment)
     is_vague = asked.destination == UNKNOWN_CARD

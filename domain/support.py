@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.money import Money
 from core.states import Payment as Status
 from core.states import PaymentSub
+from domain import receipts
 from models.events import EventLog
 from models.payments import Payment, ProviderReference
 
@@ -71,6 +73,11 @@ _BY_SITUATION = {
         "We have received your payment. Thank you.",
         "Nothing to do.",
     ),
+    "marked": Advice(
+        "It was marked as received by hand and awaits the provider's own word.",
+        "Your payment is noted as received; its last confirmation is on the way. Please do not pay again.",
+        "Ask the provider now. Until it confirms the money itself, what was marked cannot be refunded.",
+    ),
     "refunding": Advice(
         "A refund of it was asked for and is not over yet.",
         "Your refund is on its way. Banks usually take 5 to 10 days to show it.",
@@ -104,7 +111,7 @@ _BY_SITUATION = {
 }
 
 
-def _situation(payment: Payment) -> str:
+def _situation(payment: Payment, suspended: Money) -> str:
     if payment.sub_state == PaymentSub.UNKNOWN_OUTCOME:
         return "unknown"
     if payment.status == Status.PENDING:
@@ -121,12 +128,17 @@ def _situation(payment: Payment) -> str:
         return "refunding"
     if payment.status == Status.REFUNDED:
         return "refunded"
+    if suspended.minor:
+        return "marked"
     return "partly_refunded" if payment.refunded_minor else "completed"
 
 
-def advice_for(payment: Payment) -> Advice:
-    """Give support's three sentences for where a payment stands."""
-    return _BY_SITUATION[_situation(payment)]
+def advice_for(payment: Payment, *, suspended: Money) -> Advice:
+    """Give support's three sentences for where a payment stands.
+
+    suspended: what only people vouch for, as `receipts.in_suspense` gives it.
+    """
+    return _BY_SITUATION[_situation(payment, suspended)]
 
 
 def support_block(session: Session, payment: Payment) -> SupportBlock:
@@ -148,5 +160,5 @@ def support_block(session: Session, payment: Payment) -> SupportBlock:
         provider_references=list(references),
         stripe_code=payment.provider_code,
         last_events=[f"{event.at:%Y-%m-%d %H:%M:%S} UTC {event.type}" for event in told],
-        advice=advice_for(payment),
+        advice=advice_for(payment, suspended=receipts.in_suspense(session, payment)),
     )

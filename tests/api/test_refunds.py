@@ -86,6 +86,25 @@ def test_amount_is_what_is_left_unless_said_and_everything_back_is_refunded(
     assert refundable == {"amount": "0.00", "currency": "EUR"}
 
 
+def test_marked_money_is_refunded_once_the_provider_itself_says_it_has_it(
+    till: Till, who: Personas
+) -> None:
+    marked = till.payment(who.mels_key, buyerId=who.bo.id, sellerId=who.sal.id)
+    till.mark(marked)
+    for body in ({"reason": "Returned"}, {"amount": "0.01", "reason": "Returned"}):
+        refused = till.post(path_of(marked), who.mels_key, body)
+        assert (refused.status_code, code(refused)) == (409, "AMOUNT_EXCEEDED")
+        error = (refused.json or {})["error"]
+        assert error["details"]["refundable"] == {"amount": "0.00", "currency": "EUR"}
+        assert "25.00 EUR of it was marked as received by hand" in error["message"]
+    block = till.get(f"/api/payments/{marked['paymentId']}/support-block", who.sue).get_json()
+    assert "marked as received by hand" in block["whatHappened"]
+    till.settle(marked)
+    asked = till.post(path_of(marked), who.mels_key, {"reason": "Returned"})
+    assert asked.status_code == 202
+    assert asked.get_json()["amount"]["amount"] == "25.00"
+
+
 def test_everything_given_back_reads_refunded_everywhere(
     till: Till, who: Personas, paid: dict[str, Any]
 ) -> None:

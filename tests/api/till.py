@@ -14,8 +14,12 @@ from werkzeug.test import TestResponse
 
 from core import clock, ids
 from core.vault import Secret
-from domain import secrets
+from domain import marking, refunds, secrets
+from domain.actors import system
+from domain.database import transaction
 from domain.jobs import worker
+from domain.marking import Wanted
+from domain.transitions import Why
 from providers import registry
 from providers.stripe import calls
 from tests.domain.world import FakeRail
@@ -133,6 +137,14 @@ class Till:
         assert self.deliver(body).status_code == 200
         self.work()
         return body
+
+    def mark(self, payment: dict[str, Any]) -> None:
+        """Mark a payment as completed by hand, as two people agreed."""
+        wanted = Wanted("completed", payment["providerReference"])
+        why = Why(system("test"), "approval:apr_test", "Seen at the bank")
+        with transaction() as session:
+            locked = refunds.lock_payment(session, payment["paymentId"])
+            marking.mark(session, locked, wanted, why=why)
 
 
 def code(answer: TestResponse) -> str:

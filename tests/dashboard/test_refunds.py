@@ -168,6 +168,33 @@ def test_pressing_twice_refunds_once(desk: Desk, who: Personas, paid: dict[str, 
     assert len(ids_of(fin.page("/refunds"), "refund")) == 2
 
 
+def test_marked_money_is_not_offered_until_the_provider_has_spoken(
+    desk: Desk, who: Personas, till: Till
+) -> None:
+    marked = till.payment(who.mels_key, buyerId=who.bo.id)
+    till.mark(marked)
+    sue = desk.browser(who.sue, fresh=True)
+    own, path = f"/payments/{marked['paymentId']}", f"/payments/{marked['paymentId']}/refund"
+    page = sue.page(own)
+    reason = "25.00 EUR of it was marked as received by hand and waits in suspense until Stripe"
+    for words in (reason, "Of it in suspense 25.00 EUR", "awaits the provider's own word"):
+        assert words in text(page), words
+    assert f'href="{path}"' not in page
+    assert "confirmed and booked" not in page
+    answer = sue.get(path)
+    assert (answer.status_code, answer.location) == (303, own)
+    assert reason in text(sue.page(own))
+    refused = sue.post(path, amount="25.00", reason="Broken leg", once="desk_" + "0" * 26)
+    assert refused.status_code == 422
+    assert f"At most 0.00 EUR can still be refunded. {reason}" in text(refused.text)
+    till.settle(marked)
+    page = sue.page(own)
+    assert f'href="{path}"' in page
+    for words in (reason, "Of it in suspense"):
+        assert words not in text(page), words
+    assert send(sue, marked, "25.00").status_code == 303
+
+
 @pytest.mark.parametrize("role", [Role.ENGINEER, Role.AUDITOR, Role.MERCHANT, Role.BUYER])
 def test_other_roles_see_why_they_may_not_and_are_refused(
     desk: Desk, who: Personas, paid: dict[str, Any], role: Role
