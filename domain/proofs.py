@@ -33,16 +33,17 @@ def trial_balance(session: Session) -> Iterator[str | None]:
 def entries(session: Session) -> Iterator[str | None]:
     """Check each entry: sealed, counted, balanced per asset, and saying what its hash covers."""
     statement = select(JournalEntry).order_by(JournalEntry.id).execution_options(yield_per=_CHUNK)
-    for chunk in session.scalars(statement).partitions():
-        ids = [entry.id for entry in chunk]
-        lines: dict[str, list[Posting]] = {entry_id: [] for entry_id in ids}
-        found = select(Posting).where(Posting.entry_id.in_(ids)).order_by(Posting.line)
-        for line in session.scalars(found):
-            lines[line.entry_id].append(line)
-        seals = select(JournalSeal).where(JournalSeal.entry_id.in_(ids))
-        sealed = {seal.entry_id: seal for seal in session.scalars(seals)}
-        for entry in chunk:
-            yield _entry_problem(entry, lines[entry.id], sealed.get(entry.id))
+    with session.scalars(statement) as rows:
+        for chunk in rows.partitions():
+            ids = [entry.id for entry in chunk]
+            lines: dict[str, list[Posting]] = {entry_id: [] for entry_id in ids}
+            found = select(Posting).where(Posting.entry_id.in_(ids)).order_by(Posting.line)
+            for line in session.scalars(found):
+                lines[line.entry_id].append(line)
+            seals = select(JournalSeal).where(JournalSeal.entry_id.in_(ids))
+            sealed = {seal.entry_id: seal for seal in session.scalars(seals)}
+            for entry in chunk:
+                yield _entry_problem(entry, lines[entry.id], sealed.get(entry.id))
 
 
 def _entry_problem(
@@ -70,9 +71,10 @@ def _columns(row: JournalEntry | AuditRow) -> dict[str, object]:
 def audit_rows(session: Session) -> Iterator[str | None]:
     """Check that each audit row says what its hash covers."""
     statement = select(AuditRow).order_by(AuditRow.at, AuditRow.id)
-    for row in session.scalars(statement.execution_options(yield_per=_CHUNK)):
-        same = audit.content_hash(_columns(row)) == row.content_hash
-        yield None if same else f"{row.id} does not say what its hash covers"
+    with session.scalars(statement.execution_options(yield_per=_CHUNK)) as rows:
+        for row in rows:
+            same = audit.content_hash(_columns(row)) == row.content_hash
+            yield None if same else f"{row.id} does not say what its hash covers"
 
 
 def chain(name: str) -> Callable[[Session], Iterator[str | None]]:
@@ -87,9 +89,10 @@ def chain(name: str) -> Callable[[Session], Iterator[str | None]]:
             .order_by(ChainLink.seq)
         )
         previous, expected = hashing.GENESIS, 1
-        for link, content in session.execute(statement.execution_options(yield_per=_CHUNK)):
-            yield _link_problem(link, content, previous, expected)
-            previous, expected = link.hash, expected + 1
+        with session.execute(statement.execution_options(yield_per=_CHUNK)) as rows:
+            for link, content in rows:
+                yield _link_problem(link, content, previous, expected)
+                previous, expected = link.hash, expected + 1
         if count := chains.count_unlinked(session, name):
             yield f"{count} rows of {name} are in no link"
 

@@ -38,11 +38,12 @@ def payments(session: Session) -> Iterator[str | None]:
     statement = select(Payment, totals.c.back, totals.c.asked).outerjoin(
         totals, totals.c.payment_id == Payment.id
     )
-    for payment, back, asked in session.execute(statement.execution_options(yield_per=_CHUNK)):
-        left = payment.received_minor - int(back or 0)
-        said = (int(back or 0), min(int(asked or 0), left))
-        found = (payment.refunded_minor, payment.refunding_minor)
-        yield None if said == found else f"{payment.id} counts {found}, its refunds say {said}"
+    with session.execute(statement.execution_options(yield_per=_CHUNK)) as rows:
+        for payment, back, asked in rows:
+            left = payment.received_minor - int(back or 0)
+            said = (int(back or 0), min(int(asked or 0), left))
+            found = (payment.refunded_minor, payment.refunding_minor)
+            yield None if said == found else f"{payment.id} counts {found}, its refunds say {said}"
 
 
 def refunds(session: Session) -> Iterator[str | None]:
@@ -51,11 +52,10 @@ def refunds(session: Session) -> Iterator[str | None]:
     statement = select(Refund, Payment.provider, Operation.request).join(
         Payment, Payment.id == Refund.payment_id
     )
-    rows = session.execute(
-        statement.outerjoin(Operation, asked).execution_options(yield_per=_CHUNK)
-    )
-    for refund, provider, request in rows:
-        yield _problem(session, refund, provider) or _asked_problem(refund, request)
+    statement = statement.outerjoin(Operation, asked)
+    with session.execute(statement.execution_options(yield_per=_CHUNK)) as rows:
+        for refund, provider, request in rows:
+            yield _problem(session, refund, provider) or _asked_problem(refund, request)
 
 
 def _problem(session: Session, refund: Refund, provider: str) -> str | None:

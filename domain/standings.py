@@ -30,14 +30,15 @@ _CHUNK = 1000
 def payments(session: Session) -> Iterator[str | None]:
     """Check that each payment stands where its facts put it (invariant I9)."""
     statement = select(Payment).order_by(Payment.id).execution_options(yield_per=_CHUNK)
-    for chunk in session.scalars(statement).partitions():
-        known: dict[str, list[Fact]] = {payment.id: [] for payment in chunk}
-        facts = select(PaymentFact).where(PaymentFact.payment_id.in_(known))
-        for row in session.scalars(facts):
-            fact = Fact(row.kind, row.said_at, row.amount_minor, row.code, row.message)
-            known[row.payment_id].append(fact)
-        for payment in chunk:
-            yield _payment_problem(session, payment, known[payment.id])
+    with session.scalars(statement) as rows:
+        for chunk in rows.partitions():
+            known: dict[str, list[Fact]] = {payment.id: [] for payment in chunk}
+            facts = select(PaymentFact).where(PaymentFact.payment_id.in_(known))
+            for row in session.scalars(facts):
+                fact = Fact(row.kind, row.said_at, row.amount_minor, row.code, row.message)
+                known[row.payment_id].append(fact)
+            for payment in chunk:
+                yield _payment_problem(session, payment, known[payment.id])
 
 
 def _payment_problem(session: Session, payment: Payment, facts: Sequence[Fact]) -> str | None:
@@ -98,11 +99,11 @@ def histories(session: Session) -> Iterator[str | None]:
         statement = select(row_id, state, ends.c.end, ends.c.start, ends.c.most, began).outerjoin(
             ends, ends.c.object_id == row_id
         )
-        rows = session.execute(statement.execution_options(yield_per=_CHUNK))
-        for object_id, found, end, start, most, one in rows:
-            leads = (start or one) == one and (most or 0) <= 1
-            same = leads and found == (end or one)
-            yield None if same else f"{object_id} is {found}, its history ends at {end or one}"
+        with session.execute(statement.execution_options(yield_per=_CHUNK)) as rows:
+            for object_id, found, end, start, most, one in rows:
+                leads = (start or one) == one and (most or 0) <= 1
+                same = leads and found == (end or one)
+                yield None if same else f"{object_id} is {found}, its history ends at {end or one}"
 
 
 def _ends(kind: str) -> Subquery:  # type: ignore[explicit-any]  # it has a default of Any
@@ -138,12 +139,11 @@ def asked(session: Session) -> Iterator[str | None]:
     statement = select(Payment.id, Payment.amount_minor, Payment.asset, Operation.request).join(
         Operation, creation
     )
-    for payment_id, minor, unit, request in session.execute(
-        statement.execution_options(yield_per=_CHUNK)
-    ):
-        same = (request.get("amountMinor"), request.get("asset")) == (minor, unit)
-        wanted = f"{request.get('amountMinor')} {request.get('asset')}"
-        yield None if same else f"{payment_id} is over {minor} {unit}, asked was {wanted}"
+    with session.execute(statement.execution_options(yield_per=_CHUNK)) as rows:
+        for payment_id, minor, unit, request in rows:
+            same = (request.get("amountMinor"), request.get("asset")) == (minor, unit)
+            wanted = f"{request.get('amountMinor')} {request.get('asset')}"
+            yield None if same else f"{payment_id} is over {minor} {unit}, asked was {wanted}"
 
 
 def booked(session: Session) -> Iterator[str | None]:
@@ -165,11 +165,14 @@ def booked(session: Session) -> Iterator[str | None]:
     statement = select(Payment.id, kept, totals.c.total).outerjoin(
         totals, totals.c.payment_id == Payment.id
     )
-    for payment_id, left, total in session.execute(statement.execution_options(yield_per=_CHUNK)):
-        same = left == int(total or 0)
-        yield (
-            None if same else f"{payment_id} received {left} and kept it, booked {int(total or 0)}"
-        )
+    with session.execute(statement.execution_options(yield_per=_CHUNK)) as rows:
+        for payment_id, left, total in rows:
+            same = left == int(total or 0)
+            yield (
+                None
+                if same
+                else f"{payment_id} received {left} and kept it, booked {int(total or 0)}"
+            )
 
 
 def marked(session: Session) -> Iterator[str | None]:
@@ -214,11 +217,11 @@ def orders(session: Session) -> Iterator[str | None]:
         .outerjoin(paid, paid.c.order_id == Order.id)
         .outerjoin(given_up, given_up.c.order_id == Order.id)
     )
-    rows = session.execute(statement.execution_options(yield_per=_CHUNK))
-    for order_id, counted, came, written_off in rows:
-        total = int(came or 0) + int(written_off or 0)
-        same = counted == total
-        yield None if same else f"{order_id} counts {counted} as paid, its payments {total}"
+    with session.execute(statement.execution_options(yield_per=_CHUNK)) as rows:
+        for order_id, counted, came, written_off in rows:
+            total = int(came or 0) + int(written_off or 0)
+            same = counted == total
+            yield None if same else f"{order_id} counts {counted} as paid, its payments {total}"
 
 
 def credited(session: Session) -> Iterator[str | None]:

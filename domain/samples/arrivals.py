@@ -6,7 +6,7 @@ import json
 from datetime import datetime, timedelta
 
 from core import hashing
-from core.states import Inbound
+from core.states import MAPPING_VERSION, Inbound
 from core.strictjson import Json
 from domain import keyring
 from domain.inbox_conflicts import body_place
@@ -16,6 +16,7 @@ from domain.samples.rows import Names
 from domain.samples.story import Attempt, Story
 from models.cases import ExceptionCase
 from models.inbound import InboundAttempt, InboundEvent
+from models.payments import StateChange
 
 # Bodies are kept for a while only; what is older shows that it was purged.
 BODIES_KEPT = timedelta(days=45)
@@ -144,8 +145,9 @@ class Arrivals:
         dead = end == Inbound.DEAD
         kind = "DEAD_LETTER" if dead else "UNMATCHED"
         is_old = self._now - at > timedelta(days=10)
+        case_id, settled_at = self._namer.at("exc", at), at + timedelta(hours=20)
         row: Row = {
-            "id": self._namer.at("exc", at),
+            "id": case_id,
             "kind": kind,
             "state": "resolved" if is_old else "open",
             "subject_key": f"{kind}:{inbound_id}",
@@ -155,11 +157,30 @@ class Arrivals:
             "source": f"inbound:{inbound_id}",
             "opened_at": at,
             "sla_due_at": at + timedelta(hours=4 if dead else 24),
-            "resolved_at": at + timedelta(hours=20) if is_old else None,
-            "verb": "explained" if is_old else None,
+            "resolved_at": settled_at if is_old else None,
+            "verb": "accept" if is_old else None,
             "demo": True,
         }
         self._sheaf.add(ExceptionCase, row)
+        if is_old:
+            self._settled(case_id, inbound_id, settled_at)
+
+    def _settled(self, case_id: str, inbound_id: str, at: datetime) -> None:
+        row: Row = {
+            "id": self._namer.at("chg", at),
+            "object_kind": "case",
+            "object_id": case_id,
+            "payment_id": None,
+            "order_id": None,
+            "old": "open",
+            "new": "resolved",
+            "actor": "system:samples",
+            "reason": "sample data: looked at and left as it is",
+            "source": f"inbound:{inbound_id}",
+            "mapping_version": MAPPING_VERSION,
+            "at": at,
+        }
+        self._sheaf.add(StateChange, row)
 
 
 _VERDICTS = {

@@ -93,7 +93,7 @@ def test_one_command_starts_everything_survives_a_death_and_one_signal_ends_it(
         "SQLite" in said and "migrating" in said and f"http://localhost:{running.url[-5:]}" in said
     )
     assert "stand-in at http://localhost:" in said and "STRIPE_SECRET_KEY is not set" in said
-    assert re.search(r"ada@sandbox\.example +\S+ +admin", said)
+    assert re.search(r"ada@sandbox\.example +\S+ +\S+ +admin", said)
     ready = get(f"{running.url}/readyz")
     assert (ready["status"], ready["workers"]) == ("ready", 1)
     assert ready["providers"] == {"stripe": "configured"}
