@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from jinja2.bccache import Bucket, BytecodeCache
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.rig import browser as chromium
@@ -95,6 +96,23 @@ def environ(database_url: str, instance: Path) -> dict[str, str]:
     return environment.settings(database_url, instance)
 
 
+class Compiled(BytecodeCache):
+    """Templates as the first test of this process compiled them; each test has an app of its own."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self.held:
+            bucket.bytecode_from_string(self.held[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.held[bucket.key] = bucket.bytecode_to_string()
+
+
+COMPILED = Compiled()
+
+
 @pytest.fixture
 def app(environ: dict[str, str]) -> Iterator[Flask]:
     """The application on a fresh database, in this process."""
@@ -104,6 +122,7 @@ def app(environ: dict[str, str]) -> Iterator[Flask]:
 
     application = wsgi.create_app(config.load(environ))
     application.testing = True
+    application.jinja_env.bytecode_cache = COMPILED
     yield application
     database.engine().dispose()
 
