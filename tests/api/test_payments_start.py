@@ -47,7 +47,7 @@ class StandIn(Till):
     @property
     def sdk(self) -> Any:
         rail: Any = registry.get("stripe")
-        return rail.client
+        return rail._api()
 
     def pay(self, payment: dict[str, Any], method: str = "pm_card_visa") -> None:
         """Confirm a payment's intent as the payer's browser would."""
