@@ -6,6 +6,7 @@ A batch of events costs one round trip per table and kind of change, whatever it
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from sqlalchemy import Executable, Table, bindparam, insert, update
@@ -31,19 +32,32 @@ def later(session: Session, table: type[Base], row: Row) -> None:
     kept.setdefault(table, []).append(row)
 
 
+@dataclass
+class Change:
+    """All that is kept for one row: what it must still say, and what it shall say."""
+
+    held: Row
+    new: Row
+
+
 def later_update(
     session: Session, table: type[Base], *, held: Mapping[str, object], new: Mapping[str, object]
 ) -> None:
     """Keep an update of one locked row; at the end it must still find the row as `held` says.
 
+    What is kept for the same row becomes one update: updates are sent by shape, not in the order in
+    which they came, and an earlier one must never be written over a later one.
     held: column → value before, the id among them. Writes: the table, at commit.
-    Raises: LostRace, at commit. Transaction: caller's.
+    Raises: LostRace, here or at commit. Transaction: caller's.
     """
-    updates: dict[Shape, list[Row]] = session.info.setdefault("updates", {})
-    values = {f"old_{name}": value for name, value in held.items()}
-    values |= {f"new_{name}": value for name, value in new.items()}
-    shape = (table, tuple(sorted(held)), tuple(sorted(new)))
-    updates.setdefault(shape, []).append(values)
+    changes: dict[tuple[type[Base], object], Change] = session.info.setdefault("updates", {})
+    change = changes.setdefault((table, held["id"]), Change({}, {}))
+    for name, value in held.items():
+        if name not in change.new:
+            change.held.setdefault(name, value)
+        elif change.new[name] != value:
+            raise LostRace
+    change.new |= new
 
 
 def kept_rows(session: Session, table: type[Base]) -> list[Row]:
@@ -70,8 +84,7 @@ def write_rows(session: Session) -> None:
 
     Writes: whatever was kept. Raises: LostRace, IntegrityError. Transaction: caller's.
     """
-    updates: dict[Shape, list[Row]] = session.info.pop("updates", {})
-    for (model, held, new), rows in updates.items():
+    for (model, held, new), rows in _by_shape(session.info.pop("updates", {})).items():
         done = session.connection().execute(_update_of(model, held, new), rows)
         if done.rowcount != len(rows):
             raise LostRace
@@ -83,6 +96,16 @@ def write_rows(session: Session) -> None:
         else:
             session.connection().execute(insert(_table(model)), _by_column(model, kept[model]))
         written.setdefault(model, []).extend(kept[model])
+
+
+def _by_shape(changes: Mapping[tuple[type[Base], object], Change]) -> dict[Shape, list[Row]]:
+    found: dict[Shape, list[Row]] = {}
+    for (model, _), change in changes.items():
+        values = {f"old_{name}": value for name, value in change.held.items()}
+        values |= {f"new_{name}": value for name, value in change.new.items()}
+        shape = (model, tuple(sorted(change.held)), tuple(sorted(change.new)))
+        found.setdefault(shape, []).append(values)
+    return found
 
 
 def _table(model: type[Base]) -> Table:  # type: ignore[explicit-any]  # it has a default of Any

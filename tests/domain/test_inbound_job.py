@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.errors import LostRace
-from domain import database, inbox, pending
+from domain import database, inbox, pending, verification
 from domain.jobs import inbound
 from models.inbound import InboundAttempt, InboundEvent
 from models.payments import Payment
@@ -79,3 +79,26 @@ def test_an_event_whose_application_breaks_fails_alone_and_once(
     while inbound.apply_next():
         pass
     assert_only_this_failed(poison, delivered)
+
+
+def test_what_came_last_for_a_payment_stands_whatever_else_is_in_its_batch(world: World) -> None:
+    first, second = world.payment(), world.payment()
+    declined = {
+        "status": "requires_payment_method",
+        "last_payment_error": {"code": "card_declined"},
+    }
+    # The first payment's update has the shape of the second one's last, and is kept before both of it.
+    world.deliver(world.paid(first))
+    world.deliver(
+        world.event(
+            "payment_intent.payment_failed",
+            second,
+            status="requires_payment_method",
+            last_payment_error=error,
+        )
+    )
+    world.deliver(world.paid(second))
+    assert inbound.apply_next() == 3
+    for payment in (world.read(first), world.read(second)):
+        assert (payment.status, payment.received_minor) == ("completed", payment.amount_minor)
+    assert [check for check in verification.verify().checks if check.first_bad] == []
