@@ -83,10 +83,7 @@ def test_an_event_whose_application_breaks_fails_alone_and_once(
 
 def test_what_came_last_for_a_payment_stands_whatever_else_is_in_its_batch(world: World) -> None:
     first, second = world.payment(), world.payment()
-    declined = {
-        "status": "requires_payment_method",
-        "last_payment_error": {"code": "card_declined"},
-    }
+    error = {"code": "card_declined"}
     # The first payment's update has the shape of the second one's last, and is kept before both of it.
     world.deliver(world.paid(first))
     world.deliver(
