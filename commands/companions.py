@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core import ids
 from core.errors import AppError
-from domain import credential_uses, presence
+from domain import credential_uses, presence, secrets
 from domain.database import transaction
 from domain.listening import waker
 from domain.presence import Identity
@@ -60,9 +60,19 @@ def leave_at_once(code: int = 0) -> None:
 
 
 def _write_counts(ended: threading.Event) -> None:
+    _warm()
     while not ended.wait(ids.jittered(credential_uses.FLUSH_SECONDS)):
         _flush()
+        _warm()
     _flush()
+
+
+def _warm() -> None:
+    try:
+        secrets.keep_warm()
+    except (SQLAlchemyError, AppError) as error:
+        # Whoever needs it reads it then.
+        log.warning("secrets.not_read", error=type(error).__name__)
 
 
 def _flush() -> None:

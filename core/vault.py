@@ -118,6 +118,7 @@ class Vault:
         self._keys = {key.kid: key.key for key in keys}
         self._ciphers: dict[tuple[str, str], AESGCM] = {}
         self._index_keys: dict[str, bytes] = {}
+        self._index_roots: Mapping[str, bytes] | None = None
         self._oldest = keys[-1].key
         self._stored_indexes = stored_indexes
 
@@ -173,10 +174,15 @@ class Vault:
         """
         key = self._index_keys.get(purpose)
         if key is None:
-            stored = self._stored_indexes()
-            key = index_key(self.derived_indexes() if stored is None else stored, purpose)
-            self._index_keys[purpose] = key
+            key = self._index_keys[purpose] = index_key(self._roots(), purpose)
         return hmac.new(key, value.strip().casefold().encode(), hashlib.sha256).hexdigest()
+
+    def _roots(self) -> Mapping[str, bytes]:
+        """Give the index keys, asked for once: whoever asks may have a transaction open."""
+        if self._index_roots is None:
+            stored = self._stored_indexes()
+            self._index_roots = self.derived_indexes() if stored is None else stored
+        return self._index_roots
 
     def derived_indexes(self) -> dict[str, bytes]:
         """Derive the keys of the blind indexes from the oldest master key, to be stored.

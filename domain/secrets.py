@@ -303,20 +303,25 @@ def _held(name: Name) -> tuple[_Held, ...]:
 
 
 def _held_inside(name: Name) -> tuple[_Held, ...]:
-    """Answer a thread that has a transaction open: no second one for it, and no wait for others.
+    """Answer a thread that has a transaction open from what is known, at first from the environment.
 
-    Once the cache is filled, one such thread at a time borrows a connection more; were it all of
-    them, none would be left.
+    It must not ask for a second connection: it may hold the row that those wait for who hold all the
+    others. `keep_warm` and whoever is outside read the store again. Only a value that nobody knows is
+    read here.
     """
     known = _cache.found.get(name)
-    if known is None:
-        return _read(name) or _from_environment(name)
-    if not _cache.lock.acquire(blocking=False):
-        return known[1]
-    try:
-        return _renewed(name)
-    finally:
-        _cache.lock.release()
+    held = known[1] if known is not None else _from_environment(name)
+    return held or _read(name)
+
+
+def keep_warm() -> None:
+    """Read the store before somebody with a transaction open has to ask it.
+
+    Transaction: opens its own; none is open.
+    """
+    keyring.vault().blind_index("", purpose="secret")
+    for owner in registry.names():
+        live(owner, PROVIDER_KEY)
 
 
 def _renewed(name: Name) -> tuple[_Held, ...]:

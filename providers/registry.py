@@ -50,6 +50,11 @@ def configured(name: str, *, livemode: bool | None = None) -> Rail:
     return rail
 
 
+def names() -> list[str]:
+    """List the names of all providers."""
+    return list(PROVIDERS)
+
+
 def every() -> list[Rail]:
     """List all providers."""
     return list(_built.values())
