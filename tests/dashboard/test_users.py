@@ -282,9 +282,7 @@ def test_what_may_be_chosen_reaches_one_by_mail(desk: Desk, who: Personas) -> No
     assert user(who.bo.id).notify in (None, {})
 
 
-def test_whoever_agrees_to_an_invitation_reads_the_whole_address(
-    desk: Desk, who: Personas
-) -> None:
+def test_whoever_agrees_to_an_invitation_reads_the_whole_address(desk: Desk, who: Personas) -> None:
     sent = {"email": "max@people.test", "name": "Max", "role": "finance", "reason": WHY}
     desk.browser(who.ada, fresh=True).post("/users/invite", sent)
     path = f"/approvals/{approvals()[0].id}"
