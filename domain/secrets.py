@@ -303,15 +303,17 @@ def _held(name: Name) -> tuple[_Held, ...]:
 
 
 def _held_inside(name: Name) -> tuple[_Held, ...]:
-    """Answer a thread that has a transaction open from what is known, at first from the environment.
+    """Answer a thread that has a transaction open from what is known.
 
-    It must not ask for a second connection: it may hold the row that those wait for who hold all the
-    others. `keep_warm` and whoever is outside read the store again. Only a value that nobody knows is
-    read here.
+    It should not ask for a second connection: it may hold the row that those wait for who hold all the
+    others. `keep_warm` and whoever is outside read the store again. What nobody has read yet is read
+    here, but for a provider's key: inside, people only ask whether there is one.
     """
     known = _cache.found.get(name)
-    held = known[1] if known is not None else _from_environment(name)
-    return held or _read(name)
+    if known is not None:
+        return known[1]
+    asked = _from_environment(name) if name.kind == PROVIDER_KEY else ()
+    return asked or _read(name) or _from_environment(name)
 
 
 def keep_warm() -> None:
@@ -320,8 +322,8 @@ def keep_warm() -> None:
     Transaction: opens its own; none is open.
     """
     keyring.vault().blind_index("", purpose="secret")
-    for owner in registry.names():
-        live(owner, PROVIDER_KEY)
+    for name in {*_cache.environment, *(Name(each, PROVIDER_KEY) for each in registry.names())}:
+        _held(name)
 
 
 def _renewed(name: Name) -> tuple[_Held, ...]:

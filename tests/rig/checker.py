@@ -167,7 +167,7 @@ def _truth(book: Book, claim: Claim) -> Iterator[str]:
         moved[payment_id] += intent["amount_received"]
         intents[payment_id] += 1
         back[payment_id] += sum(
-            each["amount"] for each in intent["refunds"] if each["status"] in BACK_THERE
+            each["amount"] for each in intent.get("refunds", ()) if each["status"] in BACK_THERE
         )
     for payment_id, payment in payments.items():
         if intents[payment_id] > 1:

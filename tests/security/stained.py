@@ -21,7 +21,7 @@ from models.refunds import Refund
 from models.secrets import Secret, SecretVersion
 from tests.security import hostile
 
-ROWS = 10
+ROWS = 4
 CONDITIONS: list[Json] = [{"field": "shortfallPercent", "op": "lte", "value": "3"}]
 # What people or providers write freely. Everything else is a word, an id or a digest of ours.
 PROSE: dict[str, str] = {
@@ -263,7 +263,7 @@ def _beside(session: Session, payment: Payment, number: int, people: Sequence[st
 
 def make(engine: Engine, *, people: Sequence[str]) -> None:
     """Fill a SQLite database with samples and stain every text of it, past all guards."""
-    samples.load(40)
+    samples.load(20)
     with database.transaction() as session:
         furnish(session, people=people)
     with engine.execution_options(writing=True).connect() as connection:
