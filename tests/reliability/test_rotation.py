@@ -18,7 +18,7 @@ from domain import sessions, tokens
 from domain.database import transaction
 from models.people import DeskSession, User
 from tests.api import personas
-from tests.reliability import clients
+from tests.reliability import clients, rotating
 from tests.reliability.rotating import Cockpit, Storm, ask_once, assert_refused_by_all, exchange
 from tests.reliability.stage import Stage
 from tests.rig import product
@@ -59,6 +59,7 @@ def rotate_webhook(cockpit: Cockpit, requests: int = REQUESTS) -> None:
         assert value is not None
         # Every process has heard of it before the provider can have been given it.
         clients.until(lambda: _all_accept(url, value), what="every process to know the new one")
+        time.sleep(rotating.REMEMBERED)
         storm.held.append(value)
 
     storm.run(work, total=requests)
