@@ -262,12 +262,3 @@ def _tell(
 
 
 _AUDITED = {State.LIFTED.value: "freeze.lift", State.EXPIRED.value: "freeze.expire"}
-
-
-def list_active(session: Session) -> list[Freeze]:
-    """List what is held now, widest first.
-
-    Transaction: caller's, reads only.
-    """
-    rows = list(session.scalars(select(Freeze).where(is_on()).order_by(Freeze.engaged_at)))
-    return sorted(rows, key=lambda row: SCOPES.index(row.scope))

@@ -17,7 +17,7 @@ from core import clock
 from core.states import Kyc, Role
 from domain import keyring, people, second_factor
 from domain.actors import system
-from models.people import Merchant, User
+from models.people import User
 
 _MEL, _EVE = "Meadow Market", "Evergreen Goods"
 _WHO = (
@@ -157,8 +157,3 @@ def _merchant_id(session: Session, name: str | None) -> str | None:
 def is_empty(session: Session) -> bool:
     """Tell whether nobody was ever added here."""
     return session.scalars(select(User.id).limit(1)).first() is None
-
-
-def find_sandbox_merchant(session: Session) -> Merchant | None:
-    """Find the merchant that the demo's orders belong to."""
-    return people.find_merchant(session, _MEL)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from core import clock
 from core.states import SecretVersion as State
 from core.strictjson import Json
-from domain import credential_uses, rotation, secret_verdicts, secrets
+from domain import credential_uses, rotation, secret_verdicts
 from domain.secret_kinds import INDEX, KINDS, WEBHOOK, Kind
 from domain.secret_verdicts import Verdict
 from models.secrets import Secret, SecretVersion
@@ -217,12 +217,3 @@ def list_overdue(session: Session) -> list[tuple[Secret, SecretVersion]]:
         )
         found += [(secret, version) for secret, version in session.execute(statement)]
     return found
-
-
-def live_secret(session: Session, secret_id: str) -> secrets.Name:
-    """Name a secret as `secrets.live` wants it.
-
-    Raises: NotFound. Transaction: caller's, reads only.
-    """
-    row = rotation.get(session, secret_id)
-    return secrets.Name(row.provider, row.kind, row.endpoint)
