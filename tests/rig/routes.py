@@ -12,8 +12,8 @@ _made: dict[tuple[object, ...], dict[str, Any]] = {}
 
 
 def _remembered(rule: Rule) -> None:
-    of = (rule.rule, rule.host, rule.subdomain, rule.merge_slashes, rule.strict_slashes)
-    of = (*of, repr(rule.defaults))
+    place = (rule.host, rule.subdomain, rule.rule)
+    of = (*place, rule.merge_slashes, rule.strict_slashes, repr(rule.defaults))
     if of not in _made:
         _compile(rule)
         _made[of] = {name: vars(rule)[name] for name in _COMPILED}
