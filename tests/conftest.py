@@ -9,7 +9,7 @@ from typing import Any
 import hypothesis
 import pytest
 
-from tests.rig import fixtures, left_out
+from tests.rig import fixtures, forks, left_out
 from tests.rig import run as runs
 from tests.rig.fixtures import (
     app,
@@ -75,7 +75,9 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """End what the run started, once, by the process that controls it."""
+    """End what this process started, and by the one that controls the run, all the rest."""
+    if fixtures.RUN in config.stash:
+        forks.end(config.stash[fixtures.RUN])
     if not hasattr(config, "workerinput") and fixtures.RUN in config.stash:
         runs.finish(config.stash[fixtures.RUN])
 

@@ -105,6 +105,7 @@ class Stage:
             [sys.executable, "-m", "flask", "--app", "wsgi", "worker"],
             env=environment.surroundings() | self.env | env | {"PAYDESK_CRASHPOINT": point},
             ready=lambda started: started.popen is not None,
+            is_forked=True,
         )
         self.workers.append(running)
         self.processes.started.append(running)
@@ -209,4 +210,5 @@ def _web(run: Run, home: Path, env: dict[str, str], address: str) -> Running:
         env=environment.surroundings() | env | armed,
         ready=process.answers("/healthz"),
         url=address,
+        is_forked=env["DATABASE_URL"].startswith("sqlite"),
     )

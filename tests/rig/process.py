@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.rig import locate
+from tests.rig import forks, locate
 from tests.rig.run import Run
 
 
@@ -23,7 +23,10 @@ class NotReady(Exception):
 
 @dataclass
 class Running:
-    """A process that a test started. `url` is set for those that listen."""
+    """A process that a test started. `url` is set for those that listen.
+
+    is_forked: started from a process that has imported the product (`forks`), not afresh.
+    """
 
     name: str
     argv: list[str]
@@ -32,8 +35,9 @@ class Running:
     run: Run
     ready: Callable[[Running], bool]
     url: str = ""
+    is_forked: bool = False
     since: int = 0  # where in the log the present start began
-    popen: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    popen: subprocess.Popen[bytes] | forks.Fork | None = field(default=None, repr=False)
 
     @property
     def pid(self) -> int:
@@ -47,17 +51,7 @@ class Running:
 
         Raises: NotReady
         """
-        with self.log.open("ab") as out:
-            self.since = out.tell()
-            self.popen = subprocess.Popen(
-                self.argv,
-                cwd=locate.ROOT,
-                env=self.env,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        self.popen = self._started()
         self.run.register(self.popen.pid)
         until = time.monotonic() + seconds
         while not self.ready(self):
@@ -67,6 +61,21 @@ class Running:
                 raise NotReady(f"{self.name} {why}; it printed:\n{self.output()}")
             time.sleep(0.02)
         return self
+
+    def _started(self) -> subprocess.Popen[bytes] | forks.Fork:
+        with self.log.open("ab") as out:
+            self.since = out.tell()
+            if self.is_forked and forks.IS_POSSIBLE:
+                return forks.of(self.run).fork(self.argv[1:], self.env, self.log)
+            return subprocess.Popen(
+                self.argv,
+                cwd=locate.ROOT,
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
 
     def is_alive(self) -> bool:
         """Whether the process itself still runs."""
@@ -147,8 +156,18 @@ def command(
     env: Mapping[str, str],
     ready: Callable[[Running], bool],
     url: str = "",
+    is_forked: bool = False,
 ) -> Running:
     """Prepare a process without starting it. Its log stays in the run's folder."""
     number = time.monotonic_ns()
     log = run.folder("logs") / f"{name}-{os.getpid()}-{number}.log"
-    return Running(name=name, argv=argv, env=dict(env), log=log, run=run, ready=ready, url=url)
+    return Running(
+        name=name,
+        argv=argv,
+        env=dict(env),
+        log=log,
+        run=run,
+        ready=ready,
+        url=url,
+        is_forked=is_forked,
+    )

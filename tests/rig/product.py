@@ -55,6 +55,8 @@ class Processes:
             env=self._env(database_url, more | env),
             ready=process.answers("/healthz"),
             url=url,
+            # On PostgreSQL gevent must come before any of our modules.
+            is_forked=database_url.startswith("sqlite"),
         )
         return self._start(running)
 
@@ -67,6 +69,7 @@ class Processes:
             argv,
             env=self._env(database_url, env),
             ready=process.says(says) if says else Running.is_alive,
+            is_forked=True,
         )
         return self._start(running)
 

@@ -32,7 +32,7 @@ ROWS_OF = {
 NO_PAGE = re.compile(r"/stream$|^/static/|^/pay/|^/files/|export|\.(csv|json|svg|png)\b")
 # The ways in, which show nobody's words, and what begins the sandbox anew.
 NOT_HERE = re.compile(r"^/login|^/sandbox|^/account/set-password")
-MOST = 4
+MOST = 2
 
 
 def pages(app: Flask, role: Role) -> list[str]:

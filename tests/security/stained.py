@@ -21,7 +21,7 @@ from models.refunds import Refund
 from models.secrets import Secret, SecretVersion
 from tests.security import hostile
 
-ROWS = 4
+ROWS = 2
 CONDITIONS: list[Json] = [{"field": "shortfallPercent", "op": "lte", "value": "3"}]
 # What people or providers write freely. Everything else is a word, an id or a digest of ours.
 PROSE: dict[str, str] = {
