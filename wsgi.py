@@ -16,7 +16,12 @@ import api
 import commands
 import config
 from config import Settings
-from domain import case_targets, crash, keyring, mails, passwords, secrets, thresholds
+from domain import crash
+from domain.cases import case_targets
+from domain.control import thresholds
+from domain.mail import mails
+from domain.people import passwords
+from domain.secrets import keyring, secrets
 from providers import registry
 from web import (
     access,

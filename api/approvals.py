@@ -29,10 +29,10 @@ from core.errors import invalid
 from core.money_out import Act
 from core.permissions import Permission
 from core.states import Approval as State
-from domain import approval_queries, approvals
-from domain.approval_queries import ApprovalFilter
+from domain.control import approval_queries, approvals
+from domain.control.approval_queries import ApprovalFilter
 from domain.database import reading
-from domain.payments import Page
+from domain.payments.payments import Page
 
 blueprint = Blueprint("approvals", __name__)
 LONGEST_REASON = 500

@@ -11,8 +11,8 @@ from api.contract import Answer, Call, In, NoBody, NoQuery, Open, Out, endpoint
 from core import clock
 from core.errors import Forbidden
 from core.permissions import Permission
-from domain import passwords, sessions, sign_in, tokens
 from domain.database import transaction
+from domain.people import passwords, sessions, sign_in, tokens
 from web import identity
 
 blueprint = Blueprint("auth", __name__)

@@ -10,10 +10,10 @@ from api.book_shapes import entry, line
 from core import clock
 from core.csvsafe import Cell
 from core.money import Money
-from domain import book_queries
-from domain.book_queries import EntryFilter, Line
+from domain.books import book_queries
+from domain.books.book_queries import EntryFilter, Line
 from domain.database import reading
-from domain.payments import LONGEST_PAGE, Page
+from domain.payments.payments import LONGEST_PAGE, Page
 from models.ledger import JournalEntry, LedgerAccount
 
 ENTRY_COLUMNS = (

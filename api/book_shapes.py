@@ -9,7 +9,7 @@ from api import shapes
 from api.contract import MoneyOut, Out, money_out
 from core import clock
 from core.money import Money
-from domain.book_queries import Line
+from domain.books.book_queries import Line
 from models.ledger import JournalEntry, LedgerAccount
 
 

@@ -9,7 +9,7 @@ from pydantic import StringConstraints
 
 from api.contract import Answer, Call, In, Instant, Listed, NoBody, NoQuery, Out, endpoint
 from core.permissions import Permission
-from domain import controls
+from domain.control import controls
 from domain.database import reading, transaction
 from domain.transitions import Why
 

@@ -30,10 +30,10 @@ from core import clock
 from core.case_kinds import Verb
 from core.money import asset
 from core.permissions import Permission
-from domain import case_acts, case_bulk, case_queries, case_resolving
-from domain.case_bulk import Row
-from domain.case_resolving import Resolved
-from domain.case_verbs import Wanted
+from domain.cases import case_acts, case_bulk, case_queries, case_resolving
+from domain.cases.case_bulk import Row
+from domain.cases.case_resolving import Resolved
+from domain.cases.case_verbs import Wanted
 from domain.database import transaction
 
 blueprint = Blueprint("exception_acts", __name__)

@@ -26,10 +26,10 @@ from api.contract.calls import NoBody
 from api.contract.paging import cursor
 from core import clock
 from core.permissions import Permission
-from domain import case_conditions, case_rule_queries, case_rules
-from domain.case_rule_queries import Uses
+from domain.cases import case_conditions, case_rule_queries, case_rules
+from domain.cases.case_rule_queries import Uses
 from domain.database import reading
-from domain.payments import Page
+from domain.payments.payments import Page
 from models.cases import CaseRule
 
 blueprint = Blueprint("exception_rules", __name__)

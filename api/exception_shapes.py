@@ -11,11 +11,11 @@ from api import shapes
 from api.contract import MoneyOut, Out
 from core import clock
 from core.money import Money, asset
-from domain import case_suggestions, case_verbs
 from domain.actors import Actor
-from domain.case_queries import CaseMoment
-from domain.case_subjects import Subject, load
-from domain.case_suggestions import Suggestion
+from domain.cases import case_suggestions, case_verbs
+from domain.cases.case_queries import CaseMoment
+from domain.cases.case_subjects import Subject, load
+from domain.cases.case_suggestions import Suggestion
 from domain.idempotency import Session
 from models.cases import CaseNote, ExceptionCase
 from models.inbound import InboundEvent

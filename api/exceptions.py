@@ -29,11 +29,11 @@ from core.csvsafe import Cell
 from core.errors import Forbidden, invalid
 from core.permissions import Permission
 from core.states import Case
-from domain import case_acts, case_queries
 from domain.actors import Actor
-from domain.case_queries import CaseFilter
+from domain.cases import case_acts, case_queries
+from domain.cases.case_queries import CaseFilter
 from domain.database import reading
-from domain.payments import LONGEST_PAGE, Page
+from domain.payments.payments import LONGEST_PAGE, Page
 from models.cases import ExceptionCase
 
 blueprint = Blueprint("exceptions", __name__)

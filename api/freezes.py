@@ -33,12 +33,12 @@ from core import clock
 from core.errors import invalid
 from core.permissions import Permission
 from core.states import Freeze as State
-from domain import freeze_queries, freezes, held, lifting
+from domain.control import freeze_queries, freezes, held, lifting
+from domain.control.freeze_queries import FreezeFilter
+from domain.control.freezes import Wanted
+from domain.control.held import Forecast, Item, Place
 from domain.database import reading
-from domain.freeze_queries import FreezeFilter
-from domain.freezes import Wanted
-from domain.held import Forecast, Item, Place
-from domain.payments import Page
+from domain.payments.payments import Page
 from domain.transitions import Why
 
 blueprint = Blueprint("freezes", __name__)

@@ -32,11 +32,11 @@ from core.errors import invalid
 from core.money import Money, asset
 from core.permissions import Permission
 from core.states import Inbound
-from domain import inbox_acts, inbox_queries, replays
 from domain.database import reading, transaction
-from domain.inbox_queries import Effect, InboundFilter
-from domain.payments import Page
-from domain.replays import Preview
+from domain.inbox import inbox_acts, inbox_queries, replays
+from domain.inbox.inbox_queries import Effect, InboundFilter
+from domain.inbox.replays import Preview
+from domain.payments.payments import Page
 from models.inbound import InboundAttempt, InboundEvent
 
 blueprint = Blueprint("inbound", __name__)

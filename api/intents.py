@@ -26,8 +26,8 @@ from core import clock
 from core.errors import invalid
 from core.money import asset
 from core.permissions import Permission
-from domain import operations, starting
-from domain.intents import PaymentWanted
+from domain.payments import operations, starting
+from domain.payments.intents import PaymentWanted
 from models.payments import Payment
 from providers import registry
 from web import identity, origins

@@ -24,9 +24,10 @@ from api.contract import (
     start,
 )
 from core.permissions import Permission
-from domain import key_rotation, keys
 from domain.database import reading, transaction
-from domain.secret_kinds import LONGEST_OVERLAP_HOURS
+from domain.people import keys
+from domain.secrets import key_rotation
+from domain.secrets.secret_kinds import LONGEST_OVERLAP_HOURS
 from models.people import ApiKey
 from web import identity
 

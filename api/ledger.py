@@ -29,10 +29,10 @@ from api.contract.paging import cursor
 from core.errors import invalid
 from core.money import asset
 from core.permissions import Permission
-from domain import book_queries, verification
-from domain.book_queries import AccountFilter, EntryFilter
+from domain.books import book_queries, verification
+from domain.books.book_queries import AccountFilter, EntryFilter
 from domain.database import reading
-from domain.payments import Page
+from domain.payments.payments import Page
 from models.ledger import LedgerAccount
 
 blueprint = Blueprint("ledger", __name__)

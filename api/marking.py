@@ -13,8 +13,8 @@ from api.contract.records import ErrorOut
 from api.intents import Ref
 from core import clock
 from core.permissions import Permission
-from domain import marking, payments
-from domain.marking import Wanted
+from domain.payments import marking, payments
+from domain.payments.marking import Wanted
 
 blueprint = Blueprint("marking", __name__)
 

@@ -11,8 +11,8 @@ from api.shapes import EtaOut
 from core import clock
 from core.permissions import Permission
 from core.states import Operation as State
-from domain import operation_queries
 from domain.database import reading
+from domain.payments import operation_queries
 from models.operations import Operation
 from models.payments import Payment
 from providers import registry

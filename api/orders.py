@@ -34,12 +34,13 @@ from core.errors import invalid
 from core.money import Asset
 from core.permissions import Permission
 from core.states import ORDER_ON_API, PurchaseRequest
-from domain import order_queries, orders, timeline
 from domain.actors import Actor
 from domain.database import reading
-from domain.order_queries import OrderFilter
-from domain.orders import MilestoneWanted, OrderWanted
-from domain.payments import Page
+from domain.orders import order_queries, orders
+from domain.orders.order_queries import OrderFilter
+from domain.orders.orders import MilestoneWanted, OrderWanted
+from domain.payments import timeline
+from domain.payments.payments import Page
 from models.orders import Order
 from providers import registry
 

@@ -10,10 +10,10 @@ from core import clock
 from core.csvsafe import Cell
 from core.money import Money, asset
 from core.states import ESCROW_ON_API, Escrow
-from domain import payment_queries, payments
 from domain.actors import Actor
 from domain.database import reading
-from domain.payments import LONGEST_PAGE, Page, PaymentFilter
+from domain.payments import payment_queries, payments
+from domain.payments.payments import LONGEST_PAGE, Page, PaymentFilter
 from models.payments import Payment
 
 COLUMNS = (

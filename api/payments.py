@@ -40,10 +40,18 @@ from core.money import asset
 from core.permissions import Permission
 from core.states import Escrow, Lifecycle, Role
 from core.states import Payment as Status
-from domain import asking, operations, payment_queries, payments, support, sync_limit, timeline
 from domain.actors import Actor
 from domain.database import reading, transaction
-from domain.payments import Page, PaymentFilter
+from domain.payments import (
+    asking,
+    operations,
+    payment_queries,
+    payments,
+    support,
+    sync_limit,
+    timeline,
+)
+from domain.payments.payments import Page, PaymentFilter
 from models.payments import Payment
 from providers import registry
 from web import identity

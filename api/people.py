@@ -30,11 +30,11 @@ from core.errors import Forbidden, invalid
 from core.permissions import Permission
 from core.states import Kyc, Person, Role
 from core.strictjson import Json
-from domain import people, rights, sessions
 from domain.actors import Actor
-from domain.acts.role_change import Invitation
+from domain.control.acts.role_change import Invitation
 from domain.database import reading, transaction
-from domain.rights import Wanted
+from domain.people import people, rights, sessions
+from domain.people.rights import Wanted
 from models.control import Approval
 from models.people import User
 from web import identity

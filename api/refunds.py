@@ -33,11 +33,13 @@ from core.errors import invalid
 from core.money import Money, asset
 from core.permissions import Permission
 from core.states import Refund as State
-from domain import approvals, payments, receipts, refund_queries, refundable, refunds
 from domain.actors import Actor
+from domain.control import approvals
 from domain.database import reading
-from domain.payments import Page
-from domain.refund_queries import RefundFilter
+from domain.payments import payments, receipts
+from domain.payments.payments import Page
+from domain.refunds import refund_queries, refundable, refunds
+from domain.refunds.refund_queries import RefundFilter
 from models.refunds import Refund
 
 blueprint = Blueprint("refunds", __name__)

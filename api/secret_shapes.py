@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from api.contract import In, Instant, Out, Query, Reference, Several, Text
-from domain.secret_kinds import LONGEST_OVERLAP_HOURS
+from domain.secrets.secret_kinds import LONGEST_OVERLAP_HOURS
 
 LONGEST_VALUE = 512
 

@@ -35,7 +35,8 @@ from api.secret_shapes import (
 from core import clock
 from core.errors import NotFound
 from core.permissions import Permission
-from domain import (
+from domain.database import reading, transaction
+from domain.secrets import (
     keyring,
     reencryption,
     rotation,
@@ -44,8 +45,7 @@ from domain import (
     secret_verdicts,
     secrets,
 )
-from domain.database import reading, transaction
-from domain.rotation import Retirement, Rotation
+from domain.secrets.rotation import Retirement, Rotation
 from domain.transitions import Why
 from models.secrets import Secret
 from web import identity, secret_probe

@@ -17,9 +17,10 @@ from core.errors import (
     ProviderUnavailable,
     ProviderUnknown,
 )
-from domain import claims, crash, operations
+from domain import claims, crash
 from domain.database import transaction
-from domain.operations import Outcome
+from domain.payments import operations
+from domain.payments.operations import Outcome
 from models.operations import Operation
 from models.payments import Payment
 from web import errors

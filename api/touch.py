@@ -8,8 +8,8 @@ import structlog
 from flask import Blueprint, Response, g
 
 from core import clock
-from domain import keys, sessions
 from domain.database import transaction
+from domain.people import keys, sessions
 from web.extensions import is_outage
 from web.identity import Principal
 

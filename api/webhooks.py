@@ -13,7 +13,8 @@ from prometheus_client import Counter
 from api.contract import Open, Out, route
 from api.contract.reading import assert_form
 from core.errors import BadSignature
-from domain import inbox, keyring
+from domain.inbox import inbox
+from domain.secrets import keyring
 from providers import registry
 from web import counters, identity, limits, wire
 

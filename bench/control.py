@@ -19,9 +19,11 @@ from bench.rig import Bench
 from core import ids
 from core.states import Freeze as State
 from core.states import Kyc, Role
-from domain import database, freezes, people, sessions, tokens
+from domain import database
 from domain.actors import system
-from domain.people import NewUser
+from domain.control import freezes
+from domain.people import people, sessions, tokens
+from domain.people.people import NewUser
 from domain.transitions import Why
 from models.control import Freeze
 from tests.rig.process import Running

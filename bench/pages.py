@@ -16,9 +16,10 @@ from bench import load, rig
 from bench.report import Report, spread
 from bench.rig import Bench
 from core.states import Kyc, Role
-from domain import database, people, samples, sessions, tokens
+from domain import database, samples
 from domain.actors import system
-from domain.people import NewUser
+from domain.people import people, sessions, tokens
+from domain.people.people import NewUser
 from models.payments import Payment
 from models.people import User
 from providers.stripe.calls import API_VERSION

@@ -18,11 +18,13 @@ from bench.report import Report
 from bench.rig import Bench
 from core import ids
 from core.states import Kyc, Role
-from domain import database, people, rotation, secret_queries, secrets, sessions, tokens
+from domain import database
 from domain.actors import system
-from domain.people import NewUser
-from domain.rotation import Rotation
-from domain.secret_queries import SecretSeen
+from domain.people import people, sessions, tokens
+from domain.people.people import NewUser
+from domain.secrets import rotation, secret_queries, secrets
+from domain.secrets.rotation import Rotation
+from domain.secrets.secret_queries import SecretSeen
 from domain.transitions import Why
 from providers.seam import LiveSecret
 from tests.rig.process import Running

@@ -14,7 +14,8 @@ import sqlalchemy
 
 import config
 from bench import cpu, stock
-from domain import database, keyring, secrets
+from domain import database
+from domain.secrets import keyring, secrets
 from providers import registry
 from tests.rig import cluster, databases, environment, locate, ports, process
 from tests.rig import run as runs

@@ -17,8 +17,9 @@ from bench.report import Report, spread
 from bench.rig import Bench
 from bench.stock import Pending
 from core.states import Kyc, Role
-from domain import database, events, people, sequencer, sessions, tokens
+from domain import database, events, sequencer
 from domain.actors import system
+from domain.people import people, sessions, tokens
 from tests.rig import locate
 from tests.rig.process import Running
 

@@ -13,7 +13,8 @@ from itertools import islice
 from sqlalchemy import insert, select
 
 from core import clock, ids
-from domain import database, inbox
+from domain import database
+from domain.inbox import inbox
 from models.orders import Order
 from models.payments import Payment, ProviderReference
 from models.people import Merchant

@@ -12,7 +12,8 @@ from bench import cpu, rig, stock
 from bench.report import Report
 from bench.rig import Bench
 from core import clock
-from domain import chains, database
+from domain import database
+from domain.books import chains
 from models.events import EventLog
 from models.inbound import InboundEvent
 from models.ledger import JournalEntry

@@ -14,10 +14,12 @@ from flask import Flask
 from commands import backups, states_page
 from core import clock
 from core.errors import AppError
-from domain import reconciling, replays, verification
 from domain.actors import Actor, system
-from domain.replays import Preview
-from domain.verification import Check
+from domain.books import verification
+from domain.books.verification import Check
+from domain.inbox import replays
+from domain.inbox.replays import Preview
+from domain.payments import reconciling
 from providers import registry
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Answer as one JSON document.")

@@ -12,10 +12,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core import ids
 from core.errors import AppError
-from domain import credential_uses, presence, secrets
+from domain import presence
 from domain.database import transaction
 from domain.listening import waker
 from domain.presence import Identity
+from domain.secrets import credential_uses, secrets
 from domain.sequencer import bell
 
 log = structlog.get_logger()

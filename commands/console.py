@@ -10,7 +10,7 @@ import click
 
 from config import Settings
 from core.states import Role
-from domain.sandbox_people import SandboxPerson
+from domain.people.sandbox_people import SandboxPerson
 
 COLOURS = {"web": "cyan", "worker": "magenta", "stripe": "yellow", "demo": "blue"}
 _QUIET = ("level", "timestamp", "event", "exception")

@@ -23,9 +23,9 @@ from commands.demo_visits import Part
 from config import Settings
 from core import clock
 from core.states import Kyc, Role
-from domain import keys, people
 from domain.actors import system
 from domain.database import transaction
+from domain.people import keys, people
 from domain.samples.dice import Dice
 from models.people import Merchant
 from providers import registry

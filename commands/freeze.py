@@ -12,10 +12,10 @@ from commands.checks import answer, as_json, operator
 from core import clock
 from core.errors import AppError
 from core.strictjson import Json
-from domain import freeze_queries, freezes, held
+from domain.control import freeze_queries, freezes, held
+from domain.control.freezes import Wanted
+from domain.control.held import Forecast, Place
 from domain.database import transaction
-from domain.freezes import Wanted
-from domain.held import Forecast, Place
 from domain.transitions import Why
 
 _SPAN = re.compile(r"(\d{1,6})([mhd])", re.ASCII)

@@ -17,9 +17,9 @@ from core import clock, ids
 from core.errors import AppError
 from core.permissions import ALL_SCOPES
 from core.states import Kyc, Role
-from domain import account_links, keys, passwords, people, sessions, tokens
 from domain.actors import system
 from domain.database import transaction
+from domain.people import account_links, keys, passwords, people, sessions, tokens
 from models.people import Merchant
 
 OPERATOR = system("operator")

@@ -23,10 +23,11 @@ from commands.parts import StandIn
 from commands.supervisor import NeverStarted, Supervisor
 from config import Settings
 from core import clock
-from domain import database, health, renewal, sandbox_people
+from domain import database, health, renewal
 from domain.database import transaction
 from domain.jobs import worker as jobs
-from domain.sandbox_people import SandboxPerson
+from domain.people import sandbox_people
+from domain.people.sandbox_people import SandboxPerson
 
 START_SECONDS = 60.0
 

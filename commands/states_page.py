@@ -110,7 +110,7 @@ def _money_out() -> Iterator[str]:
     minutes, hours = STEP_UP_SECONDS // 60, APPROVAL_SECONDS // 3600
     yield "## Money out: who may do what\n"
     yield (
-        "`domain/money_out.py` is the only door. Over the API an act is only ever requested, whatever the\n"
+        "`domain/control/money_out.py` is the only door. Over the API an act is only ever requested, whatever the\n"
         "amount. Whoever agrees is another person, on the desk, who has shown a second factor within\n"
         f"{minutes} minutes. A request waits for {hours} hours and is void when what it is bound to changes.\n"
         f"Thresholds unless the operator sets others: {LIMITS.replace(',', ', ').replace(':', ' ')};\n"

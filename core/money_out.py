@@ -1,6 +1,6 @@
 """Who may do what with money and with the rights over it: the one table that no door can go around.
 
-Source: states.md section 3. Printed to `docs/states.md`. `domain/money_out.py` asks it.
+Source: states.md section 3. Printed to `docs/states.md`. `domain/control/money_out.py` asks it.
 """
 
 from __future__ import annotations

@@ -6,10 +6,11 @@ from flask import Blueprint, Response, request
 
 from dashboard import notifying, proof_forms, render, renewing, words
 from dashboard.shapes import Act, Alert, Fact, State, View
-from domain import desk, passkeys, people, second_factor, sessions, step_up
+from domain import desk
 from domain.actors import Actor
 from domain.database import reading, transaction
-from domain.second_factor import Factors
+from domain.people import passkeys, people, second_factor, sessions, step_up
+from domain.people.second_factor import Factors
 from models.people import DeskSession, User
 from models.proofs import Passkey
 from web import access, cookies, identity

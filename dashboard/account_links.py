@@ -7,9 +7,10 @@ from flask import Blueprint, Response, request
 from core.errors import Gone, InvalidInput, RateLimited
 from dashboard import render
 from dashboard.shapes import Alert, Input, View
-from domain import account_links, lockouts, mails, passwords, people
 from domain.database import reading, transaction
-from domain.mails import Outlet
+from domain.mail import mails
+from domain.mail.mails import Outlet
+from domain.people import account_links, lockouts, passwords, people
 from web import access, identity
 
 routes = Blueprint("desk_account_links", __name__)

@@ -16,10 +16,12 @@ from dashboard import states, words
 from dashboard.confirming import LONGEST_REASON, reason_input
 from dashboard.shapes import Act as Button
 from dashboard.shapes import Alert, Fact, Input, View
-from domain import approval_queries, approvals, desk, people_queries, step_up
+from domain import desk
 from domain.actors import Actor
-from domain.acts.role_change import INVITATION
+from domain.control import approval_queries, approvals
+from domain.control.acts.role_change import INVITATION
 from domain.desk import Session
+from domain.people import people_queries, step_up
 from models.control import Approval
 
 _PAGES: Mapping[str, tuple[str, Permission]] = {

@@ -16,10 +16,11 @@ from dashboard.approval_page import Typed
 from dashboard.confirming import Question
 from dashboard.listing import Asked
 from dashboard.shapes import Alert, Empty, Fact, Link, View
-from domain import approval_queries, approvals, desk, desk_queries
+from domain import desk, desk_queries
 from domain.actors import Actor
-from domain.approval_queries import ApprovalFilter, get_approval, list_approvals
-from domain.approvals import Decision
+from domain.control import approval_queries, approvals
+from domain.control.approval_queries import ApprovalFilter, get_approval, list_approvals
+from domain.control.approvals import Decision
 from domain.database import reading, transaction
 from domain.desk import Session
 from models.control import Approval

@@ -10,12 +10,13 @@ from core.permissions import Permission
 from dashboard import confirming, render, words
 from dashboard.confirming import Question
 from dashboard.shapes import Act, Alert, Fact, Link, View
-from domain import attachments, naming
+from domain import naming
 from domain.actors import Actor
-from domain.attachments import Given
+from domain.cases import attachments
+from domain.cases.attachments import Given
+from domain.cases.file_kinds import KINDS, LARGEST_FILE
 from domain.database import reading, transaction
 from domain.desk import Session
-from domain.file_kinds import KINDS, LARGEST_FILE
 from models.cases import Attachment
 from web import access
 

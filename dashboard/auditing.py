@@ -14,9 +14,10 @@ from core.strictjson import Json
 from dashboard import listing, render, words
 from dashboard.listing import Asked, BarWords
 from dashboard.shapes import Act, Change, Empty, Fact, Input, State, View
-from domain import audit_actors, audit_reading, chains, naming, verification
+from domain import audit_actors, audit_reading, naming
 from domain.actors import Actor
 from domain.audit_reading import AuditFilter, Entry
+from domain.books import chains, verification
 from domain.database import reading
 from domain.desk import Session
 from web import access

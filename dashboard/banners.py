@@ -9,9 +9,10 @@ from flask import Blueprint, Response
 from core.permissions import Permission
 from dashboard import render, words
 from dashboard.shapes import Alert
-from domain import controls, desk_queries, freeze_queries
+from domain import desk_queries
 from domain.actors import Actor
-from domain.controls import Setting
+from domain.control import controls, freeze_queries
+from domain.control.controls import Setting
 from domain.database import reading
 from domain.desk import Session
 from models.control import Freeze

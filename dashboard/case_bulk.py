@@ -16,12 +16,13 @@ from core.money import Money, parse
 from core.permissions import Permission
 from dashboard import case_words, confirming, exceptions, guarded, render, words
 from dashboard.shapes import Alert, Input, Link, Option, State, View
-from domain import case_bulk, case_queries, case_subjects, case_verbs, step_up
-from domain.case_bulk import Row
-from domain.case_subjects import Subject
-from domain.case_verbs import Plan, Wanted
+from domain.cases import case_bulk, case_queries, case_subjects, case_verbs
+from domain.cases.case_bulk import Row
+from domain.cases.case_subjects import Subject
+from domain.cases.case_verbs import Plan, Wanted
 from domain.database import reading, transaction
 from domain.desk import Session
+from domain.people import step_up
 from models.cases import ExceptionCase
 from web import access
 

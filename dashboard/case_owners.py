@@ -9,9 +9,10 @@ from core.permissions import Permission
 from dashboard import case_page, case_words, exceptions, render
 from dashboard.case_page import Shown
 from dashboard.shapes import Alert, Input, Option, View
-from domain import case_acts, people
+from domain.cases import case_acts
 from domain.database import reading, transaction
 from domain.desk import Session
+from domain.people import people
 from web import access
 
 routes = Blueprint("desk_exception_owners", __name__)

@@ -11,19 +11,19 @@ from core.permissions import Permission
 from core.states import Case
 from dashboard import attachments, case_words, states, words
 from dashboard.shapes import Act, Alert, Fact, Input, Link, State, View
-from domain import (
+from domain import naming
+from domain.actors import Actor
+from domain.cases import (
     case_acts,
     case_queries,
     case_subjects,
     case_suggestions,
     case_targets,
     case_verbs,
-    naming,
 )
-from domain.actors import Actor
-from domain.case_queries import CaseMoment
-from domain.case_subjects import Subject
-from domain.case_verbs import Refusal
+from domain.cases.case_queries import CaseMoment
+from domain.cases.case_subjects import Subject
+from domain.cases.case_verbs import Refusal
 from domain.desk import Session
 from models.cases import ExceptionCase
 from models.inbound import InboundEvent

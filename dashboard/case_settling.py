@@ -16,9 +16,9 @@ from core.redaction import holds_card_number
 from dashboard import case_page, case_words, confirming, exceptions, guarded, render, words
 from dashboard.case_page import Shown
 from dashboard.shapes import Alert, Fact, Input, View
-from domain import case_resolving, case_verbs
-from domain.case_resolving import Resolved
-from domain.case_verbs import Plan, Refusal, Wanted
+from domain.cases import case_resolving, case_verbs
+from domain.cases.case_resolving import Resolved
+from domain.cases.case_verbs import Plan, Refusal, Wanted
 from domain.database import reading, transaction
 from web import access
 

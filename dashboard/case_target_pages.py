@@ -9,9 +9,10 @@ from core.errors import InvalidInput, NotFound
 from core.permissions import Permission
 from dashboard import case_words, exceptions, render, words
 from dashboard.shapes import Act, Alert, Input, Link, Option, View
-from domain import case_targets, naming
+from domain import naming
 from domain.actors import Actor
-from domain.case_targets import Target
+from domain.cases import case_targets
+from domain.cases.case_targets import Target
 from domain.database import reading, transaction
 from web import access
 

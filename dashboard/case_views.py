@@ -7,7 +7,7 @@ from flask import Blueprint, Response
 from core.permissions import Permission
 from core.redaction import holds_card_number
 from dashboard import case_page, render
-from domain import case_acts
+from domain.cases import case_acts
 from domain.database import reading, transaction
 from web import access
 

@@ -10,9 +10,9 @@ from core.money import Money
 from core.states import Case
 from dashboard import books, states, words
 from dashboard.shapes import Entry, State, Sum
-from domain import case_targets, case_verbs
-from domain.case_targets import Target
-from domain.ledger import Movement
+from domain.books.ledger import Movement
+from domain.cases import case_targets, case_verbs
+from domain.cases.case_targets import Target
 from models.cases import ExceptionCase
 
 TEAMS = {"support": "Support", "finance": "Finance", "engineering": "Engineering"}

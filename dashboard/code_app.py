@@ -8,10 +8,10 @@ from flask import Blueprint, Response
 from dashboard import guarded, proof_forms, render
 from dashboard.proof_forms import Checked
 from dashboard.shapes import Alert, Input, Link, Ref, View
-from domain import enrolment, people, proving, second_factor
 from domain.database import reading, transaction
-from domain.enrolment import Pending
-from domain.second_factor import Factors
+from domain.people import enrolment, people, proving, second_factor
+from domain.people.enrolment import Pending
+from domain.people.second_factor import Factors
 from web import access
 
 routes = Blueprint("desk_code_app", __name__)

@@ -12,8 +12,8 @@ from core.strictjson import Json
 from dashboard import confirming, holding, render, words
 from dashboard.payment_acts import source
 from dashboard.shapes import Alert, Input, Link, View
-from domain import controls
-from domain.controls import Setting
+from domain.control import controls
+from domain.control.controls import Setting
 from domain.database import reading, transaction
 from domain.transitions import Why
 from web import access

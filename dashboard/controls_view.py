@@ -5,9 +5,10 @@ from __future__ import annotations
 from core.permissions import Permission
 from dashboard import words
 from dashboard.shapes import Act, State, View
-from domain import controls, desk, desk_queries, naming
+from domain import desk, desk_queries, naming
 from domain.actors import Actor
-from domain.controls import Setting
+from domain.control import controls
+from domain.control.controls import Setting
 from domain.desk import Session
 
 _RUNS = State("Running", "done", "good")

@@ -12,9 +12,10 @@ from core.permissions import Permission
 from dashboard import case_words, listing, render, states, words
 from dashboard.listing import Asked, BarWords
 from dashboard.shapes import Act, Empty, Link, View
-from domain import case_suggestions, case_targets, naming
+from domain import naming
 from domain.actors import Actor
-from domain.case_queries import (
+from domain.cases import case_suggestions, case_targets
+from domain.cases.case_queries import (
     MOST_COUNTED,
     NOBODY,
     UNRESOLVED,
@@ -23,8 +24,8 @@ from domain.case_queries import (
     count_queue,
     list_cases,
 )
-from domain.case_suggestions import Suggestion
-from domain.case_targets import Target
+from domain.cases.case_suggestions import Suggestion
+from domain.cases.case_targets import Target
 from domain.database import reading
 from models.cases import ExceptionCase
 from web import access

@@ -13,12 +13,13 @@ from dashboard import controls_view, listing, render, words
 from dashboard.listing import Asked
 from dashboard.shapes import Act, Empty, Fact, Link, View
 from dashboard.shapes import State as Mark
-from domain import approvals, desk, freeze_queries, held, naming
+from domain import desk, naming
 from domain.actors import Actor
+from domain.control import approvals, freeze_queries, held
+from domain.control.freeze_queries import FreezeFilter, Moment
+from domain.control.held import Forecast, Item, Place
 from domain.database import reading
 from domain.desk import Session
-from domain.freeze_queries import FreezeFilter, Moment
-from domain.held import Forecast, Item, Place
 from models.control import Approval, Freeze
 from web import access
 

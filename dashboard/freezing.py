@@ -14,12 +14,13 @@ from dashboard.confirming import Question
 from dashboard.freezes import forecast_view, lift_act, title_of
 from dashboard.payment_acts import source
 from dashboard.shapes import Alert, Fact, Input, Link, Option, View
-from domain import approvals, freeze_queries, freezes, held, lifting, people
 from domain.actors import Actor
+from domain.control import approvals, freeze_queries, freezes, held, lifting
+from domain.control.freezes import Wanted
+from domain.control.held import Place
 from domain.database import reading, transaction
 from domain.desk import Session
-from domain.freezes import Wanted
-from domain.held import Place
+from domain.people import people
 from domain.transitions import Why
 from models.control import Approval, Freeze
 from web import access

@@ -8,7 +8,7 @@ from flask import Response, request
 
 from dashboard import render
 from dashboard.shapes import Alert
-from domain import step_up
+from domain.people import step_up
 from models.control import Approval
 
 STEP_UP = "/account/step-up"

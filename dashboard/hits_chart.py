@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dashboard import words
-from domain.secret_queries import Hits
+from domain.secrets.secret_queries import Hits
 
 HEIGHT = 96
 GAP = 0.3

@@ -9,15 +9,17 @@ from core.permissions import Permission
 from core.states import Role
 from dashboard import home_side, orders, payments, states, words
 from dashboard.shapes import State, View
-from domain import approval_queries, case_queries, desk, desk_queries
+from domain import desk, desk_queries
 from domain.actors import Actor
-from domain.approval_queries import ApprovalFilter, list_approvals
-from domain.case_queries import CaseFilter
+from domain.cases import case_queries
+from domain.cases.case_queries import CaseFilter
+from domain.control import approval_queries
+from domain.control.approval_queries import ApprovalFilter, list_approvals
 from domain.desk import Around, Session
 from domain.desk_queries import Today
-from domain.order_queries import OrderFilter, list_orders
-from domain.payment_queries import list_payments
-from domain.payments import Page, PaymentFilter
+from domain.orders.order_queries import OrderFilter, list_orders
+from domain.payments.payment_queries import list_payments
+from domain.payments.payments import Page, PaymentFilter
 from models.cases import ExceptionCase
 from models.control import Approval
 from models.inbound import InboundEvent

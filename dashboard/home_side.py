@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dashboard import states, words
 from dashboard.shapes import State, View
-from domain import desk, desk_queries, naming, presence, settling
+from domain import desk, desk_queries, naming, presence
 from domain.actors import Actor
+from domain.control import settling
 from domain.desk import Session
 from domain.desk_queries import ProviderHealth
 from models.events import EventLog

@@ -15,7 +15,7 @@ from flask import request
 from core.errors import invalid
 from dashboard import render, words
 from dashboard.shapes import FilterBar, Input, Option, Pages, Tab
-from domain.payments import Page
+from domain.payments.payments import Page
 
 ROWS = 50
 LONGEST_QUERY = 200

@@ -14,9 +14,9 @@ from dashboard import confirming, guarded, payment_offers, render, words
 from dashboard.payment_page import Shown
 from dashboard.payment_views import find
 from dashboard.shapes import Alert, Input, Link, Option, View
-from domain import marking
 from domain.database import reading, transaction
-from domain.marking import Wanted
+from domain.payments import marking
+from domain.payments.marking import Wanted
 from web import access
 
 routes = Blueprint("desk_marking", __name__)

@@ -10,10 +10,10 @@ from dashboard import confirming, guarded, render, secret_words, words
 from dashboard.confirming import Question
 from dashboard.secrets import tabs
 from dashboard.shapes import Act, Alert, Link, View
-from domain import keyring, master_keys, reencryption
 from domain.actors import Actor
 from domain.database import reading, transaction
-from domain.master_keys import KeyStanding
+from domain.secrets import keyring, master_keys, reencryption
+from domain.secrets.master_keys import KeyStanding
 from domain.transitions import Why
 from models.secrets import Reencryption
 from web import access

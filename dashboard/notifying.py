@@ -9,10 +9,10 @@ from flask import Blueprint, Response, request
 from core.states import STAFF, Role
 from dashboard import render
 from dashboard.shapes import Alert, View
-from domain import mails, notices
 from domain.database import transaction
-from domain.mails import Outlet
-from domain.notices import Kind
+from domain.mail import mails, notices
+from domain.mail.mails import Outlet
+from domain.mail.notices import Kind
 from models.people import User
 from web import access
 

@@ -23,12 +23,15 @@ from dashboard import (
 from dashboard.confirming import Question
 from dashboard.shapes import Act, Alert, Fact, FactGroup, Link, View
 from dashboard.timelines import Timeline, Told
-from domain import book_queries, desk, orders, timeline
+from domain import desk
 from domain.actors import Actor
-from domain.book_queries import EntryFilter
+from domain.books import book_queries
+from domain.books.book_queries import EntryFilter
 from domain.database import reading, transaction
 from domain.desk import Session
-from domain.payments import LONGEST_PAGE, Page
+from domain.orders import orders
+from domain.payments import timeline
+from domain.payments.payments import LONGEST_PAGE, Page
 from models.ledger import JournalEntry
 from models.orders import Milestone, Order
 from models.payments import Payment

@@ -14,7 +14,7 @@ from domain import desk, desk_queries
 from domain.actors import Actor
 from domain.database import reading
 from domain.desk import Around
-from domain.order_queries import OrderFilter, list_orders
+from domain.orders.order_queries import OrderFilter, list_orders
 from models.orders import Order
 from web import access
 

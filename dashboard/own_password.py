@@ -8,8 +8,8 @@ from core.errors import InvalidInput
 from dashboard import proof_forms, render, words
 from dashboard.proof_forms import Checked
 from dashboard.shapes import Alert, Input, Link, View
-from domain import own_password, passwords
 from domain.database import transaction
+from domain.people import own_password, passwords
 from web import access
 
 routes = Blueprint("desk_own_password", __name__)

@@ -9,8 +9,8 @@ from dashboard import code_app, proof_forms, render, words
 from dashboard.code_app import TRAIL
 from dashboard.proof_forms import Checked
 from dashboard.shapes import Alert, Fact, Input, View
-from domain import passkeys, proving
 from domain.database import reading, transaction
+from domain.people import passkeys, proving
 from models.proofs import Passkey
 from web import access
 

@@ -9,9 +9,10 @@ from core.states import Payment as Status
 from core.states import PaymentSub
 from dashboard import payments, words
 from dashboard.shapes import Fact, View
-from domain import desk, operations
+from domain import desk
 from domain.desk import Session
-from domain.payments import get_by_public_id
+from domain.payments import operations
+from domain.payments.payments import get_by_public_id
 from models.orders import Order
 from models.payments import Payment
 from providers import registry

@@ -14,10 +14,10 @@ from dashboard.confirming import Question
 from dashboard.payment_page import Shown
 from dashboard.payment_views import find, view_of
 from dashboard.shapes import Alert, Fact, Link
-from domain import asking, operations, sync_limit
-from domain import payments as rules
 from domain.actors import Actor
 from domain.database import reading, transaction
+from domain.payments import asking, operations, sync_limit
+from domain.payments import payments as rules
 from web import access
 
 routes = Blueprint("desk_payment_acts", __name__)

@@ -15,22 +15,18 @@ from dashboard.axis import Lag
 from dashboard.refund_words import Hold
 from dashboard.shapes import Fact, FactGroup, Input, Ref, Sum, View
 from dashboard.timelines import Timeline, Told
-from domain import (
-    approval_queries,
-    book_queries,
-    case_queries,
-    desk,
-    naming,
-    receipts,
-    refund_queries,
-    timeline,
-)
+from domain import desk, naming
 from domain.actors import Actor
-from domain.book_queries import EntryFilter
-from domain.case_queries import CaseFilter
+from domain.books import book_queries
+from domain.books.book_queries import EntryFilter
+from domain.cases import case_queries
+from domain.cases.case_queries import CaseFilter
+from domain.control import approval_queries
 from domain.desk import Session
-from domain.payments import LONGEST_PAGE, Page, get_payment
-from domain.support import advice_for, support_block
+from domain.payments import receipts, timeline
+from domain.payments.payments import LONGEST_PAGE, Page, get_payment
+from domain.payments.support import advice_for, support_block
+from domain.refunds import refund_queries
 from models.cases import ExceptionCase
 from models.control import Approval
 from models.inbound import InboundEvent

@@ -16,8 +16,8 @@ from domain import desk, desk_queries
 from domain.actors import Actor
 from domain.database import reading
 from domain.desk import Around
-from domain.payment_queries import list_payments
-from domain.payments import PaymentFilter
+from domain.payments.payment_queries import list_payments
+from domain.payments.payments import PaymentFilter
 from models.orders import Order
 from models.payments import Payment
 from web import access

@@ -11,10 +11,10 @@ from flask import Response, request
 from core.errors import RateLimited
 from dashboard import render
 from dashboard.shapes import Alert, Input, View
-from domain import lockouts, passwords, people, proving, sign_in
 from domain.database import reading, transaction
-from domain.passkeys import Site
-from domain.proving import Shown
+from domain.people import lockouts, passwords, people, proving, sign_in
+from domain.people.passkeys import Site
+from domain.people.proving import Shown
 from web import cookies, identity
 
 LONGEST_PASSWORD = passwords.LONGEST

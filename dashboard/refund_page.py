@@ -10,10 +10,10 @@ from dashboard import confirming, refund_words, render, words
 from dashboard.confirming import Question
 from dashboard.refund_words import Around
 from dashboard.shapes import Alert, Fact, Link, View
-from domain import refund_queries, refund_story, refunds
 from domain.database import reading, transaction
 from domain.desk import Session
 from domain.naming import actor_names
+from domain.refunds import refund_queries, refund_story, refunds
 from models.payments import Payment
 from models.refunds import Refund
 from web import access

@@ -12,9 +12,11 @@ from core.states import Payment as PaymentStatus
 from core.states import Refund as Word
 from dashboard import listing, words
 from dashboard.shapes import Act, Fact, Link, Ref, State, View
-from domain import desk, naming, receipts, refund_queries, refundable, refunds
+from domain import desk, naming
 from domain.actors import Actor
 from domain.desk import Session
+from domain.payments import receipts
+from domain.refunds import refund_queries, refundable, refunds
 from models.control import Freeze
 from models.payments import Payment
 from models.refunds import Refund

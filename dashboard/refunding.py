@@ -16,10 +16,12 @@ from dashboard import confirming, guarded, refund_words, render, words
 from dashboard.payment_page import Shown
 from dashboard.payment_views import find
 from dashboard.shapes import Alert, Fact, Input, Link, View
-from domain import approvals, receipts, refunds
 from domain.actors import Actor
+from domain.control import approvals
+from domain.control.thresholds import threshold
 from domain.database import reading, transaction
-from domain.thresholds import threshold
+from domain.payments import receipts
+from domain.refunds import refunds
 from models.refunds import Refund
 from web import access
 

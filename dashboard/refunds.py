@@ -11,10 +11,11 @@ from core.states import Refund as State
 from dashboard import listing, refund_words, render
 from dashboard.listing import Asked
 from dashboard.shapes import Empty, View
-from domain import desk, refund_queries
+from domain import desk
 from domain.actors import Actor
 from domain.database import reading
-from domain.refund_queries import NOT_OVER, RefundFilter
+from domain.refunds import refund_queries
+from domain.refunds.refund_queries import NOT_OVER, RefundFilter
 from web import access
 
 routes = Blueprint("desk_refunds", __name__)

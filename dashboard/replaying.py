@@ -14,10 +14,12 @@ from core.strictjson import Json
 from dashboard import books, confirming, render, states, webhook_page, words
 from dashboard.shapes import Act, Alert, Change, Entry, Fact, Input, State, View
 from dashboard.webhook_page import Shown
-from domain import book_queries, desk, naming, replays
+from domain import desk, naming
+from domain.books import book_queries
 from domain.database import reading
 from domain.desk import Session, Trace
-from domain.replays import Preview
+from domain.inbox import replays
+from domain.inbox.replays import Preview
 from models.payments import StateChange
 from web import access
 

@@ -9,7 +9,7 @@ from core.permissions import Permission
 from dashboard import confirming, guarded, render, rules, words
 from dashboard.confirming import Question
 from dashboard.shapes import Alert, Fact, Link
-from domain import case_rule_acts, case_rules
+from domain.cases import case_rule_acts, case_rules
 from domain.database import reading, transaction
 from domain.desk import Session
 from models.cases import CaseRule

@@ -14,17 +14,11 @@ from core.permissions import Permission
 from dashboard import render, rules, words
 from dashboard.listing import asked_text
 from dashboard.shapes import Alert, Input, Link, Option, View
-from domain import (
-    case_backtests,
-    case_conditions,
-    case_queries,
-    case_rules,
-    case_suggestions,
-)
 from domain.actors import Actor
-from domain.case_conditions import FIELDS, MOST_CONDITIONS, OPS, Condition
-from domain.case_rules import Wanted
-from domain.case_suggestions import Suggestion
+from domain.cases import case_backtests, case_conditions, case_queries, case_rules, case_suggestions
+from domain.cases.case_conditions import FIELDS, MOST_CONDITIONS, OPS, Condition
+from domain.cases.case_rules import Wanted
+from domain.cases.case_suggestions import Suggestion
 from domain.database import reading, transaction
 from domain.desk import Session
 from models.cases import CaseRule

@@ -16,9 +16,11 @@ from core.strictjson import Json
 from dashboard import listing, render, words
 from dashboard.listing import Asked
 from dashboard.shapes import Act, Alert, Empty, Fact, Link, State, View
-from domain import approvals, case_conditions, case_rule_queries, case_rules, case_verbs, naming
+from domain import naming
 from domain.actors import Actor
-from domain.case_rule_queries import Uses
+from domain.cases import case_conditions, case_rule_queries, case_rules, case_verbs
+from domain.cases.case_rule_queries import Uses
+from domain.control import approvals
 from domain.database import reading
 from domain.desk import Session
 from models.cases import CaseRule, CaseRuleUse, CaseRuleVersion, ExceptionCase

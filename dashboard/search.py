@@ -12,13 +12,13 @@ from dashboard import listing, payments, render, states, words
 from dashboard.shapes import Empty, View
 from domain import desk
 from domain.actors import Actor
-from domain.case_queries import CaseFilter, list_cases
+from domain.cases.case_queries import CaseFilter, list_cases
 from domain.database import reading
 from domain.desk import Around, Session
-from domain.inbox_queries import InboundFilter, list_inbound
-from domain.order_queries import OrderFilter, list_orders
-from domain.payment_queries import list_payments
-from domain.payments import Page, PaymentFilter
+from domain.inbox.inbox_queries import InboundFilter, list_inbound
+from domain.orders.order_queries import OrderFilter, list_orders
+from domain.payments.payment_queries import list_payments
+from domain.payments.payments import Page, PaymentFilter
 from models.cases import ExceptionCase
 from models.inbound import InboundEvent
 from models.orders import Order

@@ -7,11 +7,11 @@ from flask import Blueprint, Response, request
 from core.errors import RateLimited, Unauthenticated
 from dashboard import proof_forms, render
 from dashboard.shapes import Alert, View
-from domain import halfway, passkeys, people, second_factor, sessions
-from domain.challenges import Purpose
 from domain.database import reading, transaction
-from domain.halfway import Halfway
-from domain.sessions import Opened
+from domain.people import halfway, passkeys, people, second_factor, sessions
+from domain.people.challenges import Purpose
+from domain.people.halfway import Halfway
+from domain.people.sessions import Opened
 from web import access, cookies, identity, sign_in_cookie
 
 routes = Blueprint("desk_second_step", __name__)

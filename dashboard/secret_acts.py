@@ -13,11 +13,11 @@ from core.permissions import Permission
 from dashboard import confirming, guarded, render, secret_words, words
 from dashboard.confirming import Question
 from dashboard.shapes import Alert, Fact, Input, Link, Option, View
-from domain import rotation, secret_queries, secret_verdicts, secrets
 from domain.database import reading, transaction
-from domain.rotation import Retirement, Rotated, Rotation
-from domain.secret_kinds import LONGEST_OVERLAP_HOURS, Kind
-from domain.secret_queries import SecretSeen, VersionSeen
+from domain.secrets import rotation, secret_queries, secret_verdicts, secrets
+from domain.secrets.rotation import Retirement, Rotated, Rotation
+from domain.secrets.secret_kinds import LONGEST_OVERLAP_HOURS, Kind
+from domain.secrets.secret_queries import SecretSeen, VersionSeen
 from domain.transitions import Why
 from web import access
 

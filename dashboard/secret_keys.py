@@ -10,10 +10,11 @@ from dashboard import confirming, guarded, listing, render, secret_words, words
 from dashboard.confirming import Question
 from dashboard.secrets import tabs
 from dashboard.shapes import Act, Alert, Empty, Fact, Link, View
-from domain import key_rotation, keys
 from domain.actors import Actor
 from domain.database import reading, transaction
-from domain.key_rotation import KeySeen
+from domain.people import keys
+from domain.secrets import key_rotation
+from domain.secrets.key_rotation import KeySeen
 from web import access, identity
 
 routes = Blueprint("desk_secret_keys", __name__)

@@ -8,8 +8,8 @@ from core.permissions import Permission
 from dashboard import words
 from dashboard.shapes import Act, State, View
 from domain.actors import Actor
-from domain.secret_kinds import OURS
-from domain.secret_queries import SecretSeen, VersionSeen
+from domain.secrets.secret_kinds import OURS
+from domain.secrets.secret_queries import SecretSeen, VersionSeen
 
 STATES: Mapping[str, State] = {
     "active": State("In use", "done", "good"),

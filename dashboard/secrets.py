@@ -10,12 +10,13 @@ from core.errors import AppError
 from core.permissions import Permission
 from dashboard import hits_chart, listing, render, secret_words, words
 from dashboard.shapes import Act, Alert, Empty, Fact, Tab, View
-from domain import naming, secret_probes, secret_queries
+from domain import naming
 from domain.actors import Actor
 from domain.database import reading, transaction
 from domain.desk import Session
-from domain.secret_kinds import WEBHOOK
-from domain.secret_queries import SecretSeen
+from domain.secrets import secret_probes, secret_queries
+from domain.secrets.secret_kinds import WEBHOOK
+from domain.secrets.secret_queries import SecretSeen
 from web import access, secret_probe
 
 routes = Blueprint("desk_secrets", __name__)

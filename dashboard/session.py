@@ -9,8 +9,8 @@ from flask import Blueprint, Response, request
 from core.errors import RateLimited, Unauthenticated
 from dashboard import proof_forms, render, second_step
 from dashboard.shapes import Alert, View
-from domain import halfway, passwords, sandbox_people, second_factor, sessions, sign_in
 from domain.database import reading, transaction
+from domain.people import halfway, passwords, sandbox_people, second_factor, sessions, sign_in
 from web import access, cookies, identity, sign_in_cookie
 
 routes = Blueprint("desk_session", __name__)

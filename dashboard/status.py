@@ -8,8 +8,9 @@ from core import clock
 from core.errors import Unavailable
 from dashboard import render, states, words
 from dashboard.shapes import Alert, View
-from domain import controls, health, presence, settling
-from domain.controls import Setting
+from domain import health, presence
+from domain.control import controls, settling
+from domain.control.controls import Setting
 from domain.database import assert_answers, reading
 from web import access
 

@@ -7,10 +7,18 @@ from flask import Blueprint, Response
 from core.errors import RateLimited
 from dashboard import proof_forms, render
 from dashboard.shapes import Alert, View
-from domain import lockouts, passkeys, people, proving, sandbox_people, second_factor, step_up
-from domain.challenges import Purpose
 from domain.database import reading, transaction
-from domain.second_factor import Factors
+from domain.people import (
+    lockouts,
+    passkeys,
+    people,
+    proving,
+    sandbox_people,
+    second_factor,
+    step_up,
+)
+from domain.people.challenges import Purpose
+from domain.people.second_factor import Factors
 from web import access
 
 routes = Blueprint("desk_step_up", __name__)

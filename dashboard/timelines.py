@@ -13,7 +13,7 @@ from core.states import ON_DESK
 from dashboard import axis, books, states, words
 from dashboard.axis import Axis, Lag, Mark
 from dashboard.shapes import Moment, Person, Ref, State, Sum
-from domain.timeline import Item, Lags
+from domain.payments.timeline import Item, Lags
 from models.ledger import JournalEntry
 
 # From here on the wait between two lanes is worth a word, and from here on it is a worry.

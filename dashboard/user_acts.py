@@ -12,9 +12,9 @@ from core.states import Kyc, Person, Role
 from dashboard import confirming, guarded, people_words, render, user_forms
 from dashboard.shapes import Alert, Fact
 from dashboard.user_forms import Form, Wrong
-from domain import people, people_queries, rights
 from domain.database import reading, transaction
-from domain.rights import Done, Wanted
+from domain.people import people, people_queries, rights
+from domain.people.rights import Done, Wanted
 from models.people import User
 from web import access, identity
 

@@ -11,7 +11,7 @@ from core.errors import AppError, InvalidInput
 from core.states import Role
 from dashboard import confirming, people_words, render, words
 from dashboard.shapes import Alert, Fact, Input, Link, Option, View
-from domain.people import LONGEST_NAME
+from domain.people.people import LONGEST_NAME
 from models.people import Merchant, User
 
 LONGEST_EMAIL = 254

@@ -10,10 +10,11 @@ from core.states import STAFF, Role
 from dashboard import confirming, guarded, people_words, render, user_forms, words
 from dashboard.shapes import Alert, Link, View
 from dashboard.user_forms import Form, Wrong
-from domain import mails, people, people_queries, rights, second_factor
-from domain.acts.role_change import Invitation
+from domain.control.acts.role_change import Invitation
 from domain.database import reading, transaction
-from domain.mails import Outlet
+from domain.mail import mails
+from domain.mail.mails import Outlet
+from domain.people import people, people_queries, rights, second_factor
 from models.people import User
 from web import access, identity
 

@@ -11,11 +11,13 @@ from core.states import Person, Role
 from dashboard import people_words, render, users, words
 from dashboard.account import browser_words
 from dashboard.shapes import Act, Fact, View
-from domain import desk, mails, naming, people, people_queries, sessions
+from domain import desk, naming
 from domain.actors import Actor
 from domain.audit_reading import Entry
 from domain.database import reading
 from domain.desk import Session
+from domain.mail import mails
+from domain.people import people, people_queries, sessions
 from models.people import DeskSession, User
 from models.proofs import Mail
 from web import access

@@ -11,11 +11,12 @@ from core.states import STAFF
 from dashboard import listing, people_words, render, words
 from dashboard.listing import Asked, BarWords
 from dashboard.shapes import Act, Empty, View
-from domain import desk, people, people_queries
+from domain import desk
 from domain.actors import Actor
 from domain.database import reading
-from domain.people import UserFilter
-from domain.people_queries import Waiting
+from domain.people import people, people_queries
+from domain.people.people import UserFilter
+from domain.people.people_queries import Waiting
 from models.people import User
 from web import access
 

@@ -10,10 +10,11 @@ from core.states import Inbound
 from core.strictjson import Json
 from dashboard import books, states, trees, webhooks, words
 from dashboard.shapes import Act, Fact, FactGroup, Link, RailMark, State, View
-from domain import desk, inbox_queries, naming
+from domain import desk, naming
 from domain.actors import Actor
 from domain.desk import Session
-from domain.inbox_queries import Effect
+from domain.inbox import inbox_queries
+from domain.inbox.inbox_queries import Effect
 from models.inbound import InboundAttempt, InboundEvent
 from models.payments import Payment
 

@@ -12,9 +12,9 @@ from dashboard import confirming, render, webhook_page, words
 from dashboard.confirming import Question
 from dashboard.shapes import Alert, Fact, Link, View
 from dashboard.webhook_page import Shown
-from domain import inbox_acts
 from domain.database import reading, transaction
 from domain.desk import Session
+from domain.inbox import inbox_acts
 from web import access
 
 routes = Blueprint("desk_webhook", __name__)

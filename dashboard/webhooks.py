@@ -13,7 +13,7 @@ from dashboard.shapes import Empty, Link, View
 from domain import desk, desk_queries
 from domain.actors import Actor
 from domain.database import reading
-from domain.inbox_queries import InboundFilter, list_inbound, secret_numbers
+from domain.inbox.inbox_queries import InboundFilter, list_inbound, secret_numbers
 from models.inbound import InboundEvent
 from models.payments import Payment
 from providers import registry

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from domain import people
+from domain.people import people
 from models.people import ApiKey, User
 
 MOST = 50

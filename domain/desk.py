@@ -10,10 +10,10 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session as Session  # noqa: PLC0414  # the desk names it in its signatures
 
 from core.errors import NotFound
-from domain import people
 from domain.actors import Actor
-from domain.orders import visible
-from domain.payments import open_cases_of
+from domain.orders.orders import visible
+from domain.payments.payments import open_cases_of
+from domain.people import people
 from models.inbound import InboundAttempt, InboundEvent
 from models.ledger import JournalEntry
 from models.operations import Operation

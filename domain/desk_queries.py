@@ -15,10 +15,12 @@ from core.states import Approval as ApprovalState
 from core.states import Case, Inbound
 from core.states import Operation as OperationState
 from core.states import Payment as Status
-from domain import approval_queries, case_queries, events, health, presence
+from domain import events, health, presence
 from domain.actors import Actor
+from domain.cases import case_queries
+from domain.control import approval_queries
 from domain.desk import MOST_COUNTED
-from domain.orders import visible
+from domain.orders.orders import visible
 from models.cases import ExceptionCase
 from models.control import Approval
 from models.events import EventLog

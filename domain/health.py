@@ -15,7 +15,8 @@ from core.errors import Unavailable
 from core.states import Case, Inbound
 from core.states import Operation as OperationState
 from core.strictjson import Json
-from domain import database, presence, settling
+from domain import database, presence
+from domain.control import settling
 from models.cases import ExceptionCase
 from models.events import EventLog
 from models.inbound import InboundEvent

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 from core import clock, hashing, ids
 from core.errors import AppError, IdempotencyInProgress, IdempotencyMismatch, LostRace, invalid
 from core.strictjson import Json
-from domain import crash, database, keyring
+from domain import crash, database
+from domain.secrets import keyring
 from models.idempotency import IdempotencyKey
 
 # A request may take 30 s; after that its claim belongs to whoever comes next.

@@ -12,8 +12,9 @@ from sqlalchemy.orm.attributes import set_committed_value
 from core import clock, ids
 from core.errors import LostRace
 from core.states import MAPPING_VERSION, assert_legal
-from domain import pending, workset
+from domain import pending
 from domain.actors import Actor
+from domain.inbox import workset
 from models.base import Base
 from models.orders import Order
 from models.payments import Payment, StateChange

@@ -7,8 +7,8 @@ from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, Se
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from config import Settings
-from domain import secrets
-from domain.sessions import ABSOLUTE_SECONDS
+from domain.people.sessions import ABSOLUTE_SECONDS
+from domain.secrets import secrets
 from providers.seam import LiveSecret
 from web import form_tokens
 from web.form_tokens import FIELD

@@ -11,8 +11,8 @@ from flask.globals import request_ctx
 from flask_wtf.csrf import generate_csrf, validate_csrf  # type: ignore[import-untyped]
 from wtforms.validators import ValidationError
 
-from domain import secrets
-from domain.secret_kinds import OURS, SESSION
+from domain.secrets import secrets
+from domain.secrets.secret_kinds import OURS, SESSION
 from providers.seam import LiveSecret
 
 FIELD = "csrf_token"

@@ -16,8 +16,10 @@ from config import Settings
 from core import clock, hashing
 from core.errors import AppError, Forbidden, Unauthenticated
 from core.vault import Secret
-from domain import credential_uses, database, keys, sessions, tokens
+from domain import database
 from domain.actors import Actor
+from domain.people import keys, sessions, tokens
+from domain.secrets import credential_uses
 from web import form_tokens, origins
 from web.extensions import is_outage
 

@@ -6,7 +6,7 @@ import http.client
 from dataclasses import dataclass
 
 from core import clock
-from domain.secret_probes import Probe
+from domain.secrets.secret_probes import Probe
 from web import own_url
 
 

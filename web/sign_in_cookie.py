@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Request, Response
 
 from config import Settings
-from domain.challenges import LIVES_SECONDS
+from domain.people.challenges import LIVES_SECONDS
 
 
 def _name(settings: Settings) -> str:

@@ -8,9 +8,9 @@ from typing import Generic
 from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypeVar
 
-from domain import step_up
 from domain.actors import Actor
 from domain.idempotency import Claim
+from domain.people import step_up
 from web.identity import Principal
 
 

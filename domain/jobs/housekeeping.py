@@ -5,16 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from core import clock
-from domain import (
-    challenges,
-    credential_uses,
-    database,
-    idempotency,
-    lockouts,
-    mails,
-    notices,
-    sessions,
-)
+from domain import database, idempotency
+from domain.mail import mails, notices
+from domain.people import challenges, lockouts, sessions
+from domain.secrets import credential_uses
 
 ATTEMPTS_KEPT = timedelta(days=1)
 MAIL_KEPT = timedelta(days=30)

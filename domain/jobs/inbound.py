@@ -14,8 +14,10 @@ from sqlalchemy.orm import Session
 
 from core import clock, ids
 from core.errors import AppError, UnmappedProviderValue
-from domain import crash, database, inbox, queue, settling, workset
-from domain.inbox import PaymentTaken
+from domain import crash, database, queue
+from domain.control import settling
+from domain.inbox import inbox, workset
+from domain.inbox.inbox import PaymentTaken
 from models.inbound import InboundEvent
 from providers import registry
 from providers.seam import Reading, UnreadableDelivery

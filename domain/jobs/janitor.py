@@ -13,19 +13,13 @@ from core.money import Money, asset
 from core.states import OPEN_PAYMENT
 from core.states import Operation as OperationState
 from core.states import Payment as Status
-from domain import (
-    asking,
-    cases,
-    crash,
-    database,
-    operations,
-    outcomes,
-    queue,
-    refund_queries,
-    settling,
-)
+from domain import crash, database, queue
 from domain.actors import system
-from domain.cases import Finding
+from domain.cases import cases
+from domain.cases.cases import Finding
+from domain.control import settling
+from domain.payments import asking, operations, outcomes
+from domain.refunds import refund_queries
 from domain.transitions import Why, move
 from models.operations import Operation
 from models.payments import Payment

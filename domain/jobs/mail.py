@@ -13,11 +13,13 @@ from core import clock
 from core.errors import LostRace
 from core.states import Mail as State
 from core.vault import CannotOpen
-from domain import account_links, database, mails, queue
+from domain import database, queue
 from domain.actors import system
 from domain.jobs import smtp
 from domain.jobs.smtp import NotSent
-from domain.mails import Addressed, Outlet
+from domain.mail import mails
+from domain.mail.mails import Addressed, Outlet
+from domain.people import account_links
 from domain.transitions import Why, move_together
 from models.proofs import Mail
 

@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session, aliased
 
 from core import clock
 from core.states import STAFF, Person
-from domain import database, mails, notice_facts
-from domain.mails import Letter, Outlet
-from domain.notices import Kind
+from domain import database
+from domain.mail import mails, notice_facts
+from domain.mail.mails import Letter, Outlet
+from domain.mail.notices import Kind
 from models.people import User
 from models.proofs import Notice
 

@@ -7,7 +7,8 @@ from sqlalchemy.orm import Session
 
 from core import clock
 from core.states import Approval as State
-from domain import approvals, controls, database, freezes
+from domain import database
+from domain.control import approvals, controls, freezes
 from models.control import Approval
 
 BATCH = 100

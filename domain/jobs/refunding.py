@@ -13,9 +13,12 @@ from core import clock
 from core.errors import AppError, Frozen, LostRace, ProviderRefused, ProviderUnavailable
 from core.states import Operation as OperationState
 from core.states import Refund as State
-from domain import crash, database, freezes, operations, outcomes, queue, refunds
+from domain import crash, database, queue
 from domain.actors import system
+from domain.control import freezes
 from domain.jobs import janitor
+from domain.payments import operations, outcomes
+from domain.refunds import refunds
 from domain.transitions import Why, move
 from models.control import Freeze
 from models.operations import Operation

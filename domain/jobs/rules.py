@@ -13,8 +13,14 @@ from sqlalchemy.orm import Session
 from core import clock
 from core.errors import AppError
 from core.states import Case
-from domain import case_backtests, case_conditions, case_rule_acts, case_rule_queries, case_rules
-from domain.case_facts import facts_of
+from domain.cases import (
+    case_backtests,
+    case_conditions,
+    case_rule_acts,
+    case_rule_queries,
+    case_rules,
+)
+from domain.cases.case_facts import facts_of
 from domain.database import reading, transaction
 from models.cases import CaseRule, CaseRuleUse, ExceptionCase
 

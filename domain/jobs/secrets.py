@@ -6,19 +6,18 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from core import clock
-from domain import (
-    crash,
-    database,
+from domain import crash, database
+from domain.actors import system
+from domain.mail import notice_facts
+from domain.secrets import (
     index_keys,
     key_rotation,
     keyring,
-    notice_facts,
     reencryption,
     rotation,
     secret_queries,
     secrets,
 )
-from domain.actors import system
 from domain.transitions import Why
 from models.secrets import Secret, SecretVersion
 

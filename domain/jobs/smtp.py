@@ -16,7 +16,7 @@ from email.utils import format_datetime
 
 from config import SmtpSettings
 from core import clock
-from domain.mails import Addressed
+from domain.mail.mails import Addressed
 
 TIMEOUT_SECONDS = 15.0
 

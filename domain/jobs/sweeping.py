@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from domain import database, set_aside
+from domain import database
+from domain.inbox import set_aside
 
 
 def tell_untold() -> bool:

@@ -10,7 +10,9 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from core import ids
-from domain import chains, database, queue, settling
+from domain import database, queue
+from domain.books import chains
+from domain.control import settling
 from domain.jobs import (
     housekeeping,
     inbound,

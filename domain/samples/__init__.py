@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from core import clock, hashing
 from core.states import Role
-from domain import chains, database, events, sequencer
+from domain import database, events, sequencer
+from domain.books import chains
 from domain.samples import cast as casting
 from domain.samples import story as stories
 from domain.samples.arrivals import Arrivals

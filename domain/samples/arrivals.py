@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from core import hashing
 from core.states import MAPPING_VERSION, Inbound
 from core.strictjson import Json
-from domain import keyring
-from domain.inbox_conflicts import body_place
+from domain.inbox.inbox_conflicts import body_place
 from domain.samples.bulk import Row, Sheaf
 from domain.samples.dice import Dice, Namer
 from domain.samples.rows import Names
 from domain.samples.story import Attempt, Story
+from domain.secrets import keyring
 from models.cases import ExceptionCase
 from models.inbound import InboundAttempt, InboundEvent
 from models.payments import StateChange

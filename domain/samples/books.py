@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from core.money import Money
-from domain import ledger
-from domain.ledger import Account, Movement
+from domain.books import ledger
+from domain.books.ledger import Account, Movement
 from domain.samples.bulk import Sheaf
 from domain.samples.dice import Namer
 from domain.samples.rows import Names, fact_key

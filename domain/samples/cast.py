@@ -9,9 +9,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.states import Kyc, Role
-from domain import keyring, people
+from domain.people import people
 from domain.samples.bulk import Sheaf
 from domain.samples.dice import Dice, Namer
+from domain.secrets import keyring
 from models.people import Merchant, User
 
 _MERCHANTS = (

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 
 from core.permissions import ALL_SCOPES
 from core.states import Kyc, Role
-from domain import keys, passwords, people, sessions, tokens
 from domain.actors import system
 from domain.database import transaction
+from domain.people import keys, passwords, people, sessions, tokens
 from models.people import Merchant, User
 
 PASSWORD = "correct horse battery"

@@ -10,9 +10,12 @@ from flask.testing import FlaskClient
 
 from api.contract import ENDPOINTS
 from core.states import Role
-from domain import approvals, database, marking, sessions
+from domain import database
 from domain.actors import Actor
-from domain.marking import Wanted
+from domain.control import approvals
+from domain.payments import marking
+from domain.payments.marking import Wanted
+from domain.people import sessions
 from models.control import Approval
 from models.payments import Payment
 from models.people import User

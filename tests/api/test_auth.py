@@ -9,8 +9,8 @@ import time_machine
 from flask.testing import FlaskClient
 
 from core import clock, ids
-from domain import tokens
 from domain.database import transaction
+from domain.people import tokens
 from models.proofs import Passkey
 from tests.api import personas
 from tests.api.personas import PASSWORD, Personas

@@ -10,8 +10,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from core import clock
-from domain import keys
 from domain.database import reading
+from domain.people import keys
 from models.people import ApiKey
 from tests.api import personas
 from tests.api.personas import Personas

@@ -12,7 +12,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from core import clock
-from domain import ledger, verification
+from domain.books import ledger, verification
 from domain.database import reading, transaction
 from models.cases import ExceptionCase
 from models.ledger import JournalEntry

@@ -9,8 +9,10 @@ import pytest
 from sqlalchemy import func, select
 
 from core.states import Role
-from domain import approvals, case_bulk, sessions
+from domain.cases import case_bulk
+from domain.control import approvals
 from domain.database import reading, transaction
+from domain.people import sessions
 from models.audit import AuditRow
 from models.cases import ExceptionCase
 from models.control import Approval

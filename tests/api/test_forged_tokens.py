@@ -17,8 +17,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from core import clock
-from domain import sessions, tokens
 from domain.database import transaction
+from domain.people import sessions, tokens
 from tests.api.personas import Personas
 
 _HASHES = {"HS384": hashlib.sha384, "HS512": hashlib.sha512}

@@ -13,12 +13,14 @@ from core import clock, ids
 from core.money import Money, asset
 from core.money_out import RULES, Act
 from core.states import Role
-from domain import approvals, freezes, held, sessions, verification
 from domain.actors import system
+from domain.books import verification
+from domain.control import approvals, freezes, held
+from domain.control.freezes import Wanted
+from domain.control.warrants import Content
 from domain.database import reading, transaction
-from domain.freezes import Wanted
+from domain.people import sessions
 from domain.transitions import Why
-from domain.warrants import Content
 from models.audit import AuditRow
 from models.control import Freeze
 from models.operations import Operation

@@ -10,8 +10,8 @@ from flask import Flask
 from core import clock
 from core.states import Freeze as FreezeState
 from core.states import Role
-from domain import approvals, freezes
 from domain.actors import Actor, system
+from domain.control import approvals, freezes
 from domain.database import transaction
 from domain.jobs import refunding
 from domain.transitions import Why

@@ -10,8 +10,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from core import clock
-from domain import credential_uses, secrets, tokens
 from domain.database import reading
+from domain.people import tokens
+from domain.secrets import credential_uses, secrets
 from models.audit import AuditRow
 from models.events import EventLog
 from tests.api import personas

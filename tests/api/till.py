@@ -14,11 +14,13 @@ from werkzeug.test import TestResponse
 
 from core import clock, ids
 from core.vault import Secret
-from domain import marking, refunds, secrets
 from domain.actors import system
 from domain.database import transaction
 from domain.jobs import worker
-from domain.marking import Wanted
+from domain.payments import marking
+from domain.payments.marking import Wanted
+from domain.refunds import refunds
+from domain.secrets import secrets
 from domain.transitions import Why
 from providers import registry
 from providers.stripe import calls

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.architecture import source
 from tests.rig.locate import ROOT
 
-MONEY = ("core/money.py", "domain/ledger.py", "domain/ledger", "domain/postings.py")
+MONEY = ("core/money.py", "domain/books/")
 
 # Time, ids and chance come from core/clock.py and core/ids.py, so that a test can hold them still.
 CHANCE = re.compile(
@@ -23,20 +23,20 @@ CHANCE_ALLOWED = {
 }
 
 # Whoever opens a transaction commits it.
-OPENERS = ("api/", "dashboard/", "commands/", "domain/jobs", "domain/operations")
+OPENERS = ("api/", "dashboard/", "commands/", "domain/jobs", "domain/payments/operations")
 OPENERS_ALLOWED = {
-    "domain/asking.py": "asks a provider: one transaction before the call, one after, none during",
-    "domain/chains.py": "a duty of the worker: links committed rows, a batch at a time",
-    "domain/credential_uses.py": "writes what was counted, in a thread of its own that nobody waits for",
+    "domain/payments/asking.py": "asks a provider: one transaction before the call, one after, none during",
+    "domain/books/chains.py": "a duty of the worker: links committed rows, a batch at a time",
+    "domain/secrets/credential_uses.py": "writes what was counted, in a thread of its own that nobody waits for",
     "domain/database.py": "defines it, and a rehearsal is one that is always rolled back",
-    "domain/ingest.py": "one commit gathers the deliveries of many requests; none of them owns it",
-    "domain/reconciling.py": "reads a provider's list, then keeps what differs: a job by another name",
+    "domain/inbox/ingest.py": "one commit gathers the deliveries of many requests; none of them owns it",
+    "domain/payments/reconciling.py": "reads a provider's list, then keeps what differs: a job by another name",
     "domain/refusals.py": "writes down what was refused, after the refused work was rolled back",
-    "domain/replays.py": "fetches facts first, then applies or rehearses them: a job that a person starts",
+    "domain/inbox/replays.py": "fetches facts first, then applies or rehearses them: a job that a person starts",
     "domain/samples/__init__.py": "`flask data load` writes a thousand sample payments at a time",
-    "domain/secrets.py": "adopts a secret of the environment at its first use, before any request's own",
+    "domain/secrets/secrets.py": "adopts a secret of the environment at its first use, before any request's own",
     "domain/sequencer.py": "a duty of the worker: numbers what others have committed",
-    "domain/verification.py": "keeps the report of a run that read everything",
+    "domain/books/verification.py": "keeps the report of a run that read everything",
 }
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from core.money import Money, asset
 from domain.actors import system
-from domain.cases import Finding, open_case
+from domain.cases.cases import Finding, open_case
 from domain.database import reading, transaction
 from domain.transitions import Why
 from models.cases import CaseNote, ExceptionCase

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from domain import controls
 from domain.actors import system
+from domain.control import controls
 from domain.database import transaction
 from domain.transitions import Why
 from tests.browser.shop import Shop, sign_in, wait_live

@@ -15,8 +15,9 @@ import config
 import wsgi
 from core import clock
 from core.states import Role
-from domain import database, sessions
+from domain import database
 from domain.database import transaction
+from domain.people import sessions
 from models.people import DeskSession, User
 from tests.api import personas
 from tests.api.personas import Persona

@@ -7,8 +7,8 @@ from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import update
 
 from core import clock
-from domain import people
 from domain.database import transaction
+from domain.people import people
 from models.people import DeskSession
 from tests.browser.shop import PASSWORD, Shop, sign_in, wait_live
 from tests.rig import browser as chromium

@@ -18,7 +18,8 @@ import wsgi
 from commands import demo, demo_returns, demo_visits
 from commands.demo_shop import Shop, Visit
 from commands.demo_visits import PARTS
-from domain import database, verification
+from domain import database
+from domain.books import verification
 from domain.samples.dice import Dice
 from models.cases import ExceptionCase
 from models.control import Approval

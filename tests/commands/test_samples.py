@@ -14,7 +14,11 @@ from sqlalchemy import func, select
 import config
 import wsgi
 from core import clock, hashing
-from domain import database, inbox, ledger, people, samples, settlement, verification
+from domain import database, samples
+from domain.books import ledger, verification
+from domain.inbox import inbox
+from domain.payments import settlement
+from domain.people import people
 from domain.samples.dice import Dice, Namer
 from models.base import Base
 from models.events import EventLog

@@ -11,8 +11,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from core import clock
-from domain import sessions
 from domain.database import transaction
+from domain.people import sessions
 from models.people import DeskSession, User
 from tests.api.personas import Persona
 

@@ -9,8 +9,9 @@ import pyotp
 from werkzeug.test import TestResponse
 
 from core import clock
-from domain import keyring, second_factor
 from domain.database import transaction
+from domain.people import second_factor
+from domain.secrets import keyring
 from models.people import User
 from tests.api.personas import PASSWORD
 from tests.dashboard.desk import Browser, hidden

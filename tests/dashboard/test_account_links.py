@@ -11,11 +11,12 @@ from werkzeug.test import TestResponse
 
 import config
 from core.states import Role
-from domain import account_links, mails
 from domain.actors import system
 from domain.database import reading, transaction
 from domain.jobs import mail as job
 from domain.jobs import smtp
+from domain.mail import mails
+from domain.people import account_links
 from models.audit import AuditRow
 from models.people import SignInAttempt, User
 from models.proofs import AccountLink, Mail
@@ -122,7 +123,8 @@ def test_setting_a_password_skips_no_second_factor(desk: Desk, who: Personas) ->
     import pyotp
 
     from core import clock
-    from domain import keyring, second_factor
+    from domain.people import second_factor
+    from domain.secrets import keyring
 
     secret = pyotp.random_base32()
     sealed = keyring.seal_text(secret, purpose="totp", place=second_factor.place(who.fin.id))

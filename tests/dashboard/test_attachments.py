@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from domain import file_kinds
+from domain.cases import file_kinds
 from domain.database import reading
 from models.audit import AuditRow
 from models.cases import Attachment
@@ -277,7 +277,7 @@ def test_files_have_a_page_and_a_part(desk: Desk, who: Personas, payment: str, a
 def test_object_holds_so_many_and_no_more(
     desk: Desk, who: Personas, payment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("domain.attachments.MOST_FILES", 2)
+    monkeypatch.setattr("domain.cases.attachments.MOST_FILES", 2)
     sue = desk.browser(who.sue)
     path = f"/payments/{payment}/files"
     told = [send(sue, path, b"%d\n" % no, f"{no}.txt").status_code for no in range(3)]

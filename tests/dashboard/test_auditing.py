@@ -13,8 +13,9 @@ import time_machine
 
 from core import clock
 from core.states import Role
-from domain import audit, chains, verification
+from domain import audit
 from domain.actors import Actor
+from domain.books import chains, verification
 from domain.database import transaction
 from models.presence import Schedule
 from tests.api.personas import Personas

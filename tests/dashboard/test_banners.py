@@ -8,10 +8,10 @@ from datetime import timedelta
 import time_machine
 
 from core import clock
-from domain import controls, freezes
 from domain.actors import system
+from domain.control import controls, freezes
+from domain.control.freezes import Wanted
 from domain.database import transaction
-from domain.freezes import Wanted
 from domain.transitions import Why
 from tests.api.personas import Personas
 from tests.api.till import Till

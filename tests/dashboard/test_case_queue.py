@@ -11,9 +11,9 @@ from sqlalchemy import event, insert
 from core import clock
 from core.states import Case
 from domain.actors import system
-from domain.case_queries import CaseFilter, count_queue, list_cases
+from domain.cases.case_queries import CaseFilter, count_queue, list_cases
 from domain.database import engine, reading, transaction
-from domain.payments import Page
+from domain.payments.payments import Page
 from models.cases import ExceptionCase
 from tests.api.personas import Personas
 from tests.api.till import Till

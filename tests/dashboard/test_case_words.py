@@ -9,7 +9,7 @@ import time_machine
 
 from core.case_kinds import Clock, Team
 from dashboard import case_words
-from domain.case_targets import Target
+from domain.cases.case_targets import Target
 from models.cases import ExceptionCase
 
 TARGETS = {

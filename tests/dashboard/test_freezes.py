@@ -13,12 +13,12 @@ from core.money import Money, asset
 from core.money_out import Act
 from core.states import Freeze as State
 from core.states import Role
-from domain import approvals, freezes, held
 from domain.actors import system
+from domain.control import approvals, freezes, held
+from domain.control.freezes import Wanted
+from domain.control.warrants import Content
 from domain.database import reading, transaction
-from domain.freezes import Wanted
 from domain.transitions import Why
-from domain.warrants import Content
 from models.audit import AuditRow
 from models.control import Approval, Freeze
 from tests.api.personas import Personas

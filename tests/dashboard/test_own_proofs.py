@@ -9,8 +9,8 @@ import time_machine
 
 from core import clock
 from dashboard import proof_forms
-from domain import passkeys, second_factor
 from domain.database import reading
+from domain.people import passkeys, second_factor
 from models.people import User
 from tests.api import personas
 from tests.api.personas import PASSWORD, Personas

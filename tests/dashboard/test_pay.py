@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from domain import database, payments
+from domain import database
+from domain.payments import payments
 from models.payments import Payment
 from tests.api.personas import Personas
 from tests.api.till import Till

@@ -7,7 +7,8 @@ import re
 import pytest
 
 from core.errors import ProviderUnavailable, ProviderUnknown
-from domain import case_queries, database
+from domain import database
+from domain.cases import case_queries
 from models.payments import Payment, PaymentNote
 from tests.api.personas import Personas
 from tests.api.till import Till

@@ -8,8 +8,8 @@ import pytest
 
 from core.states import Freeze as FreezeState
 from core.states import Role
-from domain import freezes
 from domain.actors import system
+from domain.control import freezes
 from domain.database import transaction
 from domain.jobs import refunding
 from domain.transitions import Why

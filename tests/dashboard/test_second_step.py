@@ -9,8 +9,8 @@ import time_machine
 from werkzeug.test import TestResponse
 
 from core import clock
-from domain import step_up
 from domain.database import reading
+from domain.people import step_up
 from models.people import DeskSession
 from tests.api import personas
 from tests.api.personas import PASSWORD, Personas

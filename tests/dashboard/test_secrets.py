@@ -9,8 +9,8 @@ from flask import Flask
 
 from core import clock
 from core.vault import Secret
-from domain import credential_uses, secret_queries, secrets
 from domain.database import reading
+from domain.secrets import credential_uses, secret_queries, secrets
 from tests.api.personas import Personas
 from tests.api.till import Till
 from tests.dashboard.desk import Browser, Desk, hidden, rows, text
@@ -221,7 +221,7 @@ def test_what_is_overdue_is_marked(
     desk: Desk, till: Till, who: Personas, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     del till
-    from domain import secret_kinds
+    from domain.secrets import secret_kinds
 
     secrets.adopt_all()
     monkeypatch.setitem(

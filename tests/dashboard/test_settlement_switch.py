@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import Flask
 
 from core import clock
-from domain import controls, presence
+from domain import presence
+from domain.control import controls
 from domain.database import reading, transaction
 from tests.api.personas import Personas
 from tests.api.till import Till

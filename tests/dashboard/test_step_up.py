@@ -7,8 +7,8 @@ import time_machine
 from flask import Flask
 
 from core import clock
-from domain import sandbox_people
 from domain.database import reading, transaction
+from domain.people import sandbox_people
 from models.people import DeskSession, User
 from tests.api import personas
 from tests.api.personas import Personas

@@ -10,7 +10,8 @@ from sqlalchemy import select
 from core.permissions import Permission
 from core.states import Role
 from dashboard import people_words
-from domain import database, people
+from domain import database
+from domain.people import people
 from models.control import Approval
 from models.people import User
 from models.proofs import AccountLink

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 
 from core.states import Role
-from domain import (
-    approvals,
-    database,
-    marking,
-)
+from domain import database
 from domain.actors import Actor
-from domain.approvals import Decision
-from domain.marking import Wanted
+from domain.control import approvals
+from domain.control.approvals import Decision
+from domain.payments import marking
+from domain.payments.marking import Wanted
 from models.control import Approval
 from models.payments import Payment
 from tests.domain import cast

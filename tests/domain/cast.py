@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from core import clock
 from core.states import Kyc, Role
-from domain import database, keys, people, sessions
+from domain import database
 from domain.actors import Actor, system
+from domain.people import keys, people, sessions
 from models.people import Merchant, User
 
 _TEST = system("test")

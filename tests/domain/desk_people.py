@@ -11,13 +11,16 @@ from core import clock
 from core.case_kinds import Verb
 from core.money import Money, asset
 from core.states import Kyc, Role
-from domain import approvals, case_resolving, case_subjects, case_verbs, database, people, sessions
+from domain import database
 from domain.actors import Actor, system
-from domain.approvals import Decision
-from domain.case_resolving import Resolved
-from domain.case_subjects import Subject
-from domain.case_verbs import Wanted
+from domain.cases import case_resolving, case_subjects, case_verbs
+from domain.cases.case_resolving import Resolved
+from domain.cases.case_subjects import Subject
+from domain.cases.case_verbs import Wanted
+from domain.control import approvals
+from domain.control.approvals import Decision
 from domain.jobs import worker
+from domain.people import people, sessions
 from models.cases import ExceptionCase
 from models.control import Approval
 from models.inbound import InboundEvent

@@ -8,10 +8,13 @@ from datetime import datetime, timedelta
 from core import clock, ids
 from core.money import Money, asset
 from core.states import Kyc, Role
-from domain import approvals, case_rules, database, people
+from domain import database
 from domain.actors import Actor, system
-from domain.case_rules import Wanted
+from domain.cases import case_rules
+from domain.cases.case_rules import Wanted
+from domain.control import approvals
 from domain.jobs import rules as sweeping
+from domain.people import people
 from models.cases import CaseRule, ExceptionCase
 
 EUR = asset("EUR")

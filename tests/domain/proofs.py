@@ -10,10 +10,12 @@ import pyotp
 from config import Settings
 from core import clock
 from core.states import Role
-from domain import enrolment, keyring, mails, passkeys, passwords, people, second_factor, sessions
 from domain.actors import Actor, system
 from domain.database import reading, transaction
-from domain.passkeys import Site
+from domain.mail import mails
+from domain.people import enrolment, passkeys, passwords, people, second_factor, sessions
+from domain.people.passkeys import Site
+from domain.secrets import keyring
 from models.people import User
 from tests.domain.authenticator import Authenticator, challenge_of
 

@@ -7,9 +7,14 @@ from sqlalchemy import func, select
 from core import clock
 from core.money import Money, asset
 from core.states import Role
-from domain import approvals, database, freezes, keyring, ledger, payments, refunds, verification
+from domain import database
 from domain.actors import Actor
+from domain.books import ledger, verification
+from domain.control import approvals, freezes
 from domain.jobs import refunding
+from domain.payments import payments
+from domain.refunds import refunds
+from domain.secrets import keyring
 from domain.transitions import Why
 from models.cases import ExceptionCase
 from models.control import Approval

@@ -12,9 +12,10 @@ from sqlalchemy import select
 from core import clock
 from core.errors import Conflict, Gone
 from core.states import Role
-from domain import account_links, mails, passwords, people, sessions
 from domain.actors import system
 from domain.database import reading, transaction
+from domain.mail import mails
+from domain.people import account_links, passwords, people, sessions
 from models.people import DeskSession, User
 from models.proofs import AccountLink, Mail
 from tests.domain.world import World

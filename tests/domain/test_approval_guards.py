@@ -10,9 +10,11 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from core.states import Role
-from domain import approvals, database, marking
+from domain import database
 from domain.actors import Actor
-from domain.marking import Wanted
+from domain.control import approvals
+from domain.payments import marking
+from domain.payments.marking import Wanted
 from models import guards
 from models.control import Approval
 from tests.domain import cast

@@ -17,18 +17,13 @@ from core.errors import (
 from core.money_out import RULES, Act
 from core.permissions import Permission
 from core.states import Role
-from domain import (
-    approval_checks,
-    approval_queries,
-    approvals,
-    database,
-    keys,
-    marking,
-    sessions,
-)
-from domain.approval_queries import ApprovalFilter
-from domain.marking import Wanted
-from domain.payments import Page
+from domain import database
+from domain.control import approval_checks, approval_queries, approvals
+from domain.control.approval_queries import ApprovalFilter
+from domain.payments import marking
+from domain.payments.marking import Wanted
+from domain.payments.payments import Page
+from domain.people import keys, sessions
 from models.control import Approval
 from models.events import EventLog
 from models.people import ApiKey, Merchant

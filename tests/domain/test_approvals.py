@@ -21,17 +21,13 @@ from core.errors import (
 )
 from core.money_out import RULES, Act
 from core.strictjson import Json
-from domain import (
-    acts,
-    approvals,
-    database,
-    freezes,
-    verification,
-)
+from domain import database
 from domain.actors import Actor
+from domain.books import verification
+from domain.control import acts, approvals, freezes
+from domain.control.warrants import Warrant
 from domain.jobs import overdue
 from domain.transitions import Why
-from domain.warrants import Warrant
 from models.audit import AuditRow
 from models.control import Approval
 from models.events import EventLog

@@ -10,10 +10,12 @@ from sqlalchemy import func, select
 from core.case_kinds import Verb
 from core.errors import AppError, Conflict, InvalidInput
 from core.states import Role
-from domain import case_acts, case_queries, case_resolving, cases, database, refunds
+from domain import database
 from domain.actors import Actor, system
-from domain.case_verbs import Wanted
-from domain.cases import Finding
+from domain.cases import case_acts, case_queries, case_resolving, cases
+from domain.cases.case_verbs import Wanted
+from domain.cases.cases import Finding
+from domain.refunds import refunds
 from domain.transitions import Why
 from models.cases import CaseNote, ExceptionCase
 from models.events import EventLog

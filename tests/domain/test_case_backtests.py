@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from domain import case_backtests, case_conditions, case_rule_acts, database
-from domain.case_backtests import Backtest
+from domain import database
+from domain.cases import case_backtests, case_conditions, case_rule_acts
+from domain.cases.case_backtests import Backtest
 from tests.domain import past
 from tests.domain.world import World
 

@@ -12,9 +12,11 @@ from core import clock
 from core.case_kinds import Verb
 from core.errors import AppError, Conflict, InvalidInput, SamePerson
 from core.states import Role
-from domain import approvals, case_resolving, case_rule_acts, case_rules, database
+from domain import database
 from domain.actors import Actor
-from domain.case_verbs import Wanted
+from domain.cases import case_resolving, case_rule_acts, case_rules
+from domain.cases.case_verbs import Wanted
+from domain.control import approvals
 from domain.jobs import rules as sweeping
 from models.audit import AuditRow
 from models.cases import CaseRule, CaseRuleUse, CaseRuleVersion, ExceptionCase

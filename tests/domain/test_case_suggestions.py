@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import event
 
-from domain import case_suggestions, database
-from domain.case_suggestions import Suggestion
+from domain import database
+from domain.cases import case_suggestions
+from domain.cases.case_suggestions import Suggestion
 from tests.domain import past
 from tests.domain.world import World
 

@@ -7,19 +7,15 @@ import pytest
 from core.case_kinds import KINDS, Verb
 from core.errors import AppError, Conflict, Forbidden
 from core.states import Role
-from domain import (
-    approvals,
-    case_verbs,
-    cases,
-    database,
-    operations,
-    refundable,
-    refunds,
-    verification,
-)
+from domain import database
 from domain.actors import system
-from domain.case_queries import moments_of
-from domain.case_verbs import Plan, Refusal
+from domain.books import verification
+from domain.cases import case_verbs, cases
+from domain.cases.case_queries import moments_of
+from domain.cases.case_verbs import Plan, Refusal
+from domain.control import approvals
+from domain.payments import operations
+from domain.refunds import refundable, refunds
 from domain.transitions import Why
 from models.inbound import InboundEvent
 from models.payments import Payment, ProviderReference

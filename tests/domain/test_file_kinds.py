@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.errors import InvalidInput
-from domain import file_kinds, file_names
+from domain.cases import file_kinds, file_names
 from tests.domain import files
 from tests.domain.files import HOSTILE, Hostile
 

@@ -15,13 +15,15 @@ from core.errors import Frozen, InvalidInput, NotFound
 from core.money_out import Act
 from core.states import Freeze as State
 from core.states import Role
-from domain import database, freeze_queries, freezes, people
+from domain import database
 from domain.actors import Actor
-from domain.freezes import Wanted
+from domain.control import freeze_queries, freezes
+from domain.control.freezes import Wanted
+from domain.control.warrants import Content
 from domain.jobs import overdue
-from domain.payments import Page
+from domain.payments.payments import Page
+from domain.people import people
 from domain.transitions import Why
-from domain.warrants import Content
 from models.audit import AuditRow
 from models.control import Freeze
 from models.events import EventLog

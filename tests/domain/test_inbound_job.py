@@ -9,7 +9,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.errors import LostRace
-from domain import database, inbox, pending, verification
+from domain import database, pending
+from domain.books import verification
+from domain.inbox import inbox
 from domain.jobs import inbound
 from models.inbound import InboundAttempt, InboundEvent
 from models.payments import Payment

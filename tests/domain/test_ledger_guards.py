@@ -11,7 +11,9 @@ import pytest
 from sqlalchemy import Connection, Engine, UniqueConstraint, select, text
 from sqlalchemy.exc import DBAPIError
 
-from domain import chains, database, ledger, replays, sequencer
+from domain import database, sequencer
+from domain.books import chains, ledger
+from domain.inbox import replays
 from models import guards
 from models.base import Base
 from models.ledger import JournalEntry

@@ -17,12 +17,15 @@ import config
 from config import Settings
 from core import clock
 from core.states import Role
-from domain import account_links, database, keyring, mails, people
+from domain import database
 from domain.actors import system
 from domain.database import reading, transaction
 from domain.jobs import mail as job
 from domain.jobs import smtp
-from domain.mails import Addressed, Letter
+from domain.mail import mails
+from domain.mail.mails import Addressed, Letter
+from domain.people import account_links, people
+from domain.secrets import keyring
 from models.people import User
 from models.proofs import AccountLink, Mail
 from tests.domain import postbox

@@ -7,10 +7,12 @@ from sqlalchemy import select
 
 from core.errors import Conflict
 from core.money import Money
-from domain import database, marking, receipts, refundable, refunds
+from domain import database
 from domain.actors import Actor
-from domain.marking import Wanted
-from domain.support import support_block
+from domain.payments import marking, receipts
+from domain.payments.marking import Wanted
+from domain.payments.support import support_block
+from domain.refunds import refundable, refunds
 from domain.transitions import Why
 from models.control import Approval
 from models.payments import Payment

@@ -13,10 +13,13 @@ from sqlalchemy.exc import IntegrityError
 
 from core.errors import AppError, Conflict, Forbidden, IllegalTransition
 from core.states import Role
-from domain import approvals, asking, database, ledger, marking, verification
+from domain import database
 from domain.actors import Actor
+from domain.books import ledger, verification
+from domain.control import approvals
 from domain.jobs import worker
-from domain.marking import Wanted
+from domain.payments import asking, marking
+from domain.payments.marking import Wanted
 from models.cases import ExceptionCase
 from models.control import Approval
 from models.events import EventLog

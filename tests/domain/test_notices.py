@@ -14,16 +14,19 @@ import config
 from core import clock, ids
 from core.money import Money, asset
 from core.states import Role
-from domain import approvals, cases, freezes, mails, notice_facts, notices, people, sessions
 from domain.actors import Actor, system
-from domain.case_acts import assign
-from domain.cases import Finding
+from domain.cases import cases
+from domain.cases.case_acts import assign
+from domain.cases.cases import Finding
+from domain.control import approvals, freezes
+from domain.control.freezes import Wanted
 from domain.database import reading, transaction
-from domain.freezes import Wanted
 from domain.jobs import notices as job
-from domain.notices import Fact, Kind
-from domain.rights import Wanted as Change
-from domain.rights import change
+from domain.mail import mails, notice_facts, notices
+from domain.mail.notices import Fact, Kind
+from domain.people import people, sessions
+from domain.people.rights import Wanted as Change
+from domain.people.rights import change
 from domain.transitions import Why
 from models.cases import ExceptionCase
 from models.people import User

@@ -14,11 +14,11 @@ import config
 from core import clock
 from core.errors import Conflict, Forbidden, InvalidInput, NotFound
 from core.states import Role
-from domain import challenges, passkeys, proving, second_factor
-from domain.challenges import Purpose
 from domain.database import reading, transaction
-from domain.passkeys import Site
-from domain.proving import Asking, Shown
+from domain.people import challenges, passkeys, proving, second_factor
+from domain.people.challenges import Purpose
+from domain.people.passkeys import Site
+from domain.people.proving import Asking, Shown
 from models.audit import AuditRow
 from models.people import User
 from models.proofs import Passkey

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from core.errors import InvalidInput
-from domain import passwords
+from domain.people import passwords
 
 WORD = "correct horse battery"
 

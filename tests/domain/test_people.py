@@ -8,9 +8,10 @@ from sqlalchemy import Engine, func, select
 import config
 from core.errors import Conflict, InvalidInput
 from core.states import STAFF, Kyc, Role
-from domain import keyring, passwords, people, sandbox_people
 from domain.actors import system
 from domain.database import reading, transaction
+from domain.people import passwords, people, sandbox_people
+from domain.secrets import keyring
 from models.events import EventLog
 from models.people import Merchant, User
 

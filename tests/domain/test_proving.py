@@ -11,9 +11,9 @@ from sqlalchemy import Engine, func, select
 import config
 from core import clock
 from core.errors import RateLimited, Unauthenticated
-from domain import halfway, lockouts, passwords, proving, sessions, step_up
 from domain.database import reading, transaction
-from domain.proving import Shown
+from domain.people import halfway, lockouts, passwords, proving, sessions, step_up
+from domain.people.proving import Shown
 from models.audit import AuditRow
 from models.people import SignInAttempt, User
 from tests.domain import proofs

@@ -15,9 +15,11 @@ from sqlalchemy import Engine, func, select, update
 import config
 from core import clock
 from core.errors import ProviderRefused, ProviderUnavailable
-from domain import database, reconciling, verification
+from domain import database
 from domain.actors import system
-from domain.reconciling import Reconciled
+from domain.books import verification
+from domain.payments import reconciling
+from domain.payments.reconciling import Reconciled
 from models.cases import ExceptionCase
 from models.events import EventLog
 from models.ledger import JournalEntry

@@ -18,23 +18,16 @@ from config import Settings
 from core import vault
 from core.errors import Conflict
 from core.states import Role
-from domain import (
-    idempotency,
-    inbox,
-    index_keys,
-    keyring,
-    mails,
-    master_keys,
-    operations,
-    people,
-    reencryption,
-    second_factor,
-    secrets,
-)
+from domain import idempotency
 from domain.actors import system
 from domain.database import reading, transaction
+from domain.inbox import inbox
 from domain.jobs import secrets as duties
-from domain.sealed_columns import COLUMNS
+from domain.mail import mails
+from domain.payments import operations
+from domain.people import people, second_factor
+from domain.secrets import index_keys, keyring, master_keys, reencryption, secrets
+from domain.secrets.sealed_columns import COLUMNS
 from domain.transitions import Why
 from models import Base
 from models.inbound import InboundEvent

@@ -9,9 +9,11 @@ import pytest
 from sqlalchemy import select
 
 from core import clock
-from domain import database, reconciling, replays
+from domain import database
 from domain.actors import Actor, system
+from domain.inbox import replays
 from domain.jobs import janitor, worker
+from domain.payments import reconciling
 from models.orders import Order
 from models.payments import Payment
 from models.refunds import Refund

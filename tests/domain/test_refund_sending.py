@@ -17,8 +17,9 @@ from core.errors import (
 )
 from core.states import Freeze as FreezeState
 from core.states import Operation as OperationState
-from domain import database, freezes
+from domain import database
 from domain.actors import Actor
+from domain.control import freezes
 from domain.transitions import Why
 from models.control import Freeze
 from models.operations import Operation

@@ -14,9 +14,12 @@ from core.errors import (
     IllegalTransition,
 )
 from core.states import Role
-from domain import approvals, database, ledger, refunds
+from domain import database
 from domain.actors import Actor
+from domain.books import ledger
+from domain.control import approvals
 from domain.jobs import overdue
+from domain.refunds import refunds
 from models.control import Approval
 from models.orders import Order
 from models.payments import Payment

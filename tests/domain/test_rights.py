@@ -13,11 +13,12 @@ from core import clock, ids
 from core.errors import AppError, Conflict, Forbidden, InvalidInput, SamePerson
 from core.states import Approval as State
 from core.states import Kyc, Person, Role
-from domain import account_links, approvals, passwords, people, rights, sessions
 from domain.actors import Actor, system
-from domain.acts.role_change import Invitation
+from domain.control import approvals
+from domain.control.acts.role_change import Invitation
 from domain.database import reading, transaction
-from domain.rights import Done, Wanted
+from domain.people import account_links, passwords, people, rights, sessions
+from domain.people.rights import Done, Wanted
 from models.control import Approval
 from models.people import DeskSession, Merchant, User
 from models.proofs import AccountLink

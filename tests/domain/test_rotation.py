@@ -11,12 +11,12 @@ import time_machine
 from core import clock
 from core.errors import Conflict, InvalidInput, NotFound
 from core.vault import Secret
-from domain import credential_uses, keyring, rotation, secret_queries, secrets
 from domain.actors import system
 from domain.database import reading, transaction
 from domain.jobs import secrets as duties
-from domain.rotation import Retirement, Rotation
-from domain.secret_queries import SecretSeen
+from domain.secrets import credential_uses, keyring, rotation, secret_queries, secrets
+from domain.secrets.rotation import Retirement, Rotation
+from domain.secrets.secret_queries import SecretSeen
 from domain.transitions import Why
 from models.audit import AuditRow
 from models.events import EventLog

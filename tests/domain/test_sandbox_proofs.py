@@ -9,8 +9,8 @@ from sqlalchemy import Engine, update
 
 import config
 from core import clock
-from domain import people, sandbox_people, second_factor
 from domain.database import reading, transaction
+from domain.people import people, sandbox_people, second_factor
 from models.people import User
 from tests.domain import proofs
 

@@ -13,9 +13,10 @@ import config
 from core import clock
 from core.errors import AppError, Conflict, Forbidden, InvalidInput, RateLimited, SamePerson
 from core.states import Role
-from domain import enrolment, lockouts, mails, passkeys, second_factor, sessions
 from domain.actors import Actor
 from domain.database import reading, transaction
+from domain.mail import mails
+from domain.people import enrolment, lockouts, passkeys, second_factor, sessions
 from models.audit import AuditRow
 from models.events import EventLog
 from models.people import User

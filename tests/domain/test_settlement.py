@@ -9,17 +9,12 @@ from sqlalchemy import func, select
 
 from core import clock
 from core.errors import Conflict, IllegalTransition, NotFound
-from domain import (
-    database,
-    events,
-    inbox,
-    ledger,
-    orders,
-    sequencer,
-    settlement,
-    verification,
-)
+from domain import database, events, sequencer
+from domain.books import ledger, verification
+from domain.inbox import inbox
 from domain.jobs import worker
+from domain.orders import orders
+from domain.payments import settlement
 from models.cases import ExceptionCase
 from models.events import EventLog
 from models.inbound import InboundEvent

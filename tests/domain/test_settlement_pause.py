@@ -14,8 +14,11 @@ from sqlalchemy import func, select
 from core import clock
 from core.errors import ProviderUnknown
 from core.states import Role
-from domain import asking, controls, database, intents, operations, replays, settling
+from domain import database
+from domain.control import controls, settling
+from domain.inbox import replays
 from domain.jobs import inbound, janitor, overdue, worker
+from domain.payments import asking, intents, operations
 from domain.transitions import Why
 from models.inbound import InboundAttempt, InboundEvent
 from models.ledger import JournalEntry

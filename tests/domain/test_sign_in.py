@@ -11,20 +11,10 @@ import config
 from core import clock
 from core.errors import RateLimited, Unauthenticated
 from core.states import Role
-from domain import (
-    keyring,
-    lockouts,
-    passwords,
-    people,
-    rotation,
-    secret_queries,
-    secrets,
-    sessions,
-    sign_in,
-    tokens,
-)
 from domain.actors import system
 from domain.database import reading, transaction
+from domain.people import lockouts, passwords, people, sessions, sign_in, tokens
+from domain.secrets import keyring, rotation, secret_queries, secrets
 from domain.transitions import Why
 from models.people import DeskSession, RevokedToken, SignInAttempt, User
 from providers import registry

@@ -10,7 +10,8 @@ from sqlalchemy import select
 from core import clock
 from core.case_kinds import Verb
 from core.states import Inbound, Role
-from domain import database, ingest, set_aside
+from domain import database
+from domain.inbox import ingest, set_aside
 from domain.jobs import sweeping
 from models.cases import ExceptionCase
 from models.events import EventLog

@@ -14,7 +14,8 @@ from sqlalchemy import Column, Engine, and_, delete, insert, select, text, updat
 from sqlalchemy.orm import Session
 
 from core import clock
-from domain import chains, database, sequencer, verification
+from domain import database, sequencer
+from domain.books import chains, verification
 from models import guards
 from models.base import Base
 from tests.domain.world import World

@@ -15,9 +15,14 @@ from core import clock, ids
 from core.errors import ProviderReference, ProviderRefused
 from core.money import Money, asset
 from core.states import Kyc, Role
-from domain import database, inbox, intents, keyring, mails, operations, orders, secrets
+from domain import database
 from domain.actors import Actor
+from domain.inbox import inbox
 from domain.jobs import worker
+from domain.mail import mails
+from domain.orders import orders
+from domain.payments import intents, operations
+from domain.secrets import keyring, secrets
 from models.inbound import InboundEvent
 from models.operations import Operation
 from models.orders import Order

@@ -16,7 +16,7 @@ from typing import Any
 import stripe
 from flask import Flask
 
-from domain import verification
+from domain.books import verification
 from tests.api.personas import Persona, user
 from tests.rig import environment, ports, process, product
 from tests.rig.process import Running

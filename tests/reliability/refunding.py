@@ -5,9 +5,11 @@ from __future__ import annotations
 from core import clock
 from core.money import Money, asset
 from core.states import Kyc, Role
-from domain import payments, people, refunds
 from domain.actors import Actor, system
 from domain.database import reading, transaction
+from domain.payments import payments
+from domain.people import people
+from domain.refunds import refunds
 from models.payments import Payment
 from models.refunds import Refund
 

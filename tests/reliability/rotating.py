@@ -16,9 +16,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from core.states import Role
-from domain import secret_queries, secrets
 from domain.database import reading
-from domain.secrets import CACHE_SECONDS
+from domain.secrets import secret_queries, secrets
+from domain.secrets.secrets import CACHE_SECONDS
 from tests.api import personas
 from tests.api.personas import Persona
 from tests.reliability.clients import Answer, new_key, send, until

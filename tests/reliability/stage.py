@@ -17,8 +17,11 @@ from sqlalchemy import text
 
 import config
 from core.states import Role
-from domain import chains, database, keyring, mails, secrets, sequencer
+from domain import database, sequencer
+from domain.books import chains
 from domain.jobs import janitor, refunding, worker
+from domain.mail import mails
+from domain.secrets import keyring, secrets
 from providers import registry
 from tests.api import personas
 from tests.reliability.clients import Buyer, Provider, until

@@ -21,8 +21,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 import config
 from core.states import Role
-from domain import chains, database, sequencer
-from domain.ingest import ingest
+from domain import database, sequencer
+from domain.books import chains
+from domain.inbox.ingest import ingest
 from domain.jobs import worker
 from tests.api import personas
 from tests.domain import world as worlds

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import Engine
 
 import config
-from domain import chains, sequencer
+from domain import sequencer
+from domain.books import chains
 from tests.domain import world as worlds
 from tests.domain.world import World
 from tests.reliability.clients import Answer, at_once, deliver, signed, until

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from core import clock
-from domain import reconciling
 from domain.actors import system
+from domain.payments import reconciling
 from providers import registry
 from tests.reliability.clients import until
 from tests.reliability.stage import Stage

@@ -12,9 +12,11 @@ from sqlalchemy import text
 
 from core import clock
 from core.states import Role
-from domain import database, reconciling, replays
+from domain import database
 from domain.actors import system
+from domain.inbox import replays
 from domain.jobs import janitor, worker
+from domain.payments import reconciling
 from providers import registry
 from tests.api import personas
 from tests.reliability import clients

@@ -16,10 +16,11 @@ import config
 import wsgi
 from core import clock
 from core.errors import ProviderUnavailable
-from domain import database, rotation, secret_queries, secrets
+from domain import database
 from domain.actors import system
 from domain.database import reading, transaction
-from domain.rotation import Rotation
+from domain.secrets import rotation, secret_queries, secrets
+from domain.secrets.rotation import Rotation
 from domain.transitions import Why
 from providers import registry
 

@@ -10,10 +10,12 @@ import sqlalchemy
 
 import config
 from core.states import Role
-from domain import database, idempotency, keyring, people, reencryption, secrets
+from domain import database, idempotency
 from domain.actors import system
 from domain.database import reading, transaction
 from domain.jobs import secrets as duties
+from domain.people import people
+from domain.secrets import keyring, reencryption, secrets
 from domain.transitions import Why
 from models.people import User
 from models.secrets import Reencryption

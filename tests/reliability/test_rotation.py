@@ -14,8 +14,8 @@ import pytest
 
 from core import clock
 from core.states import Role
-from domain import sessions, tokens
 from domain.database import transaction
+from domain.people import sessions, tokens
 from models.people import DeskSession, User
 from tests.api import personas
 from tests.reliability import clients, rotating

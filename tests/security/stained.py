@@ -11,7 +11,9 @@ from sqlalchemy.orm import Session
 from core import clock, hashing, ids
 from core.money_out import Act
 from core.strictjson import Json
-from domain import case_backtests, case_conditions, database, keyring, samples
+from domain import database, samples
+from domain.cases import case_backtests, case_conditions
+from domain.secrets import keyring
 from models import Base, guards
 from models.cases import Attachment, CaseNote, CaseRule, CaseRuleVersion, ExceptionCase
 from models.control import Approval, Control, Freeze

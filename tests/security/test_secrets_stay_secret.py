@@ -11,9 +11,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from domain import credential_uses, secret_queries, secrets
 from domain.database import reading
 from domain.jobs import secrets as duties
+from domain.secrets import credential_uses, secret_queries, secrets
 from models import Base
 from tests.api import personas
 from tests.api.personas import Personas

@@ -11,8 +11,8 @@ from flask_wtf.csrf import generate_csrf  # type: ignore[import-untyped]
 from werkzeug.wrappers import Response as Answer
 
 from core.permissions import Permission
-from domain import sessions
 from domain.database import transaction
+from domain.people import sessions
 from models.people import User
 from web import access, cookies, identity
 

@@ -9,8 +9,8 @@ from sqlalchemy import select
 
 from api import touch
 from core import clock
-from domain import sessions
 from domain.database import reading
+from domain.people import sessions
 from models.people import DeskSession
 from tests.api import personas
 from tests.api.personas import Personas

@@ -11,8 +11,8 @@ from flask.testing import FlaskClient
 from api.contract import ENDPOINTS
 from core.permissions import HOLDERS, Permission
 from core.states import Role
-from domain import sessions
 from domain.database import transaction
+from domain.people import sessions
 from models.people import User
 from tests.api.personas import Personas
 from tests.rig import environment

@@ -1,0 +1,1 @@
+"""The books: entries, accounts, chains, and the proofs that they stand."""

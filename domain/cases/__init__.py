@@ -1,0 +1,1 @@
+"""Exception cases: opened, looked after, settled by verbs and rules; with their files."""

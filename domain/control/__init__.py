@@ -1,0 +1,1 @@
+"""The control of money: guarded acts, approvals, freezes, the switches of the desk."""

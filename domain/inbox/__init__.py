@@ -1,0 +1,1 @@
+"""The inbox: what providers deliver, kept first and applied once."""

@@ -1,0 +1,376 @@
+"""The inbox: receive (verify, store, acknowledge) and apply (one event, one transaction, one mark)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.orm import Session
+
+from core import clock, hashing, ids, redaction
+from core.errors import NotFound, UnmappedProviderValue
+from core.states import Inbound
+from core.strictjson import Json
+from domain import audit, crash, database, events, pending, queue
+from domain.actors import system
+from domain.cases import cases
+from domain.cases.cases import Finding
+from domain.inbox import workset
+from domain.inbox.inbox_conflicts import body_place
+from domain.inbox.ingest import Arrival, ingest
+from domain.payments import settlement
+from domain.secrets import credential_uses, keyring, secrets
+from domain.transitions import Why, move_together
+from models.inbound import InboundAttempt, InboundEvent
+from models.payments import Payment
+from providers import registry
+from providers.seam import PROBE, Delivery, Reading, UnreadableDelivery, Verified
+
+UNMATCHED_SECONDS = (60, 600, 3600, 24 * 3600)
+MOST_ATTEMPTS = 12
+
+
+@dataclass(frozen=True)
+class Received:
+    """What the door answers with: the row's id and whether it was there already."""
+
+    inbound_id: str
+    is_duplicate: bool
+
+
+def receive(
+    provider: str,
+    body: bytes,
+    *,
+    header: Callable[[str], str | None],
+    headers: Iterable[tuple[str, str]],
+) -> Received:
+    """Verify a delivery over its raw bytes, store it, and return once it is durable.
+
+    A signed body that cannot be read, or one of the wrong mode or account, is stored as quarantined.
+    Writes: inbound_events, event_log. Raises: NotFound, BadSignature, Unavailable.
+    Transaction: opens its own, shared with other arrivals.
+    """
+    rail = registry.get(provider)
+    verified = rail.verify(body, header, secrets=secrets.live(provider), now=clock.unix())
+    inbound_id = ids.new("inb")
+    try:
+        delivery, problem = rail.read_delivery(body), None
+    except UnreadableDelivery as error:
+        delivery = Delivery(hashing.sha256(body), "unreadable", None, verified.mode, "", None, None)
+        problem = f"cannot be read: {error}"
+    if delivery.type != PROBE:
+        # Our own probes prove nothing of what the provider signs with.
+        credential_uses.count(verified.version_id)
+    if problem is None and delivery.mode != verified.mode:
+        problem = f"a {delivery.mode} event signed with the {verified.mode} secret"
+    if problem is None and delivery.account:
+        problem = f"an event of another account, {delivery.account}"
+    row = _row(inbound_id, provider, body, verified=verified, delivery=delivery, problem=problem)
+    row["headers"] = redaction.kept_headers(headers)
+    arrival = Arrival(row=row, body=body)
+    ingest.store(arrival)
+    return Received(inbound_id, arrival.is_duplicate)
+
+
+def _row(
+    inbound_id: str,
+    provider: str,
+    body: bytes,
+    *,
+    verified: Verified,
+    delivery: Delivery,
+    problem: str | None,
+) -> dict[str, object]:
+    now = clock.now()
+    place = body_place(inbound_id)
+    return {
+        "id": inbound_id,
+        "provider": provider,
+        "account": delivery.account,
+        "mode": delivery.mode,
+        "delivery_key": delivery.key,
+        "provider_event_id": delivery.event_id,
+        "type": delivery.type,
+        "object_reference": delivery.reference,
+        "state": (Inbound.QUARANTINED if problem else Inbound.RECEIVED).value,
+        "body_sealed": keyring.vault().seal(body, purpose="inbound", place=place),
+        "body_sha256": hashing.sha256(body),
+        "body_bytes": len(body),
+        "secret_version_id": verified.version_id,
+        "signature_scheme": verified.scheme,
+        "received_at": now,
+        "provider_at": delivery.said_at,
+        "due_at": now,
+        "verdict": problem,
+    }
+
+
+def stored_body(row: InboundEvent) -> bytes:
+    """Open an event's body.
+
+    Raises: NotFound when it was purged.
+    """
+    if row.body_sealed is None:
+        raise NotFound(
+            "The body of this event is kept no longer. Backfill from the provider instead."
+        )
+    return keyring.vault().open(row.body_sealed, purpose="inbound", place=body_place(row.id))
+
+
+def read(row: InboundEvent) -> Reading:
+    """Read what a stored event says.
+
+    Raises: UnreadableDelivery, UnmappedProviderValue, NotFound
+    """
+    return registry.get(row.provider).read_event(stored_body(row))
+
+
+class PaymentTaken(Exception):
+    """Another transaction holds the payment; the event waits its turn."""
+
+
+def find_payment(
+    session: Session, row: InboundEvent, reading: Reading, *, waits: bool
+) -> Payment | None:
+    """Find and lock the payment that an event speaks of, by the provider's names, then by our id.
+
+    Our id in the provider's metadata counts only while the payment has no other name of that kind.
+    waits: wait for the lock instead of raising. Raises: PaymentTaken. Transaction: caller's.
+    """
+    livemode = row.mode == "live"
+    if workset.is_batch(session):
+        found = workset.find(
+            session, row.provider, reading.references, reading.payment_id, livemode=livemode
+        )
+        if found is not None:
+            return found
+    condition = match(row, reading)
+    if waits:
+        return session.scalars(
+            select(Payment)
+            .where(condition)
+            .with_for_update(of=Payment, key_share=True)
+            .execution_options(populate_existing=True)
+        ).first()
+    # In a batch everything free was locked already, so what is still there is in other hands.
+    payment = None if workset.is_batch(session) else queue.lock_payment(session, condition)
+    if payment is None and session.scalar(select(Payment.id).where(condition)) is not None:
+        raise PaymentTaken
+    return payment
+
+
+def match(row: InboundEvent, reading: Reading) -> ColumnElement[bool]:
+    """Say which payment an event may speak of."""
+    return workset.condition(
+        row.provider, reading.references, reading.payment_id, livemode=row.mode == "live"
+    )
+
+
+def apply(session: Session, row: InboundEvent, reading: Reading, *, why: Why, waits: bool) -> str:
+    """Apply a reading to its payment and mark the event, in the caller's one transaction.
+
+    Gives the verdict. Writes: inbound_events, inbound_attempts and whatever settlement does.
+    Emits: inbound.processed, inbound.ignored and settlement's. Raises: PaymentTaken,
+    IllegalTransition, LostRace. Transaction: caller's, with the event's row locked.
+    """
+    if reading.ignored is not None:
+        conclude(session, row, Inbound.IGNORED, reading.ignored, why=why)
+        return reading.ignored
+    payment = find_payment(session, row, reading, waits=waits)
+    if payment is None:
+        return _park(session, row, reading, why)
+    if payment.provider_reference is None and reading.references:
+        _adopt_reference(session, payment, reading, why)
+    applied = settlement.apply(session, payment, reading, why=why)
+    _flag_second_event(session, row, payment, applied, why)
+    state = Inbound.PROCESSED if applied.changed or applied.new_facts else Inbound.NO_EFFECT
+    conclude(session, row, state, applied.verdict, why=why, payment=payment)
+    return applied.verdict
+
+
+def _adopt_reference(session: Session, payment: Payment, reading: Reading, why: Why) -> None:
+    """Learn the provider's name from an event that came before the answer to our own call."""
+    reference = reading.references[0]
+    kind = "intent" if payment.method == "intent" else "session"
+    if payment.method == "intent":
+        settlement.link_reference(session, payment, payment.provider, reference, kind)
+        values = {"provider_reference": reference}
+        move_together(session, payment, moves={}, values=values, why=why)
+
+
+def _flag_second_event(
+    session: Session,
+    row: InboundEvent,
+    payment: Payment,
+    applied: settlement.Applied,
+    why: Why,
+) -> None:
+    """Open a case when the same fact came under another event id of the same type (resolution C36)."""
+    if applied.new_facts or not applied.repeated or why.is_replay:
+        return
+    keyed, told_by = applied.repeated[0]
+    source = told_by.split(" at ", 1)[0]
+    if not source.startswith("inbound:") or source == f"inbound:{row.id}":
+        return
+    first = session.get(InboundEvent, source.removeprefix("inbound:"))
+    if first is None or first.type != row.type or first.provider_event_id == row.provider_event_id:
+        return
+    sentence = (
+        f"{row.provider} told the same {row.type} twice, as {first.provider_event_id} and as"
+        f" {row.provider_event_id}. It had one effect."
+    )
+    finding = Finding("DUPLICATE_CONFLICT", keyed.key, sentence, payment=payment, inbound_id=row.id)
+    cases.open_case(session, finding, why=why)
+
+
+def _park(session: Session, row: InboundEvent, reading: Reading, why: Why) -> str:
+    """Keep an event whose object we do not know, and try again later; then a person looks."""
+    tries = row.attempts
+    verdict = (
+        "no payment of ours has this reference yet; it is matched again as soon as one appears"
+    )
+    if tries < len(UNMATCHED_SECONDS):
+        due_at = clock.after(ids.jittered(UNMATCHED_SECONDS[tries]))
+    else:
+        due_at = clock.after(30 * 24 * 3600)
+        subject = f"{row.provider}:{(reading.references or [row.id])[0]}"
+        sentence = f"{row.type} for {row.object_reference} belongs to no payment of ours."
+        cases.open_case(
+            session, Finding("UNMATCHED", subject, sentence, inbound_id=row.id), why=why
+        )
+    conclude(session, row, Inbound.UNMATCHED, verdict, why=why, due_at=due_at)
+    return verdict
+
+
+def rematch(session: Session, references: Iterable[str]) -> None:
+    """Make parked events of these references due now; a new operation has just named them.
+
+    Writes: inbound_events.due_at. Transaction: caller's.
+    """
+    session.execute(
+        update(InboundEvent)
+        .where(
+            InboundEvent.state == Inbound.UNMATCHED,
+            InboundEvent.object_reference.in_(list(references)),
+        )
+        .values(due_at=clock.now())
+        .execution_options(synchronize_session=False)
+    )
+    database.mark(session, "work")
+
+
+_EVENT = {
+    Inbound.PROCESSED: "inbound.processed",
+    Inbound.NO_EFFECT: "inbound.processed",
+    Inbound.IGNORED: "inbound.ignored",
+    Inbound.UNMATCHED: "inbound.received",
+    Inbound.QUARANTINED: "inbound.quarantined",
+    Inbound.FAILED: "inbound.failed",
+    Inbound.DEAD: "inbound.dead",
+}
+
+
+def conclude(
+    session: Session,
+    row: InboundEvent,
+    state: Inbound,
+    verdict: str,
+    *,
+    why: Why,
+    payment: Payment | None = None,
+    due_at: object = None,
+    error: str | None = None,
+) -> None:
+    """Mark an event with what became of it, and write its attempt.
+
+    A replay of a processed event leaves it processed, whatever the replay did.
+    Writes: inbound_events, inbound_attempts, event_log, audit_log. Transaction: caller's.
+    """
+    keeps = why.is_replay and row.state == Inbound.PROCESSED
+    values: dict[str, object] = {
+        "attempts": row.attempts + 1,
+        "verdict": verdict,
+        "last_error": error,
+        "due_at": due_at or row.due_at,
+        "payment_id": payment.id if payment else row.payment_id,
+    }
+    if state in (Inbound.PROCESSED, Inbound.NO_EFFECT, Inbound.IGNORED) and not keeps:
+        values["processed_at"] = clock.now()
+    to = row.state if keeps else state.value
+    move_together(session, row, moves={"inbound": to}, values=values, why=why)
+    attempt: dict[str, object] = {
+        "id": ids.new("att"),
+        "inbound_id": row.id,
+        "no": row.attempts,
+        "at": clock.now(),
+        "outcome": state.value,
+        "error": error,
+        "actor": why.actor.id,
+        "reason": why.reason,
+        "is_replay": why.is_replay,
+        "replay_key": why.once_key,
+    }
+    pending.later(session, InboundAttempt, attempt)
+    body: dict[str, Json] = {
+        "inboundId": row.id,
+        "provider": row.provider,
+        "providerType": row.type,
+        "attempts": row.attempts,
+    }
+    about = events.about_staff(
+        row.id, payment_id=row.payment_id, demo=bool(payment and payment.demo)
+    )
+    told = events.row(
+        _EVENT[state], about, source=why.source, status=to, body=body, is_replay=why.is_replay
+    )
+    events.append(session, [told])
+    audit.write(
+        session,
+        "inbound.replay" if why.is_replay else "inbound.apply",
+        actor=why.actor,
+        object_kind="inbound",
+        object_id=row.id,
+        source=why.source,
+        reason=why.reason,
+        after={"state": to, "outcome": state.value, "paymentId": row.payment_id},
+    )
+
+
+def by_worker(row: InboundEvent) -> Why:
+    """Name the worker as who applies an event."""
+    return Why(system("worker"), f"inbound:{row.id}")
+
+
+def quarantine(session: Session, row: InboundEvent, error: Exception, *, why: Why) -> None:
+    """Set an event aside that cannot be understood, with a case for a person.
+
+    Writes: inbound_events, exception_cases. Transaction: caller's.
+    """
+    kind = "UNMAPPED_VALUE" if isinstance(error, UnmappedProviderValue) else "QUARANTINED"
+    subject = row.id
+    if isinstance(error, UnmappedProviderValue):
+        subject = f"{error.provider_name}:{error.field}:{error.value}"
+    conclude(session, row, Inbound.QUARANTINED, str(error), why=why, error=str(error))
+    cases.open_case(session, Finding(kind, subject, str(error), inbound_id=row.id), why=why)
+
+
+def fail(session: Session, row: InboundEvent, error: str, *, why: Why) -> None:
+    """Note a failed attempt: again later with backoff, in the end dead with a case.
+
+    Writes: inbound_events, inbound_attempts, exception_cases. Transaction: caller's.
+    """
+    attempt = row.attempts + 1
+    if attempt < MOST_ATTEMPTS:
+        due_at = queue.backoff(attempt)
+        conclude(session, row, Inbound.FAILED, error, why=why, error=error, due_at=due_at)
+        return
+    conclude(session, row, Inbound.DEAD, error, why=why, error=error)
+    sentence = f"{row.type} could not be applied after {attempt} attempts: {error}"
+    cases.open_case(session, Finding("DEAD_LETTER", row.id, sentence, inbound_id=row.id), why=why)
+
+
+def before_commit() -> None:
+    """Pass the crash point that lies between the work and its commit."""
+    crash.point("inbox.before_commit")

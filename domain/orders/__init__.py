@@ -1,0 +1,1 @@
+"""Orders: what is to be paid for, and how far that is."""

@@ -1,0 +1,1 @@
+"""Payments: begun, carried out at providers, settled, reconciled, shown."""

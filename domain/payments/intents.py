@@ -1,0 +1,221 @@
+"""Starting a payment: one open attempt per order and purpose, as an intent or a checkout page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core import clock, ids
+from core.errors import Conflict, IllegalTransition
+from core.money import Money, asset
+from core.states import MAPPING_VERSION, Escrow, PaymentSub
+from core.states import Order as OrderStatus
+from core.states import Payment as Status
+from core.strictjson import Json
+from domain import audit, events
+from domain.actors import Actor
+from domain.orders.order_progress import lock_order
+from domain.orders.orders import get_order
+from domain.payments import operations
+from models.operations import Operation
+from models.orders import Order
+from models.payments import Payment
+from providers import registry
+
+OPEN_SECONDS = 24 * 3600
+PURPOSES = ("deposit", "balance")
+
+
+@dataclass(frozen=True)
+class PaymentWanted:
+    """What a payer or merchant asks for. method: `intent` (our pay page) or `checkout` (Stripe's).
+
+    amount: less than what is due, or None for all of it; supersedes: the ended attempt it follows.
+    """
+
+    order_id: str
+    purpose: str = "deposit"
+    method: str = "intent"
+    provider: str = "stripe"
+    capture_method: str = "automatic"
+    reference: str | None = None
+    metadata: dict[str, Json] = field(default_factory=dict)
+    success_url: str | None = None
+    cancel_url: str | None = None
+    amount: Money | None = None
+    supersedes: str | None = None
+
+
+@dataclass(frozen=True)
+class Begun:
+    """An attempt to pay, and the operation to run for it; fence None: there is nothing to run."""
+
+    payment: Payment
+    operation: Operation
+    fence: int | None
+    is_new: bool
+
+
+def amount_due(order: Order, purpose: str) -> Money:
+    """Say what a purpose asks of an order now: the unpaid deposit (or total), or the balance.
+
+    Raises: Conflict ORDER_ALREADY_PAID when nothing is left of it.
+    """
+    wanted = order.total_minor
+    if purpose == "deposit" and order.deposit_minor is not None:
+        wanted = order.deposit_minor
+    left = wanted - order.paid_minor
+    if left <= 0:
+        raise Conflict(
+            "This order's payment has arrived already.",
+            code="ORDER_ALREADY_PAID",
+            details={"orderId": order.id, "link": f"/api/orders/{order.id}"},
+        )
+    return Money(left, asset(order.asset))
+
+
+def _asked(order: Order, wanted: PaymentWanted) -> Money:
+    due = amount_due(order, wanted.purpose)
+    if wanted.amount is None:
+        return due
+    if due < wanted.amount:
+        raise Conflict("The order lacks less than that by now.", code="AMOUNT_EXCEEDED")
+    return wanted.amount
+
+
+def _assert_payable(order: Order) -> None:
+    if order.status in (OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REFUNDED):
+        raise IllegalTransition("order", order.status, "paid")
+
+
+def begin(session: Session, wanted: PaymentWanted, *, actor: Actor, source: str) -> Begun:
+    """Make the attempt and its operation, or take up the one that is open.
+
+    The order row is locked, and a unique key stands behind the check: one open attempt per order
+    and purpose. Writes: payments, operations, event_log, audit_log. Emits: payment.created.
+    Raises: NotFound, Conflict, IllegalTransition, RailNotConfigured, LostRace.
+    Transaction: caller's; the provider is called after its commit.
+    """
+    get_order(session, wanted.order_id, actor=actor)
+    order = lock_order(session, wanted.order_id)
+    rail = registry.configured(wanted.provider, livemode=order.livemode)
+    _assert_payable(order)
+    due = _asked(order, wanted)
+    statement = select(Payment).where(Payment.open_key == f"{order.id}:{wanted.purpose}")
+    if (payment := session.scalars(statement).first()) is not None:
+        return _take_up(session, payment, wanted)
+    now = clock.now()
+    payment_id = ids.new("pay")
+    payment = Payment(
+        id=payment_id,
+        order_id=order.id,
+        purpose=wanted.purpose,
+        status=Status.PENDING.value,
+        sub_state=PaymentSub.NONE.value,
+        escrow_state=Escrow.UNFUNDED.value,
+        mapping_version=MAPPING_VERSION,
+        asset=order.asset,
+        amount_minor=due.minor,
+        received_minor=0,
+        capturable_minor=0,
+        refunded_minor=0,
+        rail=rail.rail,
+        provider=wanted.provider,
+        method=wanted.method,
+        direction="in",
+        public_id=ids.new("pp"),
+        supersedes_id=wanted.supersedes,
+        open_key=f"{order.id}:{wanted.purpose}",
+        expires_at=_expiry(order),
+        buyer_id=order.buyer_id,
+        seller_id=order.seller_id,
+        merchant_id=order.merchant_id,
+        subscription_ref=order.subscription_ref,
+        reference=wanted.reference,
+        meta=wanted.metadata,
+        event_sequence=1,
+        check_count=0,
+        fence=0,
+        livemode=order.livemode,
+        demo=order.demo,
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(payment)
+    session.flush()
+    operation = _operation(session, payment, order, wanted, actor)
+    _announce(session, payment, actor=actor, source=source)
+    return Begun(payment, operation, operation.fence, is_new=True)
+
+
+def _expiry(order: Order) -> datetime:
+    expiry = clock.after(OPEN_SECONDS)
+    # Stripe's checkout sessions live at least 30 minutes, whatever the order's deadline says.
+    if order.deposit_due_at and clock.after(1860) < order.deposit_due_at < expiry:
+        return order.deposit_due_at
+    return expiry
+
+
+def _operation(
+    session: Session, payment: Payment, order: Order, wanted: PaymentWanted, actor: Actor
+) -> Operation:
+    request: dict[str, Json] = {
+        "description": order.description,
+        "amountMinor": payment.amount_minor,
+        "asset": payment.asset,
+        "captureMethod": wanted.capture_method,
+        "successUrl": wanted.success_url,
+        "cancelUrl": wanted.cancel_url,
+    }
+    kind = "create_checkout" if wanted.method == "checkout" else "create_intent"
+    asked = operations.Wanted(kind, f"create:{payment.id}", payment, request)
+    return operations.prepare(session, asked, actor=actor)
+
+
+def _take_up(session: Session, payment: Payment, wanted: PaymentWanted) -> Begun:
+    """Go on with the open attempt; if its creation has not finished, finish it under the same key."""
+    if payment.method != wanted.method:
+        raise Conflict(
+            "This order has an open payment of another kind. Complete or cancel it first.",
+            details={"paymentId": payment.id, "link": f"/api/payments/{payment.id}"},
+        )
+    operation = operations.find_by_key(session, f"create:{payment.id}")
+    if operation is None:
+        raise Conflict("The open payment of this order has no operation.")
+    if operation.state in operations.UNFINISHED:
+        return Begun(payment, operation, operations.take(session, operation), is_new=False)
+    return Begun(payment, operation, None, is_new=False)
+
+
+def _announce(session: Session, payment: Payment, *, actor: Actor, source: str) -> None:
+    of = asset(payment.asset)
+    body: dict[str, Json] = {
+        "rail": payment.rail,
+        "provider": payment.provider,
+        "amount": Money(payment.amount_minor, of).major(),
+        "currency": of.code,
+        "purpose": payment.purpose,
+        "direction": payment.direction,
+        "expiresAt": clock.rfc3339(payment.expires_at),
+    }
+    about = events.about_payment(payment)
+    told = events.row(
+        "payment.created", about, source=source, sequence=1, status=payment.status, body=body
+    )
+    events.append(session, [told])
+    audit.write(
+        session,
+        "payment.create",
+        actor=actor,
+        object_kind="payment",
+        object_id=payment.id,
+        source=source,
+        after={
+            "amountMinor": payment.amount_minor,
+            "asset": payment.asset,
+            "purpose": payment.purpose,
+        },
+    )

@@ -1,0 +1,128 @@
+"""What a provider's answer to an operation means for the payment: made, refused, ended."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from core import clock
+from core.errors import AppError
+from core.fold import Fact
+from core.states import OPEN_PAYMENT, PaymentSub
+from domain.inbox import inbox
+from domain.payments import settlement
+from domain.refunds import refund_settlement
+from domain.secrets import keyring
+from domain.transitions import Why, move, move_together
+from models.operations import Operation
+from models.payments import Payment
+from providers.seam import Created, KeyedFact, Reading
+
+# When the janitor first asks about a payment that no webhook spoke of.
+FIRST_CHECK_SECONDS = 120
+
+
+def succeeded(
+    session: Session,
+    operation: Operation,
+    payment: Payment,
+    answer: Created | Reading,
+    *,
+    why: Why,
+) -> None:
+    """Take over what the provider made or says now.
+
+    Writes: payments, provider_references and what settlement does. Transaction: caller's.
+    """
+    if isinstance(answer, Created):
+        _take_over(session, operation, payment, answer, why)
+        settlement.apply(session, payment, answer.reading, why=why)
+        return
+    reading = answer
+    if operation.kind == "expire":
+        reading = Reading(references=answer.references, facts=(_expired(payment),))
+        if any(keyed.fact.kind == "succeeded" for keyed in answer.facts):
+            reading = answer
+    if answer.refunds:
+        operation.provider_reference = answer.refunds[0].reference
+    settlement.apply(session, payment, reading, why=why)
+
+
+def unknown(session: Session, operation: Operation, payment: Payment, *, why: Why) -> None:
+    """Note that nobody knows what became of a call: on the refund it asks for, else on the payment.
+
+    Writes: refunds or payments, state_changes. Transaction: caller's.
+    """
+    if operation.kind == "refund":
+        refund_settlement.unknown(session, operation, why=why)
+    elif payment.sub_state in (PaymentSub.NONE, PaymentSub.REQUIRES_PAYMENT_METHOD):
+        move(session, "payment_sub", payment, to=PaymentSub.UNKNOWN_OUTCOME, why=why)
+
+
+def _expired(payment: Payment) -> KeyedFact:
+    return KeyedFact(f"paydesk:{payment.id}:expired", Fact("expired", clock.now(), code="expired"))
+
+
+def _take_over(
+    session: Session, operation: Operation, payment: Payment, created: Created, why: Why
+) -> None:
+    operation.provider_reference = created.reference
+    values: dict[str, object] = {
+        "provider_reference": created.reference,
+        "hosted_url": created.hosted_url,
+        "updated_at": clock.now(),
+    }
+    if payment.status in OPEN_PAYMENT:
+        values["check_due_at"] = clock.after(FIRST_CHECK_SECONDS)
+    if created.client_secret:
+        place = f"payments|client_secret|{payment.id}"
+        values["client_secret_sealed"] = keyring.seal_text(
+            created.client_secret, purpose="client_secret", place=place
+        )
+    if created.expires_at:
+        values["expires_at"] = created.expires_at
+    waits = payment.sub_state in (PaymentSub.UNKNOWN_OUTCOME, PaymentSub.NONE)
+    moves = {}
+    if waits and payment.status in OPEN_PAYMENT:
+        moves = {"payment_sub": PaymentSub.REQUIRES_PAYMENT_METHOD.value}
+    move_together(session, payment, moves=moves, values=values, why=why)
+    kind = "intent" if payment.method == "intent" else "session"
+    settlement.link_reference(session, payment, payment.provider, created.reference, kind)
+    inbox.rematch(session, [created.reference])
+
+
+def refused(
+    session: Session, operation: Operation, payment: Payment, error: AppError, *, why: Why
+) -> None:
+    """End a payment or a refund whose creation the provider refused; a refused cancel changes nothing.
+
+    Writes: payments and what settlement does. Emits: payment.failed, refund.failed.
+    Transaction: caller's.
+    """
+    if operation.kind == "refund":
+        said = error.provider.code if error.provider else None
+        refund_settlement.refused(
+            session, operation, payment, said or error.code, error.message, why=why
+        )
+        return
+    if operation.kind not in ("create_intent", "create_checkout"):
+        return
+    code = error.provider.code if error.provider else None
+    fact = Fact("failed", clock.now(), code=code or error.code, message=error.message[:500])
+    keyed = KeyedFact(f"paydesk:{payment.id}:refused:{operation.id}", fact)
+    settlement.apply(session, payment, Reading(facts=(keyed,)), why=why)
+
+
+def absent(session: Session, operation: Operation, payment: Payment, *, why: Why) -> None:
+    """End a payment or a refund of which it is proved that the provider never made anything.
+
+    Writes: payments and what settlement does. Transaction: caller's.
+    """
+    if operation.kind == "refund":
+        said = "It never reached the provider."
+        refund_settlement.refused(session, operation, payment, "never_created", said, why=why)
+        return
+    fact = Fact(
+        "failed", clock.now(), code="never_created", message="It never reached the provider."
+    )
+    keyed = KeyedFact(f"paydesk:{payment.id}:absent:{operation.id}", fact)
+    settlement.apply(session, payment, Reading(facts=(keyed,)), why=why)

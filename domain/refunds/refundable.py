@@ -1,0 +1,105 @@
+"""What of a payment may be given back, and setting it aside; `domain/refunds/refunds.py` asks for it."""
+
+from __future__ import annotations
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from core import clock
+from core.errors import Conflict, IllegalTransition
+from core.money import Money, asset
+from core.states import Case
+from core.states import Payment as PaymentStatus
+from domain.payments import receipts
+from models.cases import ExceptionCase
+from models.payments import Payment
+
+# Money that came for an ended attempt lies apart and is given back like any other.
+REFUNDABLE = (PaymentStatus.COMPLETED, PaymentStatus.FAILED, PaymentStatus.CANCELLED)
+
+
+def is_disputed(session: Session, payment_id: str) -> bool:
+    """Tell whether the payer's bank asks this payment back; then it is not refunded as well.
+
+    Transaction: caller's, reads only.
+    """
+    statement = select(ExceptionCase.id).where(
+        ExceptionCase.payment_id == payment_id,
+        ExceptionCase.kind == "DISPUTE",
+        ExceptionCase.state != Case.RESOLVED.value,
+    )
+    return session.scalar(statement.limit(1)) is not None
+
+
+def assert_refundable(session: Session, payment: Payment) -> None:
+    """Check that a payment stands where money of it may be given back.
+
+    Raises: IllegalTransition. Transaction: caller's, reads only.
+    """
+    if payment.status == PaymentStatus.REFUNDED:
+        return
+    if payment.status not in REFUNDABLE or not payment.received_minor:
+        raise IllegalTransition("payment", payment.status, PaymentStatus.REFUNDED.value)
+    if is_disputed(session, payment.id):
+        raise IllegalTransition("payment", "disputed", PaymentStatus.REFUNDED.value)
+
+
+def left(payment: Payment, *, suspended: Money) -> Money:
+    """Say how much of a payment can still be given back: received, less what is back,
+    asked back or credited to the buyer's funds, and less what only people vouch for.
+
+    suspended: as `receipts.in_suspense` gives it.
+    """
+    return Money(max(0, _kept_minor(payment) - suspended.minor), asset(payment.asset))
+
+
+def _kept_minor(payment: Payment) -> int:
+    asked_back = payment.refunded_minor + payment.refunding_minor
+    return payment.received_minor - asked_back - payment.credited_minor
+
+
+def reserve(session: Session, payment: Payment, amount: Money) -> None:
+    """Set the amount aside; the database decides, whoever asks at the same moment.
+
+    What only people vouch for stays where it is: the provider may never have had it.
+    Writes: payments. Raises: Conflict AMOUNT_EXCEEDED. Transaction: caller's, with the payment locked.
+    """
+    suspended = receipts.in_suspense(session, payment)
+    asked_back = Payment.refunded_minor + Payment.refunding_minor
+    kept = Payment.received_minor - asked_back - Payment.credited_minor
+    statement = (
+        update(Payment)
+        .where(Payment.id == payment.id, kept >= amount.minor + suspended.minor)
+        .values(
+            refunding_minor=Payment.refunding_minor + amount.minor,
+            updated_at=clock.now(),
+        )
+        .returning(Payment.id)
+        .execution_options(synchronize_session=False)
+    )
+    if session.execute(statement).first() is None:
+        raise _exceeded(payment, left(payment, suspended=suspended), suspended)
+    session.refresh(payment)
+
+
+def _exceeded(payment: Payment, most: Money, suspended: Money) -> Conflict:
+    said = f"At most {most.major()} {most.asset.code} of this payment can still be refunded."
+    if suspended.minor:
+        said += f" {receipts.awaited(payment, suspended)}"
+    return Conflict(
+        said,
+        code="AMOUNT_EXCEEDED",
+        details={"refundable": {"amount": most.major(), "currency": most.asset.code}},
+    )
+
+
+def assert_told(session: Session, payment: Payment, amount: Money) -> None:
+    """Check that an amount that was set aside is not money that only people vouch for.
+
+    Raises: Conflict AMOUNT_EXCEEDED. Transaction: caller's, with the payment locked.
+    """
+    suspended = receipts.in_suspense(session, payment)
+    if not suspended.minor or _kept_minor(payment) >= suspended.minor:
+        return
+    most = max(0, _kept_minor(payment) + amount.minor - suspended.minor)
+    raise _exceeded(payment, Money(most, asset(payment.asset)), suspended)

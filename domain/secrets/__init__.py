@@ -1,0 +1,1 @@
+"""Secrets: which may verify, how they change, who used them, and how all is sealed."""
