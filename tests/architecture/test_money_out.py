@@ -85,10 +85,10 @@ def _resolve(path: Path, called: str) -> tuple[Path, str] | None:
     if not module:
         own = [node.name for node in source.tree(path).body if isinstance(node, source.Function)]
         return (path, name) if name in own else None
-    for imported, _ in source.imports(path):
-        if imported.startswith("domain.") and imported.endswith(f".{module}"):
-            return _path(imported), name
-    return None
+    imported = {full for full, _ in source.imports(path) if full.startswith("domain.")}
+    # A module may be named as the package that it is in.
+    found = max((full for full in imported if full.endswith(f".{module}")), key=len, default=None)
+    return (_path(found), name) if found else None
 
 
 def _handed_the_warrant(function: ast.FunctionDef) -> Iterator[str]:
