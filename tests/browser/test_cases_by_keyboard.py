@@ -91,7 +91,7 @@ def test_three_cases_are_triaged_without_a_mouse(
     page.keyboard.press("Escape")
     page.keyboard.press("r")
     expect(page.get_by_role("heading", level=1)).to_contain_text("How shall this case be settled")
-    wait_live(page)  # its script hears the keys
+    page.wait_for_load_state()  # from then on its script hears the keys
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Accept")
