@@ -44,6 +44,7 @@ MARKED_COMPLETED, MARKED_FAILED, MARKED_CANCELLED = (
     "marked_cancelled",
 )
 MARKED = "marked"
+VALIDATED = "validated"
 # A higher rank wins over a lower one; among facts of equal rank the later-said one stands.
 RANK = {
     "created": 0,
@@ -52,6 +53,8 @@ RANK = {
     "requires_action": 10,
     "processing": 20,
     "authorized": 30,
+    # Of a check only: the card is proved, with a hold or without one.
+    VALIDATED: 31,
     "failed": 35,
     "expired": 36,
     "cancelled": 37,
@@ -100,8 +103,18 @@ def told_minor(facts: Iterable[Fact], *, by_hand: bool = False) -> int:
     return _largest(list(facts), MARKED_COMPLETED if by_hand else "succeeded")
 
 
-def standing(facts: Iterable[Fact]) -> Standing:
-    """Fold a set of facts into one standing.
+def _check_standing(known: list[Fact]) -> Standing | None:
+    """Say where a check of a card stands once the card is proved, whatever became of the hold since."""
+    kinds = {fact.kind for fact in known}
+    if not kinds & {"authorized", VALIDATED, "succeeded"}:
+        return None
+    held = 0 if kinds & {"cancelled", "expired", "succeeded"} else _largest(known, "authorized")
+    received = _largest(known, "succeeded")
+    return Standing(Payment.COMPLETED, PaymentSub.NONE, received, held, None, None, None)
+
+
+def standing(facts: Iterable[Fact], *, is_check: bool = False) -> Standing:
+    """Fold a set of facts into one standing. is_check: the payment only proves a card.
 
     Order-free and idempotent: any permutation, with any duplicates, gives the same answer.
     Money received is never unsaid by a lower fact; an attempt that failed after the provider
@@ -109,6 +122,9 @@ def standing(facts: Iterable[Fact]) -> Standing:
     Source: https://docs.stripe.com/payments/paymentintents/lifecycle
     """
     known = sorted({fact for fact in facts if fact.kind in RANK}, key=_order)
+    if is_check and (proved := _check_standing(known)) is not None:
+        return proved
+    known = [fact for fact in known if fact.kind != VALIDATED]
     if not known:
         return Standing(Payment.PENDING, PaymentSub.NONE, 0, 0, None, None, None)
     top = known[-1]

@@ -14,10 +14,17 @@ class Permission(StrEnum):
     APPROVALS_DECIDE = "approvals:decide"
     APPROVALS_READ = "approvals:read"
     AUDIT_READ = "audit:read"
+    CARDS_MANAGE = "cards:manage"
+    CARDS_READ = "cards:read"
     CONTROLS_READ = "controls:read"
     CONTROLS_SET = "controls:set"
     CONTROLS_SET_ALL = "controls:set_all"
+    COUPONS_APPLY = "coupons:apply"
     DESK_OPEN = "desk:open"
+    DISPUTES_ACCEPT = "disputes:accept"
+    DISPUTES_ANSWER = "disputes:answer"
+    DISPUTES_READ = "disputes:read"
+    EFFECTS_RETRY = "effects:retry"
     EVENTS_READ = "events:read"
     EXCEPTIONS_ASSIGN = "exceptions:assign"
     EXCEPTIONS_BULK = "exceptions:bulk"
@@ -42,10 +49,12 @@ class Permission(StrEnum):
     ORDERS_CREATE = "orders:create"
     ORDERS_READ = "orders:read"
     PAYMENTS_CANCEL = "payments:cancel"
+    PAYMENTS_CAPTURE = "payments:capture"
     PAYMENTS_CREATE = "payments:create"
     PAYMENTS_NOTE = "payments:note"
     PAYMENTS_READ = "payments:read"
     PAYMENTS_RECONCILE = "payments:reconcile"
+    PAYMENTS_SEND_LINK = "payments:send_link"
     PAYMENTS_SUPPORT = "payments:support"
     PAYMENTS_SYNC = "payments:sync"
     REFUNDS_ASK = "refunds:ask"
@@ -61,11 +70,15 @@ class Permission(StrEnum):
     SECRETS_ROTATE = "secrets:rotate"
     SELF_READ = "self:read"
     STREAM_SELF_TEST = "stream:self_test"
+    TRANSACTIONS_CONFIRM = "transactions:confirm"
+    TRANSACTIONS_READ = "transactions:read"
+    TRIALS_START = "trials:start"
     USERS_ADMINISTER = "users:administer"
     USERS_APPROVE = "users:approve"
     USERS_KYC = "users:kyc"
     USERS_MANAGE = "users:manage"
     USERS_READ = "users:read"
+    WALLETS_READ = "wallets:read"
 
 
 P = Permission
@@ -74,6 +87,7 @@ MONEY_STAFF = frozenset({Role.SUPPORT, Role.FINANCE, Role.ADMIN})
 FINANCE_ADMIN = frozenset({Role.FINANCE, Role.ADMIN})
 ADMIN = frozenset({Role.ADMIN})
 CONTROL = frozenset({Role.FINANCE, Role.ADMIN, Role.ENGINEER})
+PAYERS = frozenset({Role.BUYER, Role.MERCHANT})
 ACTING_STAFF = STAFF - {Role.AUDITOR}
 
 HOLDERS: dict[Permission, frozenset[Role]] = {
@@ -81,10 +95,17 @@ HOLDERS: dict[Permission, frozenset[Role]] = {
     P.APPROVALS_DECIDE: FINANCE_ADMIN,
     P.APPROVALS_READ: STAFF | {Role.MERCHANT, Role.SELLER},
     P.AUDIT_READ: frozenset({Role.FINANCE, Role.ADMIN, Role.AUDITOR}),
+    P.CARDS_MANAGE: PAYERS,
+    P.CARDS_READ: PAYERS | STAFF,
     P.CONTROLS_READ: STAFF,
     P.CONTROLS_SET: CONTROL,
     P.CONTROLS_SET_ALL: frozenset({Role.ADMIN, Role.ENGINEER}),
+    P.COUPONS_APPLY: PAYERS,
     P.DESK_OPEN: EVERYONE,
+    P.DISPUTES_ACCEPT: FINANCE_ADMIN,
+    P.DISPUTES_ANSWER: MONEY_STAFF | {Role.MERCHANT},
+    P.DISPUTES_READ: STAFF | {Role.MERCHANT},
+    P.EFFECTS_RETRY: ACTING_STAFF,
     P.EVENTS_READ: EVERYONE,
     P.EXCEPTIONS_ASSIGN: ACTING_STAFF,
     P.EXCEPTIONS_BULK: FINANCE_ADMIN,
@@ -109,10 +130,12 @@ HOLDERS: dict[Permission, frozenset[Role]] = {
     P.ORDERS_CREATE: frozenset({Role.BUYER, Role.MERCHANT}) | MONEY_STAFF,
     P.ORDERS_READ: EVERYONE,
     P.PAYMENTS_CANCEL: frozenset({Role.BUYER, Role.MERCHANT}) | MONEY_STAFF,
+    P.PAYMENTS_CAPTURE: FINANCE_ADMIN | {Role.MERCHANT},
     P.PAYMENTS_CREATE: frozenset({Role.BUYER, Role.MERCHANT}),
     P.PAYMENTS_NOTE: ACTING_STAFF,
     P.PAYMENTS_READ: EVERYONE,
     P.PAYMENTS_RECONCILE: FINANCE_ADMIN,
+    P.PAYMENTS_SEND_LINK: MONEY_STAFF | {Role.MERCHANT},
     P.PAYMENTS_SUPPORT: STAFF,
     P.PAYMENTS_SYNC: frozenset({Role.MERCHANT, Role.ENGINEER}) | MONEY_STAFF,
     P.REFUNDS_ASK: MONEY_STAFF,
@@ -128,17 +151,26 @@ HOLDERS: dict[Permission, frozenset[Role]] = {
     P.SECRETS_ROTATE: ADMIN,
     P.SELF_READ: EVERYONE,
     P.STREAM_SELF_TEST: frozenset({Role.ADMIN, Role.ENGINEER}),
+    P.TRANSACTIONS_CONFIRM: PAYERS,
+    P.TRANSACTIONS_READ: PAYERS | STAFF,
+    P.TRIALS_START: frozenset({Role.BUYER}),
     P.USERS_ADMINISTER: frozenset({Role.ADMIN, Role.AUDITOR}),
     P.USERS_APPROVE: ADMIN,
     P.USERS_KYC: FINANCE_ADMIN,
     P.USERS_MANAGE: FINANCE_ADMIN,
     P.USERS_READ: frozenset({Role.ADMIN, Role.AUDITOR, Role.SUPPORT, Role.FINANCE}),
+    P.WALLETS_READ: EVERYONE,
 }
 
 # What an API key's scope lets it do; a permission absent here is not for keys.
 SCOPES: dict[Permission, str | None] = {
     P.APPROVALS_CANCEL: None,
     P.APPROVALS_READ: None,
+    P.CARDS_MANAGE: "payments:write",
+    P.CARDS_READ: "payments:read",
+    P.COUPONS_APPLY: "payments:write",
+    P.DISPUTES_ANSWER: "disputes:write",
+    P.DISPUTES_READ: "payments:read",
     P.EVENTS_READ: "events:read",
     P.EXCEPTIONS_READ: "payments:read",
     P.FREEZES_READ: None,
@@ -146,6 +178,7 @@ SCOPES: dict[Permission, str | None] = {
     P.ORDERS_CREATE: "orders:write",
     P.ORDERS_READ: "orders:read",
     P.PAYMENTS_CANCEL: "payments:write",
+    P.PAYMENTS_CAPTURE: "payments:write",
     P.PAYMENTS_CREATE: "payments:write",
     P.PAYMENTS_READ: "payments:read",
     P.PAYMENTS_SYNC: "payments:write",
@@ -153,6 +186,9 @@ SCOPES: dict[Permission, str | None] = {
     P.REFUNDS_READ: "payments:read",
     P.REFUNDS_REQUEST: "refunds:request",
     P.SELF_READ: None,
+    P.TRANSACTIONS_CONFIRM: "payments:write",
+    P.TRANSACTIONS_READ: "payments:read",
+    P.WALLETS_READ: "payments:read",
 }
 
 ALL_SCOPES = (

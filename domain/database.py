@@ -160,13 +160,31 @@ def writing_turn() -> Iterator[None]:
         turn.give()
 
 
+class Untold(Exception):
+    """Ended a transaction, and has something to be kept all the same, once that is rolled back."""
+
+    def tell(self) -> None:
+        """Keep it. Transaction: opens its own."""
+        raise NotImplementedError
+
+
 @contextmanager
 def transaction() -> Iterator[Session]:
     """Open one writing transaction and commit it, or roll all of it back.
 
-    Raises: whatever the block raises, after the rollback.
+    Raises: whatever the block raises, after the rollback; an `Untold` has told its story by then.
     Transaction: opens its own.
     """
+    try:
+        with _transaction() as session:
+            yield session
+    except Untold as error:
+        error.tell()
+        raise
+
+
+@contextmanager
+def _transaction() -> Iterator[Session]:
     with _alone(), writing_turn():
         bound = engine().execution_options(writing=True) if is_sqlite() else engine()
         with Session(bound, expire_on_commit=False, autoflush=False) as session:
@@ -204,7 +222,7 @@ class _RolledBack(Exception):
 def rehearsal() -> Iterator[Session]:
     """Open a writing transaction that is always rolled back: what would happen, never what does."""
     try:
-        with transaction() as session:
+        with _transaction() as session:
             yield session
             raise _RolledBack
     except _RolledBack:

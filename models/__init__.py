@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from models import (
     audit,
+    cards,
     cases,
     control,
+    disputes,
+    effects,
     events,
     idempotency,
     inbound,
@@ -27,8 +30,11 @@ from models.base import Base
 __all__ = [
     "Base",
     "audit",
+    "cards",
     "cases",
     "control",
+    "disputes",
+    "effects",
     "events",
     "idempotency",
     "inbound",

@@ -28,6 +28,7 @@ class Order(Base):
     merchant_id: Mapped[Link] = mapped_column(ForeignKey("merchants.id"))
     deposit_due_at: Mapped[datetime | None]
     subscription_ref: Mapped[str | None]
+    subscription_period: Mapped[str | None]
     reference: Mapped[str | None]
     meta: Mapped[dict[str, Json]] = mapped_column("metadata", default=dict)
     release_hold: Mapped[str | None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.strictjson import Json
@@ -14,6 +14,8 @@ from models.base import Base, Link, PublicId, Short, Word
 class Payment(Base):
     """One amount, one rail, one life. Amounts in minor units of `asset`.
 
+    purpose: a word of `core.purposes`. effect_state: whether what follows from its money was carried out
+    (`models/effects.py`); method_id: the kept card it is paid with.
     refunding_minor: asked back and not over yet; with refunded_minor never more than was received.
     credited_minor: moved to the buyer's own funds, so that it counts for no order and is not refunded.
 
@@ -46,6 +48,9 @@ class Payment(Base):
     provider_message: Mapped[str | None]
     card_brand: Mapped[Word | None]
     card_last4: Mapped[Word | None]
+    method_id: Mapped[Link | None]
+    receipt_url: Mapped[str | None]
+    effect_state: Mapped[Word] = mapped_column(default="none", server_default="none")
     supersedes_id: Mapped[Link | None]
     superseded_by_id: Mapped[Link | None]
     public_id: Mapped[Link] = mapped_column(unique=True)
@@ -57,6 +62,7 @@ class Payment(Base):
     seller_id: Mapped[Link | None] = mapped_column(ForeignKey("users.id"))
     merchant_id: Mapped[Link] = mapped_column(ForeignKey("merchants.id"))
     subscription_ref: Mapped[str | None]
+    subscription_period: Mapped[str | None]
     reference: Mapped[str | None]
     meta: Mapped[dict[str, Json]] = mapped_column("metadata", default=dict)
     event_sequence: Mapped[int] = mapped_column(default=0)
@@ -69,7 +75,9 @@ class Payment(Base):
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     __table_args__ = (
-        CheckConstraint("amount_minor > 0", name="amount"),
+        CheckConstraint(
+            "amount_minor > 0 or (amount_minor = 0 and purpose = 'card_setup')", name="amount"
+        ),
         CheckConstraint("received_minor >= 0 and refunded_minor >= 0", name="moved"),
         CheckConstraint(
             "refunding_minor >= 0 and refunded_minor + refunding_minor <= received_minor",
@@ -86,6 +94,18 @@ class Payment(Base):
         Index("ix_payments_amount_minor", "amount_minor"),
         Index("ix_payments_provider_reference", "provider_reference"),
         Index("ix_payments_reference", "reference"),
+        # What a payer names once is one transaction for ever, whoever asks again.
+        Index(
+            "uq_payments_buyer_id_purpose_reference",
+            "buyer_id",
+            "purpose",
+            "reference",
+            unique=True,
+            postgresql_where=text("order_id is null"),
+            sqlite_where=text("order_id is null"),
+        ),
+        Index("ix_payments_buyer_id_purpose", "buyer_id", "purpose"),
+        Index("ix_payments_effect_state", "effect_state"),
         Index("ix_payments_subscription_ref", "subscription_ref"),
         Index("ix_payments_check_due_at", "check_due_at"),
     )

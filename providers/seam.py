@@ -113,7 +113,11 @@ class Reading:
 
 @dataclass(frozen=True)
 class NewPayment:
-    """What to ask a provider for. amount: what the buyer shall pay."""
+    """What to ask a provider for. amount: what the buyer shall pay.
+
+    type: source 002's word for a payment without an order; customer, card: the payer and the kept card as
+    the provider calls them, to be charged or held at once.
+    """
 
     payment_id: str
     operation_id: str
@@ -125,6 +129,9 @@ class NewPayment:
     cancel_url: str | None = None
     expires_at: datetime | None = None
     demo: bool = False
+    type: str | None = None
+    customer: str | None = None
+    card: str | None = None
 
 
 @dataclass(frozen=True)
@@ -225,7 +232,10 @@ class Rail(Protocol):
         ...
 
     def create_intent(self, new: NewPayment, *, key: str) -> Created:
-        """Ask for a payment that the payer completes on our page. Calls: the provider."""
+        """Ask for a payment that the payer completes on our page, or charge or hold a kept card at once.
+
+        Calls: the provider.
+        """
         ...
 
     def create_checkout(self, new: NewPayment, *, key: str) -> Created:

@@ -65,6 +65,16 @@ def buyer_funds(buyer_id: str | None, payment_id: str) -> Account:
     )
 
 
+def wallet(user_id: str) -> Account:
+    """Name what a person may spend: theirs, owed by us."""
+    return Account(f"wallet:{user_id}:balance", "liability")
+
+
+def promotions(provider: str) -> Account:
+    """Name what coupons cost us: money that nobody paid in."""
+    return Account(f"promotions:{provider}", "expense")
+
+
 def escrow_hold(order_id: str, merchant_id: str) -> Account:
     """Name what is held for an order until it is released or refunded."""
     return Account(f"order:{order_id}:escrow_hold", "liability", merchant_id)

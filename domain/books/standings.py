@@ -10,6 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from core import clock
 from core.fold import MARKED_COMPLETED, RANK, REFUND_KINDS, Fact, standing
+from core.purposes import CHECKS
 from core.states import Case, Escrow, PaymentSub
 from core.states import Operation as OperationState
 from core.states import Order as OrderStatus
@@ -47,7 +48,7 @@ def payments(session: Session) -> Iterator[str | None]:
 def _payment_problem(session: Session, payment: Payment, facts: Sequence[Fact]) -> str | None:
     if unknown := {fact.kind for fact in facts} - RANK.keys() - REFUND_KINDS:
         return f"{payment.id} has facts of kinds that nobody writes: {', '.join(sorted(unknown))}"
-    now = standing(facts)
+    now = standing(facts, is_check=payment.purpose in CHECKS)
     if payment.received_minor != now.received_minor:
         return f"{payment.id} has received {payment.received_minor}, its facts say {now.received_minor}"
     if payment.status == _less_given_back(payment, now.status):

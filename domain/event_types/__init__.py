@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from core.strictjson import Json
-from domain.event_types import control, money
+from domain.event_types import cards, control, money
 from domain.event_types.fields import AT, DIALECT, MERCHANT, ORDER, PAYMENT, EventType, Field
 from domain.event_types.fields import text as _text
 
 __all__ = ["BY_NAME", "TYPES", "EventType", "Field", "example", "schema", "wire"]
 
-TYPES: tuple[EventType, ...] = (*money.TYPES, *control.TYPES)
+TYPES: tuple[EventType, ...] = (*money.TYPES, *cards.TYPES, *control.TYPES)
 BY_NAME: Mapping[str, EventType] = {kind.name: kind for kind in TYPES}
 
 _COMMON: Mapping[str, Field] = {

@@ -18,7 +18,7 @@ from domain.actors import system
 from domain.cases import cases
 from domain.cases.cases import Finding
 from domain.control import settling
-from domain.payments import asking, operations, outcomes
+from domain.payments import asking, calls, operations, outcomes
 from domain.refunds import refund_queries
 from domain.transitions import Why, move
 from models.operations import Operation
@@ -60,7 +60,7 @@ def finish_operation() -> bool:
 def _solve(operation: Operation, payment: Payment, fence: int) -> None:
     rail = registry.configured(operation.provider, livemode=payment.livemode)
     age = (clock.now() - operation.created_at).total_seconds()
-    creates = operation.kind in ("create_intent", "create_checkout")
+    creates = operation.kind in calls.CREATES
     # A provider may replay a stored failure under the same key for as long as it keeps the key,
     # so from the second try on its list is read first.
     if creates and operation.attempts and (found := _listed(operation, payment)):
@@ -136,7 +136,7 @@ def tell_people(operation_id: str) -> None:
         payment = session.get_one(Payment, operation.payment_id)
         minor = operation.request.get("amountMinor")
         amount = Money(payment.amount_minor, asset(payment.asset))
-        if operation.kind == operations.REFUND and isinstance(minor, int):
+        if operation.kind == calls.REFUND and isinstance(minor, int):
             amount = Money(minor, amount.asset)
         sentence = (
             f"Whether {operation.provider} carried out {operation.kind} for {amount.major()}"

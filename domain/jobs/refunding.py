@@ -17,7 +17,7 @@ from domain import crash, database, queue
 from domain.actors import system
 from domain.control import freezes
 from domain.jobs import janitor
-from domain.payments import operations, outcomes
+from domain.payments import calls, operations, outcomes
 from domain.refunds import refunds
 from domain.transitions import Why, move
 from models.control import Freeze
@@ -80,7 +80,7 @@ def _lease(session: Session) -> list[tuple[Operation, int]]:
         due=Operation.due_at,
         seconds=LEASE_SECONDS,
         conditions=[
-            Operation.kind == operations.REFUND,
+            Operation.kind == calls.REFUND,
             Operation.state.in_(UNFINISHED),
             or_(~unsent, ~is_held),
         ],

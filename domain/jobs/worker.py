@@ -14,6 +14,7 @@ from domain import database, queue
 from domain.books import chains
 from domain.control import settling
 from domain.jobs import (
+    effects,
     housekeeping,
     inbound,
     janitor,
@@ -75,6 +76,7 @@ def loops(threads: int) -> list[Loop]:
     return [
         *applying,
         Loop("janitor", _janitor, JANITOR_SECONDS, is_woken=False),
+        Loop("effects", effects.retry_next, JANITOR_SECONDS, is_woken=False),
         Loop("refunds", refunding.send_next, JANITOR_SECONDS, is_woken=False),
         Loop("chains", _link, CHAIN_SECONDS, is_woken=False),
         Loop("overdue", overdue.end_overdue, OVERDUE_SECONDS, is_woken=False),

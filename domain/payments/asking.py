@@ -13,7 +13,7 @@ from core.strictjson import Json
 from domain import database
 from domain.actors import Actor
 from domain.control import settling
-from domain.payments import operations, settlement
+from domain.payments import calls, operations, settlement
 from domain.payments.payments import get_payment
 from domain.transitions import Why
 from models.operations import Operation
@@ -84,7 +84,7 @@ def _unfinished(session: Session, payment: Payment) -> Operation | None:
     statement = select(Operation).where(
         Operation.payment_id == payment.id,
         Operation.state.in_(operations.UNFINISHED),
-        Operation.kind != operations.REFUND,
+        Operation.kind != calls.REFUND,
     )
     return session.scalars(statement.order_by(Operation.created_at.desc())).first()
 

@@ -19,7 +19,7 @@ from domain import audit, events
 from domain.actors import Actor
 from domain.orders.order_progress import lock_order
 from domain.orders.orders import get_order
-from domain.payments import operations
+from domain.payments import operations, payment_events
 from models.operations import Operation
 from models.orders import Order
 from models.payments import Payment
@@ -134,6 +134,7 @@ def begin(session: Session, wanted: PaymentWanted, *, actor: Actor, source: str)
         seller_id=order.seller_id,
         merchant_id=order.merchant_id,
         subscription_ref=order.subscription_ref,
+        subscription_period=order.subscription_period,
         reference=wanted.reference,
         meta=wanted.metadata,
         event_sequence=1,
@@ -191,21 +192,7 @@ def _take_up(session: Session, payment: Payment, wanted: PaymentWanted) -> Begun
 
 
 def _announce(session: Session, payment: Payment, *, actor: Actor, source: str) -> None:
-    of = asset(payment.asset)
-    body: dict[str, Json] = {
-        "rail": payment.rail,
-        "provider": payment.provider,
-        "amount": Money(payment.amount_minor, of).major(),
-        "currency": of.code,
-        "purpose": payment.purpose,
-        "direction": payment.direction,
-        "expiresAt": clock.rfc3339(payment.expires_at),
-    }
-    about = events.about_payment(payment)
-    told = events.row(
-        "payment.created", about, source=source, sequence=1, status=payment.status, body=body
-    )
-    events.append(session, [told])
+    events.append(session, [payment_events.created_row(payment, source=source)])
     audit.write(
         session,
         "payment.create",

@@ -24,22 +24,18 @@ from core.errors import (
     ProviderUnknown,
     UnmappedProviderValue,
 )
-from core.money import Money, asset
 from core.states import Operation as State
 from core.strictjson import Json
 from domain import crash, database, queue
 from domain.actors import Actor, system
 from domain.control import settling
-from domain.payments import outcomes
+from domain.payments import calls, outcomes
 from domain.secrets import keyring
 from domain.transitions import Why, move
 from models.operations import Operation
 from models.payments import Payment
-from providers import registry
-from providers.seam import Created, NewPayment, Rail, Reading, UnreadableDelivery
+from providers.seam import Created, Reading, UnreadableDelivery
 
-# Money out is sent by a job of its own, which reads the freezes before each call.
-REFUND = "refund"
 LEASE_SECONDS = 60
 # When the janitor asks again about an outcome nobody knows; the last one repeats, to 30 days.
 SOLVER_SECONDS = (30, 120, 600, 3600, 6 * 3600, 24 * 3600)
@@ -122,57 +118,6 @@ def take(session: Session, operation: Operation) -> int:
     return locked.fence
 
 
-def _new_payment(operation: Operation, payment: Payment) -> NewPayment:
-    said = operation.request
-    expires = payment.expires_at
-    return NewPayment(
-        payment_id=payment.id,
-        operation_id=operation.id,
-        order_id=payment.order_id or "",
-        amount=Money(payment.amount_minor, asset(payment.asset)),
-        description=str(said.get("description") or "Payment"),
-        manual_capture=said.get("captureMethod") == "manual",
-        success_url=_text(said.get("successUrl")),
-        cancel_url=_text(said.get("cancelUrl")),
-        expires_at=expires if operation.kind == "create_checkout" else None,
-        demo=payment.demo,
-    )
-
-
-def _text(value: Json) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def call(operation: Operation, payment: Payment) -> Created | Reading:
-    """Make the provider call of an operation; no transaction is open meanwhile.
-
-    Calls: the provider. Raises: the provider errors.
-    """
-    rail = registry.configured(operation.provider, livemode=payment.livemode)
-    key = operation.provider_key
-    if operation.kind == "create_intent":
-        return rail.create_intent(_new_payment(operation, payment), key=key)
-    if operation.kind == "create_checkout":
-        return rail.create_checkout(_new_payment(operation, payment), key=key)
-    if operation.kind == REFUND:
-        return _refund(rail, operation, payment)
-    return rail.cancel(str(payment.provider_reference), key=key)
-
-
-def _refund(rail: Rail, operation: Operation, payment: Payment) -> Reading:
-    said = operation.request
-    amount = Money(int(str(said["amountMinor"])), asset(str(said["asset"])))
-    metadata = {
-        "refund_id": str(said["refundId"]),
-        "payment_id": payment.id,
-        "operation_id": operation.id,
-    }
-    if payment.demo:
-        metadata["demo"] = "true"
-    reference, key = str(payment.provider_reference), operation.provider_key
-    return rail.refund(reference, amount, key=key, metadata=metadata)
-
-
 @dataclass(frozen=True)
 class Outcome:
     """What a call came to: what the provider made or says, or the error that says why not."""
@@ -192,7 +137,7 @@ def run(operation: Operation, payment: Payment, fence: int, *, actor: Actor) -> 
     """
     crash.point("operation.after_prepare")
     try:
-        answer: Created | Reading | AppError = call(operation, payment)
+        answer: Created | Reading | AppError = calls.make(operation, payment)
     except (PaymentDeclined, ProviderRefused, ProviderUnavailable, ProviderUnknown) as error:
         answer = error
     except (UnreadableDelivery, UnmappedProviderValue) as error:
@@ -298,5 +243,5 @@ def lease_due(session: Session) -> list[tuple[Operation, int]]:
         Operation,
         due=Operation.due_at,
         seconds=LEASE_SECONDS,
-        conditions=[Operation.state.in_(UNFINISHED), Operation.kind != REFUND],
+        conditions=[Operation.state.in_(UNFINISHED), Operation.kind != calls.REFUND],
     )

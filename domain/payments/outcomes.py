@@ -9,7 +9,7 @@ from core.errors import AppError
 from core.fold import Fact
 from core.states import OPEN_PAYMENT, PaymentSub
 from domain.inbox import inbox
-from domain.payments import settlement
+from domain.payments import calls, settlement
 from domain.refunds import refund_settlement
 from domain.secrets import keyring
 from domain.transitions import Why, move, move_together
@@ -104,7 +104,7 @@ def refused(
             session, operation, payment, said or error.code, error.message, why=why
         )
         return
-    if operation.kind not in ("create_intent", "create_checkout"):
+    if operation.kind not in calls.CREATES:
         return
     code = error.provider.code if error.provider else None
     fact = Fact("failed", clock.now(), code=code or error.code, message=error.message[:500])

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sqlalchemy.orm import Session
+
+from core import clock
 from core.fold import MARKED
 from core.money import Money, asset
+from core.purposes import TRANSACTION_TYPE, Purpose
 from core.states import OPEN_PAYMENT, PaymentSub, lifecycle
 from core.states import Payment as Status
 from core.strictjson import Json
 from domain import events
-from domain.transitions import Why
+from domain.transitions import Why, move_together
 from models.payments import Payment
 from providers.seam import KeyedFact
 
@@ -67,6 +71,61 @@ def rows(
         )
         for place, (kind, body) in enumerate(_kinds(payment, before, new_facts))
     ]
+
+
+def created_row(payment: Payment, *, source: str) -> dict[str, object]:
+    """Make the first event of a payment that was just written down."""
+    of = asset(payment.asset)
+    body: dict[str, Json] = {
+        "rail": payment.rail,
+        "provider": payment.provider,
+        "amount": Money(payment.amount_minor, of).major(),
+        "currency": of.code,
+        "purpose": payment.purpose,
+        "direction": payment.direction,
+        "expiresAt": clock.rfc3339(payment.expires_at),
+    }
+    about = events.about_payment(payment)
+    return events.row(
+        "payment.created", about, source=source, sequence=1, status=payment.status, body=body
+    )
+
+
+def transaction_rows(
+    session: Session, payment: Payment, before: Snapshot, *, why: Why
+) -> list[dict[str, object]]:
+    """Make the event that tells of a changed transaction: a payment without an order.
+
+    Writes: payments.event_sequence. Transaction: caller's, with the payment locked.
+    """
+    if payment.order_id is not None or snapshot(payment) == before:
+        return []
+    return [transaction_row(session, payment, "transaction.updated", why=why)]
+
+
+def transaction_row(
+    session: Session, payment: Payment, kind: str, *, why: Why
+) -> dict[str, object]:
+    """Make one event of a transaction, with the next number of its payment.
+
+    Writes: payments.event_sequence. Transaction: caller's, with the payment locked.
+    """
+    sequence = payment.event_sequence + 1
+    move_together(session, payment, moves={}, values={"event_sequence": sequence}, why=why)
+    body: dict[str, Json] = {
+        "transactionId": payment.id,
+        "transactionType": TRANSACTION_TYPE[Purpose(payment.purpose)],
+        "effect": payment.effect_state,
+    }
+    return events.row(
+        kind,
+        events.about_payment(payment),
+        source=why.source,
+        sequence=sequence,
+        status=payment.status,
+        body=body,
+        is_replay=why.is_replay,
+    )
 
 
 def _kinds(

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from core.fold import MARKED_COMPLETED, Fact, told_minor
 from core.money import Money, asset
+from core.purposes import Purpose
 from core.states import Payment as Status
 from domain.books import ledger
 from domain.cases import cases
@@ -106,6 +107,9 @@ def book(
     own = next((each for each in new_facts if each.fact.kind == "succeeded"), None)
     fact = own or next(each for each in new_facts if each.fact.kind == MARKED_COMPLETED)
     place = ledger.clearing if own else ledger.suspense
+    if payment.purpose == Purpose.COUPON:
+        # Nobody paid it in: it costs us.
+        place = ledger.promotions
     funds = ledger.buyer_funds(payment.buyer_id, payment.id)
     movements = [ledger.Movement(place(payment.provider), funds, gained)]
     if payment.order_id:

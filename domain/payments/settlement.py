@@ -13,11 +13,13 @@ from sqlalchemy.orm import Session
 from core import clock, ids
 from core.fold import Standing, standing
 from core.money import Money, asset
+from core.purposes import CHECKS
 from core.states import OPEN_PAYMENT, Escrow
 from core.states import Payment as Status
 from domain import audit, events, pending
 from domain.cases import cases
 from domain.cases.cases import Finding
+from domain.effects import effects, kinds
 from domain.inbox import workset
 from domain.orders import order_progress
 from domain.payments import payment_events, receipts
@@ -186,7 +188,8 @@ def _is_right_asset(session: Session, payment: Payment, reading: Reading, why: W
 
 def folded(session: Session, payment: Payment) -> Standing:
     """Fold everything that is known of a payment. Transaction: caller's."""
-    return standing(known.fact for known in workset.facts_of(session, payment).values())
+    facts = [known.fact for known in workset.facts_of(session, payment).values()]
+    return standing(facts, is_check=payment.purpose in CHECKS)
 
 
 def _carry_out(
@@ -205,9 +208,11 @@ def _carry_out(
     rows = _move(session, payment, now, applied=applied, card=card, why=why)
     if gained.minor:
         receipts.book(session, payment, gained, applied.new_facts, why=why)
-        rows += order_progress.receive(session, payment, gained, why=why)
     elif payment.status == Status.PROCESSING and before.status == Status.PENDING:
         rows += order_progress.detect(session, payment, why=why)
+    wanted = kinds.following(payment, gained, applied.new_facts)
+    rows += effects.carry_out(session, payment, wanted, why=why)
+    rows += payment_events.transaction_rows(session, payment, before, why=why)
     _compare_amount(session, payment, why)
     events.append(session, rows)
     after = payment_events.snapshot(payment)
@@ -320,6 +325,8 @@ def _after_the_end(
 def _compare_amount(session: Session, payment: Payment, why: Why) -> None:
     """Open a case when what was received differs from what was asked; never write it off."""
     if payment.status != Status.COMPLETED or payment.received_minor == payment.amount_minor:
+        return
+    if payment.purpose in CHECKS and not payment.received_minor:
         return
     of = asset(payment.asset)
     asked, got = Money(payment.amount_minor, of), Money(payment.received_minor, of)

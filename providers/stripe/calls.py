@@ -88,6 +88,7 @@ def _metadata(new: NewPayment) -> dict[str, str]:
         "operation_id": new.operation_id,
         "order_id": new.order_id,
     }
+    tags |= {"type": new.type} if new.type else {}
     return tags | {"demo": "true"} if new.demo else tags
 
 
@@ -100,17 +101,21 @@ def _whole(amount: Money) -> int:
 
 
 def create_intent(api: stripe.StripeClient, new: NewPayment, *, key: str) -> Created:
-    """Create a payment intent for cards and the other methods of the account's settings.
+    """Create a payment intent for a card; one for a kept card is confirmed at once.
 
     Source: https://docs.stripe.com/api/payment_intents/create
     """
-    params = {
+    params: dict[str, object] = {
         "amount": _whole(new.amount),
         "currency": new.amount.asset.code.lower(),
         "metadata": _metadata(new) | {"description": new.description[:500]},
         "capture_method": "manual" if new.manual_capture else "automatic",
         "payment_method_types": ["card"],
     }
+    if new.customer is not None:
+        params["customer"] = new.customer
+    if new.card is not None:
+        params |= {"payment_method": new.card, "confirm": True}
     answer = _done(
         lambda: api.v1.payment_intents.create(params, {"idempotency_key": key})  # type: ignore[arg-type]
     )

@@ -1,0 +1,1 @@
+"""Effects: what follows from a payment's money, each carried out once, in the transaction that settles it."""

@@ -1,0 +1,44 @@
+"""What may follow from a payment, and what does follow from one that has just changed; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from core.money import Money
+from core.purposes import TO_WALLET
+from models.payments import Payment
+from providers.seam import KeyedFact
+
+
+class EffectKind(StrEnum):
+    """Each is carried out by the module of this package that has its name."""
+
+    ORDER_ADVANCE = "order_advance"
+    WALLET_CREDIT = "wallet_credit"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One effect to carry out. key: what may happen only once, for ever; amount: None where none is meant."""
+
+    kind: EffectKind
+    key: str
+    amount: Money | None = None
+
+
+def following(payment: Payment, gained: Money, new_facts: Sequence[KeyedFact]) -> list[Wanted]:
+    """Say what follows from the change of a payment that was brought to what its facts add up to.
+
+    gained: what has newly arrived of it, zero when nothing has. The money itself is
+    booked already: no effect is needed for the books to be right.
+    """
+    found: list[Wanted] = []
+    if gained.minor:
+        fact = next(each for each in new_facts if each.fact.amount_minor is not None)
+        if payment.order_id is not None:
+            found.append(Wanted(EffectKind.ORDER_ADVANCE, f"order:{fact.key}", gained))
+        if payment.purpose in TO_WALLET:
+            found.append(Wanted(EffectKind.WALLET_CREDIT, f"wallet:{fact.key}", gained))
+    return found
