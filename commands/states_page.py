@@ -114,7 +114,8 @@ def _money_out() -> Iterator[str]:
         "amount. Whoever agrees is another person, on the desk, who has shown a second factor within\n"
         f"{minutes} minutes. A request waits for {hours} hours and is void when what it is bound to changes.\n"
         f"Thresholds unless the operator sets others: {LIMITS.replace(',', ', ').replace(':', ' ')};\n"
-        "in any other currency every amount is above.\n"
+        "in any other currency every amount is above. What one person sends back of a payment in several\n"
+        "refunds is counted together.\n"
     )
     head = ("act", "asks on the desk", "requests over the API", "second person", "who agrees")
     yield _row(*head, "asker proves themselves", "held by a freeze")

@@ -150,15 +150,23 @@ def asking(row: Refund, near: Around) -> list[Fact]:
 
 @dataclass(frozen=True)
 class Hold:
-    """What keeps a payment from being refunded now, beside its own state."""
+    """What keeps a payment from being refunded now, beside its own state.
+
+    alone_minor: what of it went back on one person's word; it counts towards what they send alone.
+    """
 
     freeze: Freeze | None = None
     is_disputed: bool = False
+    alone_minor: int = 0
 
 
 def hold_of(session: Session, payment: Payment) -> Hold:
     """Look for what keeps a payment from being refunded now."""
-    return Hold(refund_queries.holds(session, payment), refundable.is_disputed(session, payment.id))
+    return Hold(
+        refund_queries.holds(session, payment),
+        refundable.is_disputed(session, payment.id),
+        refundable.sent_alone(session, [payment.id]).get(payment.id, 0),
+    )
 
 
 def left_of(shown: Shown) -> Money:

@@ -86,25 +86,33 @@ def _effects(shown: Shown, actor: Actor) -> list[str]:
     payment = shown.payment
     provider = words.provider_label(payment.provider)
     return [
-        _who_agrees(asset(payment.asset).code, actor),
+        _who_agrees(shown, actor),
         f"{provider} is asked to give it back to {refunds.card_of(payment)}; banks take 5 to 10 days",
         "It is set aside at once, so that nobody refunds the same money twice",
         "Once it is sent it cannot be called back",
     ]
 
 
-def _who_agrees(code: str, actor: Actor) -> str:
+def _who_agrees(shown: Shown, actor: Actor) -> str:
     """Say from which amount on a second person must agree, and why."""
-    most = threshold(code)
-    if not actor.may(Permission.REFUNDS_REQUEST):
-        if most is None:
-            return f"Refunds in {code} take finance and a second person; pass it to them"
-        up_to = words.plain(words.shown(most))
-        return f"Up to {up_to} you send alone; more is for finance, with a second person"
+    of = asset(shown.payment.asset)
+    most, alone = threshold(of.code), Money(shown.hold.alone_minor, of)
+    is_finance = actor.may(Permission.REFUNDS_REQUEST)
+    if most is None and not is_finance:
+        return f"Refunds in {of.code} take finance and a second person; pass it to them"
     if most is None:
-        return f"A second person must agree within a day: {code} has no limit for one person alone"
-    up_to = words.plain(words.shown(most))
-    return f"Up to {up_to} you send alone; above, a second person must agree within a day"
+        said = f"{of.code} has no limit for one person alone"
+        return f"A second person must agree within a day: {said}"
+    rest = (
+        "above, a second person must agree within a day"
+        if is_finance
+        else "more is for finance, with a second person"
+    )
+    up_to = words.plain(words.shown(Money(max(0, most.minor - alone.minor), of)))
+    if not alone.minor:
+        return f"Up to {up_to} you send alone; {rest}"
+    before = words.plain(words.shown(alone))
+    return f"{before} of this payment went back alone before: up to {up_to} more does; {rest}"
 
 
 def _ask(

@@ -16,6 +16,7 @@ from core.money import Asset, Money, asset
 from core.states import OPEN_PAYMENT
 from core.states import Order as OrderStatus
 from core.states import Payment as Status
+from domain.refunds import refundable
 from models.cases import ExceptionCase
 from models.control import Approval
 from models.inbound import InboundEvent
@@ -29,7 +30,9 @@ PAYABLE = frozenset({OrderStatus.AWAITING_DEPOSIT.value, OrderStatus.DEPOSIT_PAI
 
 @dataclass(frozen=True)
 class Subject:
-    """One case with what it is about. open_attempts: the order's open payments, by their purpose."""
+    """One case with what it is about. open_attempts: the order's open payments, by their purpose;
+    sent_alone_minor: what of the payment went back on one person's word.
+    """
 
     case: ExceptionCase
     payment: Payment | None = None
@@ -37,6 +40,7 @@ class Subject:
     inbound: InboundEvent | None = None
     approval: Approval | None = None
     open_attempts: Mapping[str, str] = field(default_factory=dict)
+    sent_alone_minor: int = 0
 
     @property
     def unit(self) -> Asset | None:
@@ -121,6 +125,7 @@ def load(session: Session, cases: Sequence[ExceptionCase]) -> dict[str, Subject]
     inbound = _events(session, [case.inbound_id for case in cases if case.inbound_id])
     approvals = _by_id(session, Approval, (case.approval_id for case in cases))
     attempts = _open_attempts(session, list(orders))
+    alone = refundable.sent_alone(session, list(payments)) if payments else {}
     found = {}
     for case in cases:
         payment = payments.get(case.payment_id or "")
@@ -132,6 +137,7 @@ def load(session: Session, cases: Sequence[ExceptionCase]) -> dict[str, Subject]
             inbound.get(case.inbound_id or ""),
             approvals.get(case.approval_id or ""),
             open_attempts=attempts.get(order_id or "", {}),
+            sent_alone_minor=alone.get(case.payment_id or "", 0),
         )
     return found
 

@@ -49,9 +49,19 @@ def assert_may_ask(rule: Rule, content: Content, *, actor: Actor) -> None:
     permission = rule.asks if actor.is_at_desk else rule.requests
     if not actor.may(permission):
         raise Forbidden
-    is_large = content.amount is not None and is_above_threshold(content.amount)
+    is_large = content.weighed is not None and is_above_threshold(content.weighed)
     if actor.is_at_desk and is_large and rule.asks_above and not actor.may(rule.asks_above):
-        raise Forbidden("This amount is above what your role may ask for. Pass it to finance.")
+        raise Forbidden(_too_large(content))
+
+
+def _too_large(content: Content) -> str:
+    if content.alone is None or not content.alone.minor:
+        return "This amount is above what your role may ask for. Pass it to finance."
+    before = f"{content.alone.major()} {content.alone.asset.code}"
+    return (
+        f"With the {before} that was sent alone before, this is above what your role may ask for."
+        " Pass it to finance."
+    )
 
 
 def needs_second(rule: Rule, content: Content) -> bool:
@@ -60,4 +70,4 @@ def needs_second(rule: Rule, content: Content) -> bool:
         return True
     if rule.second == Second.WHEN_GRANTING:
         return bool(content.details.get("needsSecond"))
-    return content.amount is None or is_above_threshold(content.amount)
+    return content.weighed is None or is_above_threshold(content.weighed)

@@ -18,6 +18,8 @@ class Content:
     """What would be done: all that a person agrees to. text: the same for people, outside the hash.
 
     details: what else the act depends on, such as a milestone, a chain, the state it starts from.
+    alone: what went the same way before on one person's word; with it the threshold counts the
+    amount, so that no sum is moved alone in parts. Outside the hash too.
     """
 
     act: Act
@@ -33,6 +35,14 @@ class Content:
     details: Mapping[str, Plain] = field(default_factory=dict)
     livemode: bool = False
     demo: bool = False
+    alone: Money | None = None
+
+    @property
+    def weighed(self) -> Money | None:
+        """What the threshold is held against."""
+        if self.amount is None or self.alone is None:
+            return self.amount
+        return self.amount + self.alone
 
     def hash(self) -> str:
         """Hash everything that is agreed to."""

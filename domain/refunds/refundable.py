@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select, update
+from collections.abc import Collection
+
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from core import clock
@@ -10,12 +12,35 @@ from core.errors import Conflict, IllegalTransition
 from core.money import Money, asset
 from core.states import Case
 from core.states import Payment as PaymentStatus
+from core.states import Refund as State
 from domain.payments import receipts
 from models.cases import ExceptionCase
 from models.payments import Payment
+from models.refunds import Refund
 
 # Money that came for an ended attempt lies apart and is given back like any other.
 REFUNDABLE = (PaymentStatus.COMPLETED, PaymentStatus.FAILED, PaymentStatus.CANCELLED)
+# What was given back or surely is on its way, as opposed to what waits for a second person.
+GIVEN_BACK = (State.PENDING.value, State.UNKNOWN.value, State.SUCCEEDED.value)
+
+
+def sent_alone(session: Session, payment_ids: Collection[str]) -> dict[str, int]:
+    """Sum what went back of some payments on one person's word, in minor units; one without is absent.
+
+    What a second person agreed to, and what the provider gave back outside Paydesk, does not count.
+    Transaction: caller's, reads only.
+    """
+    statement = (
+        select(Refund.payment_id, func.sum(Refund.amount_minor))
+        .where(
+            Refund.payment_id.in_(payment_ids),
+            Refund.state.in_(GIVEN_BACK),
+            Refund.requested_kind == "user",
+            Refund.approval_id.is_(None),
+        )
+        .group_by(Refund.payment_id)
+    )
+    return {payment_id: int(total) for payment_id, total in session.execute(statement)}
 
 
 def is_disputed(session: Session, payment_id: str) -> bool:

@@ -32,8 +32,6 @@ from models.refunds import Refund
 from providers import registry
 
 UNKNOWN_CARD = "the payer's card"
-# What was given back or surely is on its way, as opposed to what waits for a second person.
-GIVEN_BACK = (State.PENDING.value, State.UNKNOWN.value, State.SUCCEEDED.value)
 
 
 def ask(
@@ -154,9 +152,13 @@ def content(session: Session, refund: Refund, payment: Payment) -> Content:
     Transaction: caller's, reads only.
     """
     statement = select(func.coalesce(func.sum(Refund.amount_minor), 0)).where(
-        Refund.payment_id == payment.id, Refund.id != refund.id, Refund.state.in_(GIVEN_BACK)
+        Refund.payment_id == payment.id,
+        Refund.id != refund.id,
+        Refund.state.in_(refundable.GIVEN_BACK),
     )
-    return _content(refund, payment, given_back_minor=int(session.scalar(statement) or 0))
+    found = _content(refund, payment, given_back_minor=int(session.scalar(statement) or 0))
+    before = refundable.sent_alone(session, [payment.id]).get(payment.id, 0)
+    return replace(found, alone=Money(before, asset(payment.asset)))
 
 
 def _content(refund: Refund, payment: Payment, *, given_back_minor: int) -> Content:

@@ -79,6 +79,11 @@ def test_support_refunds_a_small_amount_and_sees_where_it_stands(
     story = text(sue.page(f"/refunds/{refund_id}"))
     assert "The provider has given it back" in story
     assert "Not needed: within what one person may refund" in story
+    again = text(form_of(sue, paid)[1])
+    assert "20.00 EUR of this payment went back alone before: up to 480.00 EUR more does" in again
+    refused = send(sue, paid, "480.01")
+    assert refused.status_code == 422
+    assert "With the 20.00 EUR that was sent alone before" in text(refused.text)
 
 
 def test_finance_asks_for_much_and_a_second_person_agrees(

@@ -271,6 +271,19 @@ def test_a_large_refund_waits_for_a_second_person_and_then_settles_the_case(worl
     assert (settled.state, settled.verb) == ("resolved", "refund_difference")
 
 
+def test_a_refund_that_is_large_with_what_one_person_sent_before_says_that_two_must_agree(
+    world: World,
+) -> None:
+    payment = desk.paid(world, 110_000, total=200_000, deposit=50_000)
+    row, fin = desk.case("OVERPAID"), desk.at_desk(Role.FINANCE)
+    with database.transaction() as session:
+        refunds.ask(session, payment, desk.euros(30_000), actor=fin, reason="a part", source="test")
+    plan = desk.answer(row, Verb.REFUND_DIFFERENCE)
+    assert isinstance(plan, Plan) and plan.amount == desk.euros(30_000)
+    assert plan.by_two
+    assert desk.resolve(row, Verb.REFUND_DIFFERENCE, fin).approval is not None
+
+
 def test_mark_asks_two_and_then_settles_the_case(world: World) -> None:
     payment = world.payment()
     with database.transaction() as session:

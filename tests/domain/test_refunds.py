@@ -112,6 +112,52 @@ def test_support_asks_up_to_the_threshold_and_nobody_over_the_api_moves_money_al
     assert ask(payment, 50_000, fin).state == "pending"
 
 
+def test_nobody_moves_alone_in_parts_what_takes_two_at_once(
+    world: World, sue: Actor, fin: Actor, flo: Actor
+) -> None:
+    payment = paid(world, 200_000)
+    assert ask(payment, 30_000, sue).state == "pending"
+    send_all()
+    with pytest.raises(Forbidden, match="sent alone before"):
+        ask(payment, 20_001, sue)
+    # Whoever asks next, and whatever waits for a second person meanwhile.
+    waiting = ask(payment, 20_001, fin)
+    assert waiting.state == "pending_approval"
+    rest = ask(payment, 20_000, fin)
+    assert rest.state == "pending"
+    assert ask(payment, 1, flo).state == "pending_approval"
+    # What was taken back went nowhere.
+    with database.transaction() as session:
+        refunds.cancel(session, rest.id, actor=fin, reason="No", source="test")
+    assert ask(payment, 20_000, flo).state == "pending"
+    # What two agreed to leaves the one person's share as it is.
+    large = ask(payment, 60_000, fin)
+    assert agree(large, flo).said is None
+    assert ask(payment, 1, fin).state == "pending_approval"
+    assert ask(paid(world, 100_000), 50_000, sue).state == "pending"
+    send_all()
+    assert_proved()
+
+
+def test_of_many_small_refunds_at_once_one_person_sends_no_more_than_one_may(
+    world: World, fin: Actor
+) -> None:
+    payment = paid(world, 500_000)
+    made: list[str] = []
+    together = threading.Barrier(8)
+
+    def run() -> None:
+        together.wait()
+        made.append(ask(payment, 30_000, fin).state)
+
+    threads = [threading.Thread(target=run) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(made) == ["pending", *["pending_approval"] * 7]
+
+
 def test_refused_and_expired_requests_free_what_they_had_set_aside(
     world: World, fin: Actor, flo: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:

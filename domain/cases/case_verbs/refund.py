@@ -49,7 +49,7 @@ def _planned(subject: Subject, payment: Payment, amount: Money) -> Answer:
     if not (subject.is_ended or payment.status in (Status.COMPLETED, Status.REFUNDED)):
         return Refusal(f"The payment is {payment.status}; nothing of it can be given back.")
     said = f"{amount.major()} {amount.asset.code}"
-    large = is_above_threshold(amount)
+    large = is_above_threshold(amount + subject.money(subject.sent_alone_minor))
     effects = [f"{said} goes back to {refunds.card_of(payment)}."]
     if large:
         effects.insert(0, "A second person must agree first, within a day.")
