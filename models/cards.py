@@ -23,7 +23,10 @@ class ProviderCustomer(Base):
 
 
 class PaymentMethod(Base):
-    """A card kept at a provider; never its number. validated_at: when a hold or a setup proved it."""
+    """A card kept at a provider; never its number. validated_at: when a hold or a setup proved it.
+
+    id: the same as reference, the provider's own name of it, so that everybody calls it alike.
+    """
 
     __tablename__ = "payment_methods"
     id: Mapped[PublicId]

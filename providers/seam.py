@@ -9,6 +9,7 @@ from typing import Protocol
 
 from core.fold import Fact
 from core.money import Money
+from providers.card_seam import CardKeeper
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ class Created:
     reading: Reading
 
 
-class Rail(Protocol):
+class Rail(CardKeeper, Protocol):
     """One provider.
 
     Raises, from every call: ProviderRefused (final), ProviderUnavailable (it did nothing),

@@ -1,85 +1,22 @@
-"""The calls to Stripe: the real SDK with a pinned version, an explicit client, our keys and timeouts."""
+"""The calls that make, ask for, end and give back payments at Stripe."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import TypeVar, cast
 
-import requests
 import stripe
 
 from core import clock
-from core.errors import (
-    ProviderReference,
-    ProviderRefused,
-    ProviderUnavailable,
-    ProviderUnknown,
-)
+from core.errors import ProviderReference, ProviderRefused
 from core.money import Money
 from core.strictjson import Json
 from providers.seam import Created, NewPayment, Reading
 from providers.stripe import reading
 from providers.stripe.amounts import to_stripe
-from providers.stripe.errors import translate
 from providers.stripe.reading import Thing, thing, word
-
-# The version the SDK 16.1 was generated for; events are compared with it.
-API_VERSION = "2026-10-28.endive"
-CONNECT_SECONDS = 3
-_T = TypeVar("_T")
-_Listed = TypeVar("_Listed", bound=stripe.StripeObject)
-
-
-def client(secret_key: str, api_base: str, timeout_seconds: int) -> stripe.StripeClient:
-    """Make the one client of this process: no redirects, no proxies from the environment.
-
-    The SDK does not retry by itself: after a retry its error would tell of the last try only, and
-    a first try with an unknown outcome would look like one that never left.
-    """
-    session = requests.Session()
-    session.trust_env = False
-    session.max_redirects = 0
-    adapter = requests.adapters.HTTPAdapter(pool_connections=4, pool_maxsize=64)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    transport = stripe.RequestsClient(timeout=(CONNECT_SECONDS, timeout_seconds), session=session)
-    return stripe.StripeClient(
-        secret_key,
-        stripe_version=API_VERSION,
-        base_addresses={"api": api_base},
-        max_network_retries=0,
-        http_client=transport,
-    )
-
-
-def _asked(call: Callable[[], _T]) -> _T:
-    try:
-        return call()
-    except stripe.StripeError as error:
-        translate(error, changes=False)
-
-
-def _done(call: Callable[[], _T]) -> _T:
-    """Make a call that changes something; a first unknown outcome is asked once more, same key."""
-    try:
-        return call()
-    except stripe.StripeError as error:
-        with contextlib.suppress(ProviderUnknown):
-            translate(error, changes=True)
-    try:
-        return call()
-    except stripe.StripeError as error:
-        try:
-            translate(error, changes=True)
-        except ProviderUnavailable:
-            raise ProviderUnknown from None
-
-
-def _plain(answer: stripe.StripeObject) -> Thing:
-    return cast(Thing, answer.to_dict())
+from providers.stripe.sdk import asked, done, every, plain
 
 
 def _metadata(new: NewPayment) -> dict[str, str]:
@@ -116,10 +53,10 @@ def create_intent(api: stripe.StripeClient, new: NewPayment, *, key: str) -> Cre
         params["customer"] = new.customer
     if new.card is not None:
         params |= {"payment_method": new.card, "confirm": True}
-    answer = _done(
+    answer = done(
         lambda: api.v1.payment_intents.create(params, {"idempotency_key": key})  # type: ignore[arg-type]
     )
-    return created_intent(_plain(answer))
+    return created_intent(plain(answer))
 
 
 def created_intent(subject: Thing) -> Created:
@@ -159,10 +96,10 @@ def create_checkout(api: stripe.StripeClient, new: NewPayment, *, key: str) -> C
     }
     if new.expires_at is not None:
         params["expires_at"] = int(new.expires_at.timestamp())
-    answer = _done(
+    answer = done(
         lambda: api.v1.checkout.sessions.create(params, {"idempotency_key": key})  # type: ignore[arg-type]
     )
-    return created_session(_plain(answer))
+    return created_session(plain(answer))
 
 
 def created_session(subject: Thing) -> Created:
@@ -183,15 +120,15 @@ def fetch(api: stripe.StripeClient, reference: str) -> Reading:
     """
     if reference.startswith("cs_"):
         options: Mapping[str, Json] = {"expand": ["payment_intent"]}
-        session = _asked(lambda: api.v1.checkout.sessions.retrieve(reference, options))  # type: ignore[arg-type]
-        return _with_refunds(api, _session_truth(_plain(session)))
+        session = asked(lambda: api.v1.checkout.sessions.retrieve(reference, options))  # type: ignore[arg-type]
+        return _with_refunds(api, _session_truth(plain(session)))
     if reference.startswith(("ch_", "py_")):
-        charge = _plain(_asked(lambda: api.v1.charges.retrieve(reference)))
+        charge = plain(asked(lambda: api.v1.charges.retrieve(reference)))
         reference = reading.reference_of(charge.get("payment_intent")) or reference
-    answer = _asked(
+    answer = asked(
         lambda: api.v1.payment_intents.retrieve(reference, {"expand": ["latest_charge"]})
     )
-    return _with_refunds(api, reading.read_intent(_plain(answer), said_at=clock.now()))
+    return _with_refunds(api, reading.read_intent(plain(answer), said_at=clock.now()))
 
 
 def _session_truth(session: Thing) -> Reading:
@@ -214,30 +151,25 @@ def find(
         "created": {"gte": int(since.timestamp()) - 60},
     }
     if method == "checkout":
-        for found in _every(lambda: api.v1.checkout.sessions.list(window)):  # type: ignore[arg-type]
+        for found in every(lambda: api.v1.checkout.sessions.list(window)):  # type: ignore[arg-type]
             if found.get("client_reference_id") == payment_id:
                 return created_session(found)
         return None
-    for listed in _every(lambda: api.v1.payment_intents.list(window)):  # type: ignore[arg-type]
+    for listed in every(lambda: api.v1.payment_intents.list(window)):  # type: ignore[arg-type]
         if thing(listed.get("metadata")).get("payment_id") == payment_id:
             return created_intent(listed)
     return None
 
 
-def _every(call: Callable[[], stripe.ListObject[_Listed]]) -> list[Thing]:
-    """Read all pages of a list."""
-    return _asked(lambda: [_plain(found) for found in call().auto_paging_iter()])
-
-
 def cancel(api: stripe.StripeClient, reference: str, *, key: str) -> Reading:
     """Cancel a payment intent, or expire a checkout session."""
     if reference.startswith("cs_"):
-        session = _done(
+        session = done(
             lambda: api.v1.checkout.sessions.expire(reference, None, {"idempotency_key": key})
         )
-        return reading.read_session(_plain(session), said_at=clock.now())
-    intent = _done(lambda: api.v1.payment_intents.cancel(reference, None, {"idempotency_key": key}))
-    return reading.read_intent(_plain(intent), said_at=clock.now())
+        return reading.read_session(plain(session), said_at=clock.now())
+    intent = done(lambda: api.v1.payment_intents.cancel(reference, None, {"idempotency_key": key}))
+    return reading.read_intent(plain(intent), said_at=clock.now())
 
 
 def refund(
@@ -257,8 +189,8 @@ def refund(
         "amount": _whole(amount),
         "metadata": dict(metadata),
     }
-    answer = _done(lambda: api.v1.refunds.create(params, {"idempotency_key": key}))  # type: ignore[arg-type]
-    return reading.read_refund(_plain(answer), said_at=clock.now())
+    answer = done(lambda: api.v1.refunds.create(params, {"idempotency_key": key}))  # type: ignore[arg-type]
+    return reading.read_refund(plain(answer), said_at=clock.now())
 
 
 def find_refund(api: stripe.StripeClient, reference: str, refund_id: str) -> Reading | None:
@@ -271,7 +203,7 @@ def find_refund(api: stripe.StripeClient, reference: str, refund_id: str) -> Rea
 
 def _refunds_of(api: stripe.StripeClient, intent: str) -> list[Thing]:
     params: Mapping[str, Json] = {"payment_intent": intent, "limit": 100}
-    return _every(lambda: api.v1.refunds.list(params))  # type: ignore[arg-type]
+    return every(lambda: api.v1.refunds.list(params))  # type: ignore[arg-type]
 
 
 def _intent_of(api: stripe.StripeClient, reference: str) -> str:
@@ -281,7 +213,7 @@ def _intent_of(api: stripe.StripeClient, reference: str) -> str:
     """
     if not reference.startswith("cs_"):
         return reference
-    session = _plain(_asked(lambda: api.v1.checkout.sessions.retrieve(reference)))
+    session = plain(asked(lambda: api.v1.checkout.sessions.retrieve(reference)))
     intent = reading.reference_of(session.get("payment_intent"))
     if intent is None:
         said = ProviderReference(reference, "payment_intent_missing")

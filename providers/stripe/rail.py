@@ -11,6 +11,7 @@ import stripe
 from config import Settings
 from core.errors import RailNotConfigured
 from core.money import Money
+from providers.card_seam import SaidCard
 from providers.seam import (
     Canary,
     Created,
@@ -21,7 +22,7 @@ from providers.seam import (
     Reading,
     Verified,
 )
-from providers.stripe import calls, listing, reading, secrets, wire
+from providers.stripe import calls, customers, listing, reading, sdk, secrets, wire
 
 # A key that has just been replaced may still be in the hands of a call.
 _MOST_CLIENTS = 4
@@ -88,7 +89,7 @@ class StripeRail:
 
     def read_event(self, body: bytes) -> Reading:
         """Read what an event says."""
-        return reading.read_event(wire.parse(body), api_version=calls.API_VERSION)
+        return reading.read_event(wire.parse(body), api_version=sdk.API_VERSION)
 
     def fetch(self, reference: str) -> Reading:
         """Ask for the present truth of an intent or session."""
@@ -128,6 +129,26 @@ class StripeRail:
         """List refunds."""
         return listing.list_refunds(self._api(), since=since)
 
+    def create_customer(self, user_id: str, *, key: str, demo: bool) -> str:
+        """Create a customer for one of our people."""
+        return customers.create_customer(self._api(), user_id, key=key, demo=demo)
+
+    def fetch_card(self, reference: str) -> SaidCard:
+        """Ask what is known of a card now."""
+        return customers.fetch_card(self._api(), reference)
+
+    def list_cards(self, customer: str) -> Sequence[SaidCard]:
+        """List a customer's cards."""
+        return customers.list_cards(self._api(), customer)
+
+    def prefer_card(self, customer: str, reference: str, *, key: str) -> None:
+        """Make a card the default one."""
+        customers.prefer_card(self._api(), customer, reference, key=key)
+
+    def forget_card(self, reference: str, *, key: str) -> None:
+        """Detach a card."""
+        customers.forget_card(self._api(), reference, key=key)
+
 
 def build(settings: Settings, keys: Callable[[bool], str | None] | None = None) -> Rail:
     """Build the card rail. keys: where its API key comes from; None: the environment's.
@@ -142,5 +163,5 @@ def build(settings: Settings, keys: Callable[[bool], str | None] | None = None) 
         publishable_key=wanted.publishable_key,
         js_url=wanted.js_url,
         keys=keys or (lambda _: key),
-        connect=lambda held: calls.client(held, wanted.api_base, wanted.timeout_seconds),
+        connect=lambda held: sdk.client(held, wanted.api_base, wanted.timeout_seconds),
     )

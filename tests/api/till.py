@@ -23,7 +23,7 @@ from domain.refunds import refunds
 from domain.secrets import secrets
 from domain.transitions import Why
 from providers import registry
-from providers.stripe import calls
+from providers.stripe import sdk
 from tests.domain.world import FakeRail
 
 WEBHOOK_SECRET = "whsec_till"
@@ -114,7 +114,7 @@ class Till:
             "type": kind,
             "created": clock.unix(),
             "livemode": False,
-            "api_version": calls.API_VERSION,
+            "api_version": sdk.API_VERSION,
             "pending_webhooks": 1,
             "data": {"object": dict(record)},
         }

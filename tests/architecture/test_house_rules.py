@@ -30,6 +30,7 @@ OPENERS_ALLOWED = {
     "domain/secrets/credential_uses.py": "writes what was counted, in a thread of its own that nobody waits for",
     "domain/database.py": "defines it, and a rehearsal is one that is always rolled back",
     "domain/inbox/ingest.py": "one commit gathers the deliveries of many requests; none of them owns it",
+    "domain/payments/kept_cards.py": "makes a person known to a provider: keeps its name after the call, none open during it",
     "domain/payments/reconciling.py": "reads a provider's list, then keeps what differs: a job by another name",
     "domain/refusals.py": "writes down what was refused, after the refused work was rolled back",
     "domain/inbox/replays.py": "fetches facts first, then applies or rehearses them: a job that a person starts",

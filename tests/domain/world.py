@@ -30,15 +30,16 @@ from models.payments import Payment
 from models.people import Merchant, User
 from providers import registry
 from providers.seam import Canary, Created, Delivery, LiveSecret, NewPayment, Reading, Verified
-from providers.stripe import calls, reading, wire
+from providers.stripe import calls, reading, sdk, wire
 from providers.stripe import secrets as stripe_secrets
+from tests.domain.fake_vault import FakeVault
 
 WEBHOOK_SECRET = "whsec_world"
 _numbers = itertools.count(1)
 
 
 @dataclass
-class FakeRail:
+class FakeRail(FakeVault):
     """Stripe's own verifying and reading; calls answered from memory, or by the scripted error."""
 
     name: str = "stripe"
@@ -79,7 +80,7 @@ class FakeRail:
         return wire.read_delivery(body)
 
     def read_event(self, body: bytes) -> Reading:
-        return reading.read_event(wire.parse(body), api_version=calls.API_VERSION)
+        return reading.read_event(wire.parse(body), api_version=sdk.API_VERSION)
 
     def fetch(self, reference: str) -> Reading:
         if error := self._scripted("fetch"):
@@ -267,7 +268,7 @@ class World:
             "type": kind,
             "created": at or clock.unix(),
             "livemode": False,
-            "api_version": calls.API_VERSION,
+            "api_version": sdk.API_VERSION,
             "pending_webhooks": 1,
             "data": {"object": dict(record)},
         }

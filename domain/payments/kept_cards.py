@@ -1,0 +1,133 @@
+"""Cards that people keep with a provider: who it knows them as, which cards are theirs, whose may be used."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from core import clock
+from core.errors import NotFound, invalid
+from core.states import Role
+from domain import database
+from domain.actors import Actor
+from models.cards import PaymentMethod, ProviderCustomer
+from models.payments import Payment
+from models.people import User
+from providers import registry
+
+ACTIVE, REMOVED = "active", "removed"
+
+
+def payer_of(session: Session, user_id: str | None, *, actor: Actor) -> str:
+    """Say for whom somebody acts: buyers for themselves, merchants and staff for the buyer they name.
+
+    Raises: InvalidInput when nobody is named, NotFound for anybody else. Transaction: caller's.
+    """
+    own = actor.id if actor.kind == "user" and not actor.is_staff else None
+    if user_id in (None, own):
+        if own is None:
+            raise invalid("userId", "Name the person whose cards are meant.", code="required")
+        return own
+    user = session.get(User, user_id)
+    is_buyer = user is not None and user.role == Role.BUYER
+    if actor.role == Role.BUYER or user is None or not is_buyer:
+        raise NotFound
+    if user.state != "active" and not actor.is_staff:
+        raise NotFound
+    return user.id
+
+
+def customer_of(session: Session, user_id: str, provider: str, livemode: bool) -> str | None:
+    """Give the provider's name of a person, None when it does not know them yet."""
+    row = session.get(ProviderCustomer, (user_id, provider, livemode))
+    return row.reference if row is not None else None
+
+
+def ensure_customer(user_id: str, provider: str, *, livemode: bool, demo: bool = False) -> str:
+    """Give the provider's name of a person, and make them known there once.
+
+    The key of the call is the same for everybody who asks at the same time or after a crash, so the
+    provider makes one customer; whoever comes second reads the row of the first.
+    Writes: provider_customers. Calls: the provider, with no transaction open. Raises: the provider errors.
+    Transaction: opens its own.
+    """
+    with database.reading() as session:
+        if (known := customer_of(session, user_id, provider, livemode)) is not None:
+            return known
+    rail = registry.configured(provider, livemode=livemode)
+    key = f"customer:{user_id}:{'live' if livemode else 'test'}"
+    reference = rail.create_customer(user_id, key=key, demo=demo)
+    with database.transaction() as session:
+        return remember_customer(session, user_id, provider, reference, livemode=livemode)
+
+
+def remember_customer(
+    session: Session, user_id: str, provider: str, reference: str, *, livemode: bool
+) -> str:
+    """Keep the provider's name of a person unless there is one already. Gives the one that is kept.
+
+    Writes: provider_customers. Transaction: caller's.
+    """
+    values = {
+        "user_id": user_id,
+        "provider": provider,
+        "livemode": livemode,
+        "reference": reference,
+        "created_at": clock.now(),
+    }
+    dialect = sqlite if database.is_sqlite() else postgresql
+    session.execute(dialect.insert(ProviderCustomer).values(values).on_conflict_do_nothing())
+    return customer_of(session, user_id, provider, livemode) or reference
+
+
+def visible(user_id: str, actor: Actor | None) -> list[ColumnElement[bool]]:
+    """Say which of a person's cards somebody may know of: a merchant those that it had to do with."""
+    conditions: list[ColumnElement[bool]] = [
+        PaymentMethod.user_id == user_id,
+        PaymentMethod.state == ACTIVE,
+    ]
+    if actor is None:
+        return conditions
+    if actor.livemode is not None:
+        conditions.append(PaymentMethod.livemode.is_(actor.livemode))
+    if actor.merchant_id is not None and actor.id != user_id:
+        used = exists().where(
+            Payment.buyer_id == user_id,
+            Payment.method_id == PaymentMethod.id,
+            Payment.merchant_id == actor.merchant_id,
+        )
+        conditions.append(used)
+    return conditions
+
+
+def find_card(
+    session: Session, user_id: str, reference: str, *, actor: Actor | None = None
+) -> PaymentMethod:
+    """Give a card that a person keeps; its id is the provider's name of it.
+
+    actor: who wants to use it; a merchant may use only cards of its own transactions.
+    Raises: NotFound when it is unknown, another person's or removed. Transaction: caller's.
+    """
+    statement = select(PaymentMethod).where(PaymentMethod.id == reference, *visible(user_id, actor))
+    card = session.scalars(statement).first()
+    if card is None:
+        raise NotFound
+    return card
+
+
+def list_cards(
+    session: Session, user_id: str, *, actor: Actor | None = None
+) -> list[PaymentMethod]:
+    """List the cards that a person keeps, the default one first, then the newest."""
+    statement = select(PaymentMethod).where(*visible(user_id, actor))
+    order = (PaymentMethod.is_default.desc(), PaymentMethod.created_at.desc(), PaymentMethod.id)
+    return list(session.scalars(statement.order_by(*order)))
+
+
+def default_card(session: Session, user_id: str, *, livemode: bool) -> PaymentMethod | None:
+    """Give the card that a person pays with unless they say otherwise."""
+    statement = select(PaymentMethod).where(
+        *visible(user_id, None), PaymentMethod.is_default, PaymentMethod.livemode.is_(livemode)
+    )
+    return session.scalars(statement).first()

@@ -1,0 +1,76 @@
+"""Stripe's SDK as we use it: a pinned version, an explicit client, our keys, timeouts and errors."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import TypeVar, cast
+
+import requests
+import stripe
+
+from core.errors import ProviderUnavailable, ProviderUnknown
+from providers.stripe.errors import translate
+from providers.stripe.reading import Thing
+
+# The version the SDK 16.1 was generated for; events are compared with it.
+API_VERSION = "2026-10-28.endive"
+CONNECT_SECONDS = 3
+_T = TypeVar("_T")
+_Listed = TypeVar("_Listed", bound=stripe.StripeObject)
+
+
+def client(secret_key: str, api_base: str, timeout_seconds: int) -> stripe.StripeClient:
+    """Make the one client of this process: no redirects, no proxies from the environment.
+
+    The SDK does not retry by itself: after a retry its error would tell of the last try only, and
+    a first try with an unknown outcome would look like one that never left.
+    """
+    session = requests.Session()
+    session.trust_env = False
+    session.max_redirects = 0
+    adapter = requests.adapters.HTTPAdapter(pool_connections=4, pool_maxsize=64)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    transport = stripe.RequestsClient(timeout=(CONNECT_SECONDS, timeout_seconds), session=session)
+    return stripe.StripeClient(
+        secret_key,
+        stripe_version=API_VERSION,
+        base_addresses={"api": api_base},
+        max_network_retries=0,
+        http_client=transport,
+    )
+
+
+def asked(call: Callable[[], _T]) -> _T:
+    """Make a call that only reads. Raises: ProviderUnavailable, ProviderRefused."""
+    try:
+        return call()
+    except stripe.StripeError as error:
+        translate(error, changes=False)
+
+
+def done(call: Callable[[], _T]) -> _T:
+    """Make a call that changes something; a first unknown outcome is asked once more, same key."""
+    try:
+        return call()
+    except stripe.StripeError as error:
+        with contextlib.suppress(ProviderUnknown):
+            translate(error, changes=True)
+    try:
+        return call()
+    except stripe.StripeError as error:
+        try:
+            translate(error, changes=True)
+        except ProviderUnavailable:
+            raise ProviderUnknown from None
+
+
+def plain(answer: stripe.StripeObject) -> Thing:
+    """Give an answer as the JSON that it was."""
+    return cast(Thing, answer.to_dict())
+
+
+def every(call: Callable[[], stripe.ListObject[_Listed]]) -> list[Thing]:
+    """Read all pages of a list."""
+    return asked(lambda: [plain(found) for found in call().auto_paging_iter()])

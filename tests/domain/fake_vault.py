@@ -1,0 +1,67 @@
+"""The customers and cards of the fake rail: kept in memory, one customer per key, as Stripe keeps them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from core.errors import ProviderReference, ProviderRefused
+from providers.card_seam import SaidCard
+
+_numbers = itertools.count(1)
+
+
+def card(name: str, customer: str | None = None, **more: object) -> SaidCard:
+    """Make a card as a provider tells of it."""
+    said = {"brand": "visa", "last4": "4242", "exp_month": 12, "exp_year": 2034} | more
+    return SaidCard(name, customer, **said)  # type: ignore[arg-type]
+
+
+@dataclass
+class FakeVault:
+    """What the rail knows of people and their cards."""
+
+    customers: dict[str, str] = field(default_factory=dict)
+    customer_keys: dict[str, str] = field(default_factory=dict)
+    cards: dict[str, SaidCard] = field(default_factory=dict)
+    preferred: dict[str, str] = field(default_factory=dict)
+
+    def _scripted(self, call: str) -> Exception | None:
+        raise AssertionError(f"{call} has no script")
+
+    def create_customer(self, user_id: str, *, key: str, demo: bool) -> str:
+        del demo
+        error = self._scripted("create_customer")
+        if error is not None and not getattr(error, "after_effect", False):
+            raise error
+        if key not in self.customer_keys:
+            self.customer_keys[key] = f"cus_{next(_numbers)}"
+            self.customers[self.customer_keys[key]] = user_id
+        if error is not None:
+            raise error
+        return self.customer_keys[key]
+
+    def fetch_card(self, reference: str) -> SaidCard:
+        if error := self._scripted("fetch_card"):
+            raise error
+        if reference not in self.cards:
+            said = ProviderReference(None, "resource_missing")
+            raise ProviderRefused("No such PaymentMethod.", provider=said)
+        return self.cards[reference]
+
+    def list_cards(self, customer: str) -> Sequence[SaidCard]:
+        if error := self._scripted("list_cards"):
+            raise error
+        return [each for each in self.cards.values() if each.customer == customer]
+
+    def prefer_card(self, customer: str, reference: str, *, key: str) -> None:
+        if error := self._scripted("prefer_card"):
+            raise error
+        self.preferred[customer] = reference
+
+    def forget_card(self, reference: str, *, key: str) -> None:
+        if error := self._scripted("forget_card"):
+            raise error
+        if reference in self.cards:
+            self.cards[reference] = card(reference)
