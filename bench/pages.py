@@ -22,7 +22,7 @@ from domain.people import people, sessions, tokens
 from domain.people.people import NewUser
 from models.payments import Payment
 from models.people import User
-from providers.stripe.calls import API_VERSION
+from providers.stripe.sdk import API_VERSION
 from tests.rig.process import Running
 from web.identity import cookie_name
 

@@ -18,7 +18,7 @@ from domain.inbox import inbox
 from models.orders import Order
 from models.payments import Payment, ProviderReference
 from models.people import Merchant
-from providers.stripe.calls import API_VERSION
+from providers.stripe.sdk import API_VERSION
 
 SECRET = "whsec_bench"
 AMOUNT = 12_500

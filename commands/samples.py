@@ -9,7 +9,7 @@ from flask.cli import with_appcontext
 from commands import demo
 from commands.checks import answer, as_json
 from domain import samples
-from providers.stripe.calls import API_VERSION
+from providers.stripe.sdk import API_VERSION
 
 
 @click.group("data")

@@ -20,7 +20,7 @@ import config
 import wsgi
 from commands import backups
 from domain import database, samples
-from providers.stripe.calls import API_VERSION
+from providers.stripe.sdk import API_VERSION
 from tests.rig import environment, locate
 
 

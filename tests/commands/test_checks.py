@@ -17,7 +17,7 @@ from commands.checks import parse_since
 from domain import database, samples
 from models.inbound import InboundAttempt, InboundEvent
 from models.payments import Payment
-from providers.stripe.calls import API_VERSION
+from providers.stripe.sdk import API_VERSION
 from tests.domain import world as worlds
 from tests.domain.world import World
 from tests.rig.locate import ROOT

@@ -27,7 +27,7 @@ from models.ledger import Posting
 from models.orders import Milestone, Order
 from models.payments import Payment, StateChange
 from models.people import User
-from providers.stripe.calls import API_VERSION
+from providers.stripe.sdk import API_VERSION
 from tests.rig import environment
 
 MANY = 400
