@@ -15,8 +15,8 @@ from core.strictjson import Json
 from providers.seam import Created, NewPayment, Reading
 from providers.stripe import reading
 from providers.stripe.amounts import to_stripe
-from providers.stripe.reading import Thing, thing, word
 from providers.stripe.sdk import asked, done, every, plain
+from providers.stripe.things import Thing, reference_of, thing, word
 
 
 def _metadata(new: NewPayment) -> dict[str, str]:
@@ -124,7 +124,7 @@ def fetch(api: stripe.StripeClient, reference: str) -> Reading:
         return _with_refunds(api, _session_truth(plain(session)))
     if reference.startswith(("ch_", "py_")):
         charge = plain(asked(lambda: api.v1.charges.retrieve(reference)))
-        reference = reading.reference_of(charge.get("payment_intent")) or reference
+        reference = reference_of(charge.get("payment_intent")) or reference
     answer = asked(
         lambda: api.v1.payment_intents.retrieve(reference, {"expand": ["latest_charge"]})
     )
@@ -214,7 +214,7 @@ def _intent_of(api: stripe.StripeClient, reference: str) -> str:
     if not reference.startswith("cs_"):
         return reference
     session = plain(asked(lambda: api.v1.checkout.sessions.retrieve(reference)))
-    intent = reading.reference_of(session.get("payment_intent"))
+    intent = reference_of(session.get("payment_intent"))
     if intent is None:
         said = ProviderReference(reference, "payment_intent_missing")
         raise ProviderRefused("Nothing was paid on this checkout page.", provider=said)

@@ -8,8 +8,8 @@ import stripe
 
 from core.errors import ProviderRefused
 from providers.card_seam import SaidCard
-from providers.stripe.reading import Thing, reference_of, thing, word
 from providers.stripe.sdk import asked, done, every, plain
+from providers.stripe.things import Thing, reference_of, thing, word
 
 
 def create_customer(api: stripe.StripeClient, user_id: str, *, key: str, demo: bool) -> str:

@@ -14,7 +14,7 @@ from core.strictjson import Json
 from providers.seam import Oddity, Reading, UnreadableDelivery
 from providers.stripe import reading
 from providers.stripe.errors import translate
-from providers.stripe.reading import Thing, word
+from providers.stripe.things import Thing, thing, word
 
 PAGE = 100
 # Their clock and ours may differ a little.
@@ -85,7 +85,7 @@ def _read(subject: Thing, reader: Reader) -> Reading:
     except UnreadableDelivery as error:
         kind, sentence = "RECON_DIFFERENCE", f"Stripe lists an object that cannot be read: {error}"
         key = f"unreadable:{_name(subject)}"
-    known = reading.thing(subject.get("metadata")).get("payment_id")
+    known = thing(subject.get("metadata")).get("payment_id")
     return Reading(
         references=(_name(subject),),
         payment_id=word(known),

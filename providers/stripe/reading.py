@@ -8,49 +8,13 @@ from datetime import datetime
 from core import clock
 from core.errors import UnmappedProviderValue
 from core.fold import REFUND_FAILED, REFUND_PENDING, REFUND_SUCCEEDED, Fact
-from core.money import Money
-from core.strictjson import Json
 from providers.seam import PROBE, KeyedFact, Oddity, Reading, SaidRefund, UnreadableDelivery
-from providers.stripe.amounts import from_stripe
 from providers.stripe.errors import decline_words
-from providers.stripe.wire import is_word
-
-Thing = dict[str, Json]
-
-
-def thing(value: Json) -> Thing:
-    """Give a nested object, or an empty one."""
-    return value if isinstance(value, dict) else {}
-
-
-def word(value: Json) -> str | None:
-    """Give a name, code or address as Stripe writes them, or None."""
-    return value if is_word(value) else None
-
-
-def reference_of(value: Json) -> str | None:
-    """Give the id of a field that Stripe writes as an id or, expanded, as the object."""
-    return word(value) or word(thing(value).get("id"))
-
-
-def _whole(value: Json, field: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise UnreadableDelivery(f"{field} is missing or no whole number")
-    return value
-
-
-def _money(subject: Thing, field: str) -> Money:
-    currency = word(subject.get("currency"))
-    if currency is None:
-        raise UnreadableDelivery("currency is missing")
-    try:
-        return from_stripe(_whole(subject.get(field), field), currency)
-    except ValueError as error:
-        raise UnmappedProviderValue("stripe", "currency", currency) from error
+from providers.stripe.things import Thing, money, reference_of, thing, whole, word
 
 
 def _minor(subject: Thing, field: str) -> int:
-    return _money(subject, field).minor
+    return money(subject, field).minor
 
 
 def _base(subject: Thing, kind: str, suffix: str = "") -> str:
@@ -217,7 +181,7 @@ def read_refund(subject: Thing, *, said_at: datetime) -> Reading:
     kind = _REFUND_KINDS.get(status)
     if kind is None:
         raise UnmappedProviderValue("stripe", "refund.status", status)
-    amount = _money(subject, "amount")
+    amount = money(subject, "amount")
     code = word(subject.get("failure_reason")) or ("canceled" if status == "canceled" else None)
     fact = Fact(kind, said_at, amount_minor=amount.minor, code=code)
     names = (reference_of(subject.get("payment_intent")), reference_of(subject.get("charge")))
@@ -246,7 +210,7 @@ def _disputed(subject: Thing) -> Reading:
     """Read a dispute: money that the payer's bank asks back; a person decides."""
     reference = reference_of(subject.get("payment_intent"))
     charge = reference_of(subject.get("charge"))
-    amount = _money(subject, "amount")
+    amount = money(subject, "amount")
     sentence = f"Stripe disputed {amount.major()} {amount.asset.code} of this payment."
     return Reading(
         references=tuple(name for name in (reference, charge) if name),
@@ -339,7 +303,7 @@ def read_event(event: Thing, *, api_version: str) -> Reading:
         known = "known, no effect on payments yet" if kind in LATER else "a type that is not ours"
         return Reading(ignored=f"{kind}: {known}")
     subject = thing(thing(event.get("data")).get("object"))
-    said_at = clock.from_unix(_whole(event.get("created"), "created"))
+    said_at = clock.from_unix(whole(event.get("created"), "created"))
     sent_version = word(event.get("api_version"))
     if sent_version != api_version:
         reading = _reference_only(subject)

@@ -11,7 +11,7 @@ import stripe
 
 from core.errors import ProviderUnavailable, ProviderUnknown
 from providers.stripe.errors import translate
-from providers.stripe.reading import Thing
+from providers.stripe.things import Thing
 
 # The version the SDK 16.1 was generated for; events are compared with it.
 API_VERSION = "2026-10-28.endive"

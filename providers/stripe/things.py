@@ -1,0 +1,45 @@
+"""Reading values out of Stripe's objects: names, references, amounts; knows no object and no event."""
+
+from __future__ import annotations
+
+from core.errors import UnmappedProviderValue
+from core.money import Money
+from core.strictjson import Json
+from providers.seam import UnreadableDelivery
+from providers.stripe.amounts import from_stripe
+from providers.stripe.wire import is_word
+
+Thing = dict[str, Json]
+
+
+def thing(value: Json) -> Thing:
+    """Give a nested object, or an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def word(value: Json) -> str | None:
+    """Give a name, code or address as Stripe writes them, or None."""
+    return value if is_word(value) else None
+
+
+def reference_of(value: Json) -> str | None:
+    """Give the id of a field that Stripe writes as an id or, expanded, as the object."""
+    return word(value) or word(thing(value).get("id"))
+
+
+def whole(value: Json, field: str) -> int:
+    """Give a whole number. Raises: UnreadableDelivery."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise UnreadableDelivery(f"{field} is missing or no whole number")
+    return value
+
+
+def money(subject: Thing, field: str) -> Money:
+    """Read an amount of an object in the object's currency. Raises: UnreadableDelivery, UnmappedProviderValue."""
+    currency = word(subject.get("currency"))
+    if currency is None:
+        raise UnreadableDelivery("currency is missing")
+    try:
+        return from_stripe(whole(subject.get(field), field), currency)
+    except ValueError as error:
+        raise UnmappedProviderValue("stripe", "currency", currency) from error
