@@ -101,7 +101,7 @@ def rotate(session: Session, secret_id: str, wanted: Rotation, *, why: Why) -> R
         raise invalid("overlapHours", f"Use 0 to {LONGEST_OVERLAP_HOURS} hours.")
     value = wanted.value if wanted.value is not None else _generated(kind)
     secret_kinds.assert_strong(kind, value, provider=secret.provider)
-    _assert_unseen(versions, value)
+    _assert_unseen(secret, versions, value)
     retire_at = clock.after(hours * 3600)
     for row in versions:
         if row.state == State.ACTIVE.value and hours:
@@ -123,9 +123,8 @@ def _generated(kind: secret_kinds.Kind) -> str:
     return kind.generate()
 
 
-def _assert_unseen(versions: Sequence[SecretVersion], value: str) -> None:
-    mark = secrets.fingerprint(value)
-    known = next((row for row in versions if row.fingerprint == mark), None)
+def _assert_unseen(secret: Secret, versions: Sequence[SecretVersion], value: str) -> None:
+    known = secrets.find_seen(versions, secret.kind, value)
     if known is None:
         return
     if known.state == State.REVOKED.value:

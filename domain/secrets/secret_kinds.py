@@ -148,6 +148,16 @@ def is_key(value: str) -> bool:
     return len(key) == 32 and len(set(key)) >= FEWEST_CHARACTERS
 
 
+def identity(kind: str, value: str) -> str:
+    """Give what makes a value the secret it is: of a token signing key its bytes, not how it is called."""
+    if kind != JWT:
+        return value
+    try:
+        return base64.b64encode(read_key(value, name="").key).decode()
+    except (binascii.Error, ValueError):
+        return value
+
+
 def read_key(value: str, *, name: str) -> MasterKey:
     """Read a token signing key. name: its kid, when the value does not bring one."""
     kid, _, encoded = value.rpartition(":")

@@ -22,7 +22,7 @@ from core.errors import Unavailable
 from core.states import SecretVersion as State
 from domain import audit, database
 from domain.actors import system
-from domain.secrets import credential_uses, keyring
+from domain.secrets import credential_uses, keyring, secret_kinds
 from domain.secrets.secret_kinds import JWT, KINDS, OURS, PROVIDER_KEY, SESSION, WEBHOOK
 from domain.transitions import Why, move_together
 from models.secrets import Secret, SecretVersion
@@ -135,9 +135,15 @@ def versions_of(session: Session, secret_id: str) -> list[SecretVersion]:
     return list(session.scalars(statement.execution_options(populate_existing=True)))
 
 
-def fingerprint(value: str) -> str:
+def fingerprint(kind: str, value: str) -> str:
     """Give what tells a value that was seen before, and nothing else of it."""
-    return keyring.vault().blind_index(value, purpose="secret")
+    return keyring.vault().blind_index(secret_kinds.identity(kind, value), purpose="secret")
+
+
+def find_seen(versions: Sequence[SecretVersion], kind: str, value: str) -> SecretVersion | None:
+    """Find the version that has a value already, under whatever name the value comes this time."""
+    mark = fingerprint(kind, value)
+    return next((row for row in versions if row.fingerprint == mark), None)
 
 
 @dataclass(frozen=True)
@@ -173,7 +179,7 @@ def add_version(
         version=max((row.version for row in versions), default=0) + 1,
         state=state.value,
         value_sealed=keyring.seal_version(new.value, version_id),
-        fingerprint=fingerprint(new.value),
+        fingerprint=fingerprint(secret.kind, new.value),
         origin=new.origin,
         created_at=now,
         activated_at=clock.after(SETTLE_SECONDS) if waits else now,
@@ -199,7 +205,7 @@ def adopt(session: Session, name: Name, values: Sequence[str]) -> list[str]:
     made = []
     for value in reversed(values):
         versions = versions_of(session, secret.id)
-        if any(row.fingerprint == fingerprint(value) for row in versions):
+        if find_seen(versions, name.kind, value) is not None:
             continue
         new = NewVersion(value, "environment")
         if value != values[0]:

@@ -14,7 +14,14 @@ from core.vault import Secret
 from domain.actors import system
 from domain.database import reading, transaction
 from domain.jobs import secrets as duties
-from domain.secrets import credential_uses, keyring, rotation, secret_queries, secrets
+from domain.secrets import (
+    credential_uses,
+    keyring,
+    rotation,
+    secret_kinds,
+    secret_queries,
+    secrets,
+)
 from domain.secrets.rotation import Retirement, Rotation
 from domain.secrets.secret_queries import SecretSeen
 from domain.transitions import Why
@@ -188,6 +195,22 @@ def test_a_revoked_value_never_comes_back(world: World) -> None:
         assert value not in [each.value for each in secrets.live("stripe")]
     with pytest.raises(Conflict, match="revoked"):
         rotate(found, value=STRONG)
+
+
+def test_a_revoked_signing_key_never_comes_back_under_another_name(world: World) -> None:
+    found = seen(world, "jwt")
+    _, _, key = secrets.live("paydesk", "jwt")[0].value.rpartition(":")
+    rotate(found)
+    _revoke(found, 1)
+    # The last letter of base64 has bits that mean nothing.
+    spelled = f"{key[:-2]}{chr(ord(key[-2]) + 1)}="
+    assert secret_kinds.identity("jwt", spelled) == key
+    for value in (key, f"other:{key}", f"other:{spelled}"):
+        with pytest.raises(Conflict, match="revoked"):
+            rotate(found, value=value)
+        with transaction() as session:
+            assert secrets.adopt(session, secrets.Name("paydesk", "jwt"), [value]) == []
+    assert states(found) == [(2, "active"), (1, "revoked")]
 
 
 def test_a_rotation_is_taken_back_by_restoring_the_old_version(world: World) -> None:
