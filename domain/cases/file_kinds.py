@@ -161,9 +161,11 @@ _STARTS_ACTIVE = re.compile(
     re.IGNORECASE,
 )
 _CARD = "The file holds something that looks like a card number. Card numbers are never kept here."
-# A cell that a spreadsheet would compute: DDE, functions, links.
+# A cell that a spreadsheet would compute: DDE, functions, links. What ends a cell is no white space
+# within one, so that no letter is looked at from two beginnings.
 _FORMULA = re.compile(
-    r"""(?:^|[,;\t])["']?\s*(?:[=@]|[+\-](?=[A-Za-z]))[^,;\t\r\n]*[(|!]""", re.MULTILINE
+    r"""(?:^|[,;\t\r\f])["']?[^\S\t\r\n\f]*(?:[=@]|[+\-](?=[A-Za-z]))[^,;\t\r\n\f]*[(|!]""",
+    re.MULTILINE,
 )
 
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from core.errors import InvalidInput
@@ -28,6 +33,34 @@ def test_hostile_file_is_refused_without_a_word_of_its_own(hostile: Hostile) -> 
 
 def test_there_are_more_than_forty_of_them() -> None:
     assert len({each.what for each in HOSTILE}) == len(HOSTILE) > 40
+
+
+@pytest.mark.parametrize(
+    "before", ["", ",", ";", "\t", "\r", "\f", ",\t ", "\n\n  ", ',"', ", \u00a0"]
+)
+def test_a_formula_is_found_wherever_a_cell_begins(before: str) -> None:
+    with pytest.raises(InvalidInput, match="formulas"):
+        file_kinds.check("a.csv", f"a,b\n1{before or chr(10)}=cmd(1)\n".encode())
+
+
+# Ten megabytes of blank lines once took days: each was looked at from every one before it.
+_LARGE = """
+from domain.cases import file_kinds
+for line in ("\\n", "\\t", " ", "\\f", "=", "=\\f", ',"', "@,", "\\r\\n", "+a", "4 "):
+    file_kinds.check("a.csv", b"a" + (line * 600_000).encode() + b"a")
+"""
+
+
+def test_a_large_file_of_nothing_takes_no_longer_than_it_is_long() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _LARGE],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (30, 30)),
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(("sent", "shown"), files.CLEANED)
