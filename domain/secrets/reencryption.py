@@ -224,7 +224,8 @@ def _next_batch(session: Session, row: Reencryption, place: _Place, each: Sealed
     conditions: list[ColumnElement[bool]] = [each.column.is_not(None)]
     if place.after:
         conditions.append(_beyond(keys, place.after))
-    statement = select(*keys, each.column).where(*conditions).order_by(*keys).limit(BATCH)
+    size = min(BATCH, each.at_once)
+    statement = select(*keys, each.column).where(*conditions).order_by(*keys).limit(size)
     rows = session.execute(statement).all()
     last = place.after
     for *parts, sealed in rows:
@@ -235,7 +236,7 @@ def _next_batch(session: Session, row: Reencryption, place: _Place, each: Sealed
             values.append(_seal_anew(each, last, bytes(sealed)))
         except CannotOpen:
             unopened += 1
-    is_over = len(rows) < BATCH
+    is_over = len(rows) < size
     there = replace(
         place,
         column=place.column + is_over,

@@ -20,6 +20,7 @@ from core.errors import Conflict
 from core.states import Role
 from domain import idempotency
 from domain.actors import system
+from domain.cases import attachments
 from domain.database import reading, transaction
 from domain.inbox import inbox
 from domain.jobs import secrets as duties
@@ -204,6 +205,30 @@ def test_every_value_is_sealed_anew_and_opens_without_the_old_key(keys: Keys) ->
     assert judged["k1"].may_go and not judged["k2"].may_go
     keys.use("k2")
     filled.assert_all_open()
+
+
+def test_no_more_large_files_lie_in_memory_together_than_their_column_allows(keys: Keys) -> None:
+    payment = keys.world.payment()
+    with transaction() as session:
+        for number in range(9):
+            given = attachments.check("a.txt", f"file {number}".encode())
+            attachments.put(
+                session, "payment", payment.id, given, actor=keys.world.fin, source="test"
+            )
+    keys.use("k2", "k1")
+    begin()
+    sizes = []
+    while True:
+        with reading() as session:
+            planned = reencryption.plan(session)
+        if planned is None:
+            break
+        if planned.column is not None and planned.column.label == "attachments.sealed":
+            sizes.append(len(planned.values))
+        with transaction() as session:
+            reencryption.write(session, planned)
+    assert sizes == [4, 4, 1]
+    assert counts()["k1"] == 0
 
 
 def test_without_a_pass_the_old_key_may_not_go(keys: Keys) -> None:
