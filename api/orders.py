@@ -73,6 +73,7 @@ class OrderIn(In):
     milestones: list[MilestoneIn] = Field(default_factory=list, max_length=100)
     deposit_due_at: Instant | None = None
     subscription_ref: Name | None = None
+    subscription_period: Name | None = None
     reference: Name | None = None
     metadata: Metadata = Field(default_factory=dict)
     invoice: InvoiceIn | None = None
@@ -119,6 +120,7 @@ def _wanted(call: Call[OrderIn, NoQuery]) -> OrderWanted:
         milestones=_milestones(said.milestones, of),
         deposit_due_at=said.deposit_due_at,
         subscription_ref=said.subscription_ref,
+        subscription_period=said.subscription_period,
         reference=said.reference,
         metadata=dict(said.metadata),
         invoice=sealed(said.invoice, of),

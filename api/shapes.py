@@ -73,6 +73,7 @@ class OrderOut(Out):
     invoice_id: str | None
     deposit_due_at: str | None
     subscription_ref: str | None
+    subscription_period: str | None
     entitlement: Literal["none", "granted", "revoked"]
     release_hold: str | None
     reference: str | None
@@ -175,6 +176,8 @@ def pay_url(payment: Payment, *, public_url: str | None = None) -> str:
 
 
 def _entitlement(order: Order) -> str:
+    if order.subscription_ref is not None:
+        return order.entitlement or "none"
     if order.status in _GRANTED:
         return "granted"
     return "revoked" if order.status == OrderStatus.REFUNDED else "none"
@@ -214,6 +217,7 @@ def order(
         "invoiceId": None,
         "depositDueAt": clock.rfc3339(row.deposit_due_at),
         "subscriptionRef": row.subscription_ref,
+        "subscriptionPeriod": row.subscription_period,
         "entitlement": _entitlement(row),
         "releaseHold": row.release_hold,
         "reference": row.reference,

@@ -190,6 +190,9 @@ def _facts(session: Session, order: Order, actor: Actor) -> list[FactGroup]:
         standing.append(Fact("Release held", order.release_hold))
     if order.subscription_ref:
         standing.append(Fact("Subscription", order.subscription_ref))
+        if order.subscription_period:
+            standing.append(Fact("Period", order.subscription_period))
+        standing.append(Fact("Entitlement", order.entitlement or "not granted yet"))
     return [
         FactGroup("people", "People", people),
         FactGroup("how", "How it stands", standing),

@@ -25,7 +25,7 @@ from domain.control import approval_queries
 from domain.desk import Session
 from domain.payments import receipts, timeline
 from domain.payments.payments import LONGEST_PAGE, Page, get_payment
-from domain.payments.support import advice_for, support_block
+from domain.payments.support import outline, support_block
 from domain.refunds import refund_queries
 from models.cases import ExceptionCase
 from models.control import Approval
@@ -108,7 +108,7 @@ def head(shown: Shown) -> View:
         "state": states.of_payment(payment),
         "sub_state": sub,
         "demo": payment.demo,
-        "sentence": f"{title}. {advice_for(payment, suspended=shown.suspended).what_happened}",
+        "sentence": f"{title}. {outline(payment, suspended=shown.suspended)}",
         "ref": words.ref("payment id", payment.id),
         "order": payments.order_link(shown.order) if shown.order else None,
         "rail": words.rail(payment.rail, payment.provider),

@@ -12,7 +12,10 @@ from models.base import Base, Link, PublicId, Word
 
 
 class Order(Base):
-    """What is bought. Amounts in minor units of `asset`; paid_minor counts confirmed money only."""
+    """What is bought. Amounts in minor units of `asset`; paid_minor counts confirmed money only.
+
+    entitlement: granted or revoked, of an order that pays for a period of a subscription.
+    """
 
     __tablename__ = "orders"
     id: Mapped[PublicId]
@@ -29,6 +32,7 @@ class Order(Base):
     deposit_due_at: Mapped[datetime | None]
     subscription_ref: Mapped[str | None]
     subscription_period: Mapped[str | None]
+    entitlement: Mapped[Word | None]
     reference: Mapped[str | None]
     meta: Mapped[dict[str, Json]] = mapped_column("metadata", default=dict)
     release_hold: Mapped[str | None]

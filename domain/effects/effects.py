@@ -20,7 +20,7 @@ from domain import database, pending, queue
 from domain.actors import system
 from domain.cases import cases
 from domain.cases.cases import Finding
-from domain.effects.kinds import EffectKind, Wanted
+from domain.effects.kinds import DEFERRED, EffectKind, Wanted
 from domain.transitions import Why, move_together
 from models.effects import Effect
 from models.payments import Payment
@@ -71,6 +71,9 @@ def carry_out(
     for each in wanted:
         if each.key in left:
             continue
+        if each.kind in DEFERRED:
+            pending.later(session, Effect, _row(payment, each, PENDING, why.source))
+            continue
         told += _carry(session, payment, each, why)
         pending.later(session, Effect, _row(payment, each, APPLIED, why.source))
     if payment.effect_state == NONE:
@@ -117,10 +120,10 @@ def _row(payment: Payment, wanted: Wanted, state: str, source: str) -> dict[str,
         "state": state,
         "amount_minor": amount.minor if amount else None,
         "asset": str(amount.asset) if amount else None,
-        "attempts": 1,
+        "attempts": 1 if state == APPLIED else 0,
         "last_error": None,
         "source": source,
-        "due_at": None,
+        "due_at": now if state == PENDING else None,
         "applied_at": now if state == APPLIED else None,
         "created_at": now,
         "updated_at": now,
@@ -152,7 +155,7 @@ def note_failure(session: Session, broken: EffectBroken) -> None:
     if effect is not None and effect.state == APPLIED:
         return
     if effect is None:
-        effect = Effect(**_row(payment, broken.wanted, FAILED, broken.source) | {"attempts": 0})
+        effect = Effect(**_row(payment, broken.wanted, FAILED, broken.source))
         session.add(effect)
     effect.state = FAILED
     effect.attempts += 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from core.money import Money
-from core.purposes import TO_WALLET
+from core.purposes import OF_ORDERS, TO_WALLET, Purpose
 from models.payments import Payment
 from providers.seam import KeyedFact
 
@@ -17,6 +17,14 @@ class EffectKind(StrEnum):
 
     ORDER_ADVANCE = "order_advance"
     WALLET_CREDIT = "wallet_credit"
+    ENTITLEMENT = "entitlement"
+    RECEIPT = "receipt"
+
+
+# Nothing waits for them, so the worker carries them out in transactions of their own.
+DEFERRED = frozenset({EffectKind.RECEIPT})
+# What a payer is sent a receipt for: whatever they paid themselves.
+RECEIPTED = OF_ORDERS | {Purpose.TOP_UP}
 
 
 @dataclass(frozen=True)
@@ -41,4 +49,8 @@ def following(payment: Payment, gained: Money, new_facts: Sequence[KeyedFact]) -
             found.append(Wanted(EffectKind.ORDER_ADVANCE, f"order:{fact.key}", gained))
         if payment.purpose in TO_WALLET:
             found.append(Wanted(EffectKind.WALLET_CREDIT, f"wallet:{fact.key}", gained))
+        if payment.subscription_ref is not None:
+            found.append(Wanted(EffectKind.ENTITLEMENT, f"entitlement:{fact.key}", gained))
+        if payment.purpose in RECEIPTED and payment.buyer_id is not None and not payment.demo:
+            found.append(Wanted(EffectKind.RECEIPT, f"receipt:{fact.key}", gained))
     return found

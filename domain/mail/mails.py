@@ -36,7 +36,7 @@ class Outlet(StrEnum):
 
 @dataclass(frozen=True)
 class Letter:
-    """One plain message. kind: invite, reset, forgot, notice or told."""
+    """One plain message. kind: invite, reset, forgot, notice, told; receipt, refund and support go to payers."""
 
     kind: str
     subject: str

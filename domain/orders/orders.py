@@ -47,6 +47,7 @@ class OrderWanted:
     milestones: Sequence[MilestoneWanted] = ()
     deposit_due_at: datetime | None = None
     subscription_ref: str | None = None
+    subscription_period: str | None = None
     reference: str | None = None
     metadata: dict[str, Json] = field(default_factory=dict)
     invoice: dict[str, Json] | None = None
@@ -106,6 +107,8 @@ def create_order(session: Session, wanted: OrderWanted, *, actor: Actor, source:
     Raises: InvalidInput, Conflict when the reference is taken. Transaction: caller's.
     """
     _assert_sums(wanted)
+    if wanted.subscription_period is not None and wanted.subscription_ref is None:
+        raise invalid("subscriptionPeriod", "A period needs the subscription that it is of.")
     buyer_id, seller_id, merchant_id = _parties(session, wanted, actor)
     _assert_reference_free(session, wanted, merchant_id)
     now = clock.now()
@@ -123,6 +126,7 @@ def create_order(session: Session, wanted: OrderWanted, *, actor: Actor, source:
         merchant_id=merchant_id,
         deposit_due_at=wanted.deposit_due_at,
         subscription_ref=wanted.subscription_ref,
+        subscription_period=wanted.subscription_period,
         reference=wanted.reference,
         meta=wanted.metadata,
         event_sequence=1,

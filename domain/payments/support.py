@@ -8,20 +8,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.money import Money
+from core.purposes import Purpose
+from core.states import OPEN_PAYMENT, Inbound, PaymentSub
 from core.states import Payment as Status
-from core.states import PaymentSub
-from domain.payments import receipts
+from domain.payments import decline_advice, receipts
+from domain.payments.decline_advice import Advice
 from models.events import EventLog
+from models.inbound import InboundEvent
 from models.payments import Payment, ProviderReference
-
-
-@dataclass(frozen=True)
-class Advice:
-    """Three sentences for one situation."""
-
-    what_happened: str
-    tell_customer: str
-    next_step: str
 
 
 @dataclass(frozen=True)
@@ -80,7 +74,7 @@ _BY_SITUATION = {
     ),
     "refunding": Advice(
         "A refund of it was asked for and is not over yet.",
-        "Your refund is on its way. Banks usually take 5 to 10 days to show it.",
+        "We are working on your refund. Once it is sent, banks usually take 5 to 10 days to show it.",
         "See under refunds whether it waits for a second person, is held or was sent.",
     ),
     "partly_refunded": Advice(
@@ -98,6 +92,31 @@ _BY_SITUATION = {
         "Your payment link has expired. We will send you a new one.",
         "Start a new payment for the order; this one is never reused.",
     ),
+    "stuck": Advice(
+        "The provider has spoken of this payment, and its message could not be applied.",
+        "We are confirming your payment. Please do not pay again; we will write to you.",
+        "Open its webhooks below: the failed one says why. Have it replayed, or ask the provider now.",
+    ),
+    "effect_failed": Advice(
+        "The money is booked. What follows from it failed and is tried again by itself.",
+        "We have received your payment; it will show in your account shortly.",
+        "Its case says what failed. An engineer may try it again from this page.",
+    ),
+    "credited": Advice(
+        "The payment is confirmed and the wallet is credited.",
+        "We have received your payment; it is in your wallet.",
+        "Nothing to do.",
+    ),
+    "coupon": Advice(
+        "The coupon was accepted and the wallet is credited. Nobody paid for it.",
+        "Your coupon is in your wallet.",
+        "Nothing to do.",
+    ),
+    "checked": Advice(
+        "The card was proved. Nothing was charged; what was held on it is let go.",
+        "Your card is confirmed. A small amount may show as reserved for a few days; it is not charged.",
+        "Nothing to do.",
+    ),
     "failed": Advice(
         "The payment failed for good.",
         "Your payment did not go through and you were not charged.",
@@ -111,7 +130,17 @@ _BY_SITUATION = {
 }
 
 
-def _situation(payment: Payment, suspended: Money) -> str:
+_COMPLETED = {
+    Purpose.TOP_UP.value: "credited",
+    Purpose.COUPON.value: "coupon",
+    Purpose.CARD_VALIDATION.value: "checked",
+    Purpose.CARD_SETUP.value: "checked",
+}
+
+
+def _situation(payment: Payment, suspended: Money, *, is_stuck: bool) -> str:
+    if is_stuck and payment.status in OPEN_PAYMENT:
+        return "stuck"
     if payment.sub_state == PaymentSub.UNKNOWN_OUTCOME:
         return "unknown"
     if payment.status == Status.PENDING:
@@ -124,21 +153,51 @@ def _situation(payment: Payment, suspended: Money) -> str:
         return "expired" if payment.failure_reason == "expired" else "failed"
     if payment.status == Status.CANCELLED:
         return "cancelled"
+    return _received(payment, suspended)
+
+
+def _received(payment: Payment, suspended: Money) -> str:
     if payment.refunding_minor:
         return "refunding"
     if payment.status == Status.REFUNDED:
         return "refunded"
     if suspended.minor:
         return "marked"
-    return "partly_refunded" if payment.refunded_minor else "completed"
+    if payment.effect_state == "failed":
+        return "effect_failed"
+    if payment.refunded_minor:
+        return "partly_refunded"
+    return _COMPLETED.get(payment.purpose, "completed")
 
 
-def advice_for(payment: Payment, *, suspended: Money) -> Advice:
+def outline(payment: Payment, *, suspended: Money) -> str:
+    """Say what happened to a payment, for anybody who may see it: never why a bank declined its card."""
+    return _BY_SITUATION[_situation(payment, suspended, is_stuck=False)].what_happened
+
+
+def advice_for(payment: Payment, *, suspended: Money, is_stuck: bool) -> Advice:
     """Give support's three sentences for where a payment stands.
 
-    suspended: what only people vouch for, as `receipts.in_suspense` gives it.
+    suspended: what only people vouch for, as `receipts.in_suspense` gives it; is_stuck: whether a message
+    of its provider could not be applied, as `is_stuck` tells.
     """
-    return _BY_SITUATION[_situation(payment, suspended)]
+    situation = _situation(payment, suspended, is_stuck=is_stuck)
+    if situation in ("declined", "failed"):
+        told = decline_advice.advice_for(payment.provider_code)
+        if told is not None and situation == "failed":
+            return Advice(told.what_happened, told.tell_customer, _BY_SITUATION["failed"].next_step)
+        if told is not None:
+            return told
+    return _BY_SITUATION[situation]
+
+
+def is_stuck(session: Session, payment: Payment) -> bool:
+    """Tell whether a message of the provider about a payment failed, died or was set aside."""
+    states = (Inbound.FAILED.value, Inbound.DEAD.value, Inbound.QUARANTINED.value)
+    statement = select(InboundEvent.id).where(
+        InboundEvent.payment_id == payment.id, InboundEvent.state.in_(states)
+    )
+    return session.scalar(statement.limit(1)) is not None
 
 
 def support_block(session: Session, payment: Payment) -> SupportBlock:
@@ -160,5 +219,9 @@ def support_block(session: Session, payment: Payment) -> SupportBlock:
         provider_references=list(references),
         stripe_code=payment.provider_code,
         last_events=[f"{event.at:%Y-%m-%d %H:%M:%S} UTC {event.type}" for event in told],
-        advice=advice_for(payment, suspended=receipts.in_suspense(session, payment)),
+        advice=advice_for(
+            payment,
+            suspended=receipts.in_suspense(session, payment),
+            is_stuck=is_stuck(session, payment),
+        ),
     )

@@ -22,6 +22,7 @@ from domain import events, pending
 from domain.books import ledger
 from domain.cases import cases
 from domain.cases.cases import Finding
+from domain.effects import entitlement
 from domain.orders import order_progress
 from domain.payments import receipts
 from domain.refunds import refund_events
@@ -234,6 +235,7 @@ def recount(session: Session, payment: Payment, *, why: Why) -> None:
         return
     rows = [refund_events.payment_row(payment, status, why=why)]
     rows += order_progress.give_back(session, payment, why=why)
+    rows += entitlement.follow_refund(session, payment, why=why)
     events.append(session, rows)
     pending.write_rows(session)
 

@@ -104,6 +104,7 @@ def upgrade() -> None:
         sa.Column("provider", sa.String(length=32), nullable=False),
         sa.Column("provider_reference", sa.Text(), nullable=False),
         sa.Column("status", sa.String(length=32), nullable=False),
+        sa.Column("status_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("reason", sa.String(length=64), nullable=True),
         sa.Column(
             "amount_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
@@ -232,6 +233,30 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "release_holds",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("order_id", sa.String(length=40), nullable=False),
+        sa.Column("payment_id", sa.String(length=40), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("reference", sa.Text(), nullable=False),
+        sa.Column("reason", sa.String(length=64), nullable=False),
+        sa.Column("case_id", sa.String(length=40), nullable=True),
+        sa.Column("placed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("lifted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["order_id"], ["orders.id"], name=op.f("fk_release_holds_order_id_orders")
+        ),
+        sa.ForeignKeyConstraint(
+            ["payment_id"], ["payments.id"], name=op.f("fk_release_holds_payment_id_payments")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_release_holds")),
+        sa.UniqueConstraint("kind", "reference", name=op.f("uq_release_holds_kind_reference")),
+    )
+    with op.batch_alter_table("release_holds", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_release_holds_case_id"), ["case_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_release_holds_order_id"), ["order_id"], unique=False)
+
+    op.create_table(
         "trials",
         sa.Column("user_id", sa.String(length=40), nullable=False),
         sa.Column("payment_id", sa.String(length=40), nullable=False),
@@ -253,6 +278,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("orders", schema=None) as batch_op:
         batch_op.add_column(sa.Column("subscription_period", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("entitlement", sa.String(length=32), nullable=True))
 
     with op.batch_alter_table("payments", schema=None) as batch_op:
         batch_op.drop_constraint(op.f("ck_payments_amount"), type_="check")
@@ -294,9 +320,15 @@ def downgrade() -> None:
         batch_op.drop_column("method_id")
 
     with op.batch_alter_table("orders", schema=None) as batch_op:
+        batch_op.drop_column("entitlement")
         batch_op.drop_column("subscription_period")
 
     op.drop_table("trials")
+    with op.batch_alter_table("release_holds", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_release_holds_order_id"))
+        batch_op.drop_index(batch_op.f("ix_release_holds_case_id"))
+
+    op.drop_table("release_holds")
     with op.batch_alter_table("entitlements", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_entitlements_payment_id"))
         batch_op.drop_index(batch_op.f("ix_entitlements_order_id"))

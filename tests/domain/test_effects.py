@@ -15,7 +15,7 @@ from core.money import Money, asset
 from domain import database
 from domain.actors import system
 from domain.books import verification
-from domain.effects import effects, order_advance
+from domain.effects import effects, kinds, order_advance
 from domain.effects.kinds import EffectKind, Wanted
 from domain.jobs import effects as job
 from domain.jobs import inbound
@@ -68,6 +68,11 @@ def stands() -> tuple[list[str], list[str], list[str], int]:
 def carry_out(session: Session, payment_id: str, wanted: Wanted) -> None:
     payment = effects.lock_payment(session, payment_id)
     effects.carry_out(session, payment, [wanted], why=Why(system("test"), "test"))
+
+
+@pytest.fixture(autouse=True)
+def _no_receipts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kinds, "RECEIPTED", frozenset())
 
 
 def test_money_does_not_wait_for_what_follows_from_it(
