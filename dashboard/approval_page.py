@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.money import Money, asset
 from core.money_out import RULES, Act
@@ -30,6 +30,8 @@ _PAGES: Mapping[str, tuple[str, Permission]] = {
     "refund": ("/refunds/", Permission.REFUNDS_LIST),
     "case": ("/exceptions/", Permission.EXCEPTIONS_READ),
     "user": ("/users/", Permission.USERS_ADMINISTER),
+    "freeze": ("/freezes/", Permission.CONTROLS_READ),
+    "rule": ("/exceptions/rules/", Permission.RULES_READ),
 }
 # What comes first of the details, in words of its own.
 _DETAILS = {"from": "Stands as", "to": "Becomes", "receivedMinor": "Received so far"}
@@ -169,7 +171,7 @@ def _asking(row: Approval, names: Mapping[str, str]) -> list[Fact]:
     if row.reason:
         found.append(Fact("Reason", row.reason))
     needs = " or ".join(approval_queries.needs(row))
-    found.append(Fact("Needs", f"one other person of {needs}, who has just proved themselves"))
+    found.append(Fact("Needs", f"One other person of {needs}, who has just proved themselves"))
     if row.state == State.PENDING.value:
         found.append(Fact("Expires", at=words.moment(row.expires_at)))
     return found
@@ -200,12 +202,15 @@ def _decision(session: Session, row: Approval, actor: Actor, typed: Typed) -> Vi
     why_not = approvals.why_not(session, row, actor=actor)
     return {
         "why_not": why_not,
+        "why_not_agree": None if why_not else approvals.why_not_agree(session, row, actor=actor),
         "is_fresh": step_up.is_fresh(actor),
         "hash": row.content_hash,
         "approve_action": f"/approvals/{row.id}/approve",
         "refuse_action": f"/approvals/{row.id}/refuse",
         "note": _note(typed),
-        "reason": reason_input(typed.reason, typed.reason_error),
+        "reason": replace(
+            reason_input(typed.reason, typed.reason_error), label="Reason for refusing"
+        ),
         "take_back": _take_back(row, actor),
     }
 

@@ -41,6 +41,7 @@ PEOPLE_ONLY = frozenset(
     "DISPUTE EFFECT_FAILED FREEZE_BREACH LATE_FAILURE MARKED REFUND_FAILED RULE_STOPPED UNKNOWN_OUTCOME".split()
 )
 LONGEST_NOTE = 500
+OWN_DRAFT = "You drafted this rule; somebody else must enable it."
 DAY_LIMIT = 50
 
 
@@ -285,9 +286,8 @@ def enable(session: Session, warrant: Warrant) -> CaseRule:
     """
     rule = get(session, warrant.content.object_id, lock=True)
     warrant.assert_covers(content(session, rule))
-    author = session.get(User, rule.drafted_by)
-    if author is not None and _is_same(session, author, warrant.actor):
-        raise SamePerson("You drafted this rule; somebody else must enable it.")
+    if is_author(session, rule, warrant.actor):
+        raise SamePerson(OWN_DRAFT)
     why = Why(warrant.actor, warrant.source, warrant.reason)
     values = {
         "enabled_at": clock.now(),
@@ -299,7 +299,11 @@ def enable(session: Session, warrant: Warrant) -> CaseRule:
     return rule
 
 
-def _is_same(session: Session, author: User, actor: Actor) -> bool:
+def is_author(session: Session, rule: CaseRule, actor: Actor) -> bool:
+    """Tell whether somebody drafted a rule, with whichever of their accounts."""
+    author = session.get(User, rule.drafted_by)
+    if author is None:
+        return False
     index = author.person_index or people.person_index(people.email_of(author))
     return author.id == actor.id or people.person_of(session, actor) == index
 

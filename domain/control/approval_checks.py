@@ -13,7 +13,7 @@ from core.money_out import RULES, Act
 from core.states import Approval as State
 from core.states import Kyc, Role
 from domain.actors import Actor
-from domain.control import acts
+from domain.control import acts, freezes
 from domain.control.thresholds import is_above_threshold
 from domain.control.warrants import Content
 from domain.people import keys, people, sessions, step_up
@@ -60,6 +60,19 @@ def why_not(session: Session, row: Approval, *, actor: Actor) -> str | None:
     if people.person_of(session, actor) == row.requested_person:
         return "The account that asked for it belongs to you too."
     return None
+
+
+def why_not_agree(session: Session, row: Approval, *, actor: Actor) -> str | None:
+    """Say what keeps somebody who may decide from agreeing, though not from refusing; None: nothing.
+
+    A freeze that holds the act, or what the act itself demands of whoever agrees.
+    """
+    content = content_of(row)
+    if RULES[content.act].is_held_by_freeze:
+        freeze = freezes.find_holding(session, content)
+        if freeze is not None:
+            return freezes.frozen(freeze).message
+    return acts.kind(content.act).objects(session, content, actor)
 
 
 def assert_may_decide(session: Session, row: Approval, actor: Actor) -> None:

@@ -21,7 +21,14 @@ from domain import audit, database, events
 from domain.actors import Actor, system
 from domain.cases import case_following
 from domain.control import acts, freezes
-from domain.control.approval_checks import CHANGED, assert_may_decide, content_of, why_not, why_void
+from domain.control.approval_checks import (
+    CHANGED,
+    assert_may_decide,
+    content_of,
+    why_not,
+    why_not_agree,
+    why_void,
+)
 from domain.control.warrants import Content, Warrant
 from domain.mail import notice_facts
 from domain.people import people, step_up
@@ -42,6 +49,7 @@ __all__ = [
     "request",
     "void",
     "why_not",
+    "why_not_agree",
     "why_void",
     "withdraw",
 ]

@@ -69,12 +69,19 @@ def assert_open(session: Session, content: Content) -> None:
     Raises: Frozen. Transaction: caller's, writing; the lock is held until it ends.
     """
     pass_through(session, Gate.MONEY_OUT)
+    if (row := find_holding(session, content)) is not None:
+        raise frozen(row)
+
+
+def find_holding(session: Session, content: Content) -> Freeze | None:
+    """Find the freeze that holds an act, as of this statement; only `assert_open` makes it stay so.
+
+    Transaction: caller's, reads only.
+    """
     condition = holding(
         rail=content.rail, merchant_id=content.merchant_id, order_id=content.order_id
     )
-    row = session.scalars(select(Freeze).where(condition).order_by(Freeze.engaged_at)).first()
-    if row is not None:
-        raise frozen(row)
+    return session.scalars(select(Freeze).where(condition).order_by(Freeze.engaged_at)).first()
 
 
 def frozen(row: Freeze) -> Frozen:

@@ -86,7 +86,7 @@ def test_page_says_all_that_is_agreed_to_and_who_asked(
         ),
         *("Provider reference BANK-", "Money Test mode", "Content hash", "Asked by Fin"),
         *("Second factor shown Yes", "Reason Seen at the bank", "Expires", "in 23 h"),
-        "one other person of admin or finance",
+        "One other person of admin or finance",
     ):
         assert words in said, words
     assert f'href="/payments/{found.payment}"' in page

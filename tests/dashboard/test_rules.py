@@ -121,6 +121,10 @@ def test_second_person_enables_it_and_the_author_does_not(desk: Desk, who: Perso
     assert "Waits for a second person" in text(page)
     found = re.search(r"/approvals/apr_\w+", page)
     assert found
+    own = fin.page(found[0])
+    assert "You drafted this rule; somebody else must enable it." in text(own)
+    assert f'action="{found[0]}/approve"' not in own
+    assert f'action="{found[0]}/refuse"' in own
     content_hash = hidden(desk.browser(who.abe, fresh=True).page(found[0]), "content_hash")
     mine = fin.post(f"{found[0]}/approve", reason="Mine", content_hash=content_hash)
     assert mine.status_code in (409, 422)

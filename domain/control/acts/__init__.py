@@ -17,6 +17,7 @@ from core.money_out import Act
 from core.strictjson import Json
 
 if TYPE_CHECKING:
+    from domain.actors import Actor
     from domain.control.warrants import Content, Warrant
     from domain.transitions import Why
 
@@ -25,16 +26,23 @@ def _nothing(session: Session, content: Content, why: Why) -> None:
     del session, content, why
 
 
+def _no_objection(session: Session, content: Content, actor: Actor) -> str | None:
+    del session, content, actor
+    return None
+
+
 @dataclass(frozen=True)
 class Kind:
     """read: what the act would be now, None when its object is gone or past it; its hash must be the
     one agreed to. carry_out: does it, in the caller's transaction, and gives what to remember.
-    take_back: undoes what the request had set aside.
+    take_back: undoes what the request had set aside. objects: why this person may not agree although
+    they may refuse; carry_out refuses the same.
     """
 
     read: Callable[[Session, Content], Content | None]
     carry_out: Callable[[Session, Warrant], dict[str, Json]]
     take_back: Callable[[Session, Content, Why], None] = _nothing
+    objects: Callable[[Session, Content, Actor], str | None] = _no_objection
 
 
 _MODULES = {

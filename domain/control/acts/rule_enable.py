@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from core.money_out import Act
 from core.states import RuleState
 from core.strictjson import Json
+from domain.actors import Actor
 from domain.cases import case_rules
 from domain.control.acts import Kind
 from domain.control.warrants import Content, Warrant
@@ -25,4 +26,10 @@ def _carry_out(session: Session, warrant: Warrant) -> dict[str, Json]:
     return {"ruleId": rule.id, "version": rule.version}
 
 
-KIND = Kind(read=_read, carry_out=_carry_out)
+def _objects(session: Session, asked: Content, actor: Actor) -> str | None:
+    rule = session.get(CaseRule, asked.object_id)
+    is_author = rule is not None and case_rules.is_author(session, rule, actor)
+    return case_rules.OWN_DRAFT if is_author else None
+
+
+KIND = Kind(read=_read, carry_out=_carry_out, objects=_objects)
