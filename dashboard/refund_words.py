@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.money import Money
+from core.money import Money, asset, zero
 from core.permissions import Permission
 from core.states import Payment as PaymentStatus
 from core.states import Refund as Word
@@ -14,6 +14,7 @@ from dashboard import listing, words
 from dashboard.shapes import Act, Fact, Link, Ref, State, View
 from domain import desk, naming
 from domain.actors import Actor
+from domain.control.thresholds import threshold
 from domain.desk import Session
 from domain.payments import receipts
 from domain.refunds import refund_queries, refundable, refunds
@@ -33,7 +34,7 @@ STATES: Mapping[str, State] = {
     "cancelled": State("Cancelled", "cancelled", "quiet"),
 }
 _UNSENT = State("To be sent", "open", "info", "The worker sends it within seconds")
-_HELD = State("Held", "hold", "warn", "A freeze holds it; it is sent when that ends")
+HELD = State("Held", "hold", "warn", "A freeze holds it; it is sent when that ends")
 # What its provider was asked and answered, beside the states of the refund itself.
 STEPS: Mapping[str, State] = {**STATES, "sent": State("Sent", "half", "info")}
 
@@ -65,7 +66,7 @@ def around(session: Session, rows: Sequence[Refund], *, actor: Actor) -> Around:
 def state_of(row: Refund, near: Around) -> State:
     """Show where a refund stands; one that a freeze holds is held, not failed."""
     if row.state == Word.PENDING and near.unsent[row.id]:
-        return _HELD if row.id in near.held else _UNSENT
+        return HELD if row.id in near.held else _UNSENT
     return STATES[row.state]
 
 
@@ -174,13 +175,23 @@ def left_of(shown: Shown) -> Money:
     return refundable.left(shown.payment, suspended=shown.suspended)
 
 
+def most_of(shown: Shown) -> Money:
+    """Give how much this person may ask for at once: all that is left, support up to the limit of one."""
+    left = left_of(shown)
+    if shown.actor.may(Permission.REFUNDS_REQUEST):
+        return left
+    limit = threshold(left.asset.code) or zero(left.asset)
+    alone = Money(max(0, limit.minor - shown.hold.alone_minor), left.asset)
+    return min(left, alone)
+
+
 def ask_act(shown: Shown) -> Act:
     """Offer to refund a payment, or say why that is not possible."""
     reason = why_not(shown)
-    left = words.plain(words.shown(left_of(shown)))
+    most = words.plain(words.shown(most_of(shown)))
     return Act(
         *("refund", "Refund", f"{shown.href}/refund", reason is None, reason),
-        text=f"Up to {left} back to the card. Asks for the amount and a reason first.",
+        text=f"Up to {most} back to the card. Asks for the amount and a reason first.",
         verb="Refund",
     )
 
@@ -200,6 +211,8 @@ def why_not(shown: Shown) -> str | None:
         return "Nothing was received, so there is nothing to refund."
     if not left_of(shown).minor:
         return _why_nothing_left(payment, shown.suspended)
+    if not most_of(shown).minor:
+        return "Your role may give back no more of this payment alone; finance asks for the rest."
     if hold.is_disputed:
         return "The payer's bank asks this payment back; refunding it too would pay twice."
     if hold.freeze is not None:

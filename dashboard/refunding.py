@@ -39,7 +39,7 @@ class _Form:
 
 
 def _blank(shown: Shown) -> _Form:
-    return _Form(refund_words.left_of(shown).major())
+    return _Form(refund_words.most_of(shown).major())
 
 
 def _read() -> _Form:
@@ -65,15 +65,18 @@ def _amount(shown: Shown, text: str) -> tuple[Money | None, str | None]:
 
 
 def _inputs(shown: Shown, form: _Form, errors: dict[str, str]) -> list[Input]:
-    left = refund_words.left_of(shown)
+    left, most = refund_words.left_of(shown), refund_words.most_of(shown)
     code = left.asset.code
+    hint = f"{words.plain(words.shown(left))} can still be refunded."
+    if most < left:
+        hint += f" Up to {words.plain(words.shown(most))} of it you send yourself."
     return [
         Input(
             "amount",
             f"Amount in {code}",
             value=form.amount,
             error=errors.get("amount"),
-            hint=f"{words.plain(words.shown(left))} can still be refunded.",
+            hint=hint,
             required=True,
             maxlength=24,
             autocomplete="off",

@@ -115,7 +115,52 @@ def test_support_is_told_to_pass_a_large_refund_to_finance(
     assert answer.status_code == 422
     assert "above what your role may ask for" in text(answer.text)
     assert 'value="500.01"' in answer.text
+    form = form_of(sue, paid)[1]
+    assert 'value="500.00"' in form
+    assert "Up to 500.00 EUR of it you send yourself" in text(form)
+    assert "Up to 500.00 EUR back to the card" in text(sue.page(f"/payments/{paid['paymentId']}"))
     assert ids_of(sue.page("/refunds"), "refund") == []
+
+
+def test_support_is_offered_no_refund_past_what_one_person_sends(
+    desk: Desk, who: Personas, paid: dict[str, Any]
+) -> None:
+    sue = desk.browser(who.sue, fresh=True)
+    assert send(sue, paid, "500.00").status_code == 303
+    own = f"/payments/{paid['paymentId']}"
+    assert "Your role may give back no more of this payment alone" in text(sue.page(own))
+    assert sue.get(f"{own}/refund").location == own
+    assert "500.00 EUR can still be refunded" in text(
+        form_of(desk.browser(who.fin, fresh=True), paid)[1]
+    )
+
+
+def test_what_support_tells_the_customer_is_true_before_anybody_agreed(
+    desk: Desk, who: Personas, paid: dict[str, Any]
+) -> None:
+    send(desk.browser(who.fin, fresh=True), paid, "900.00")
+    page = text(desk.browser(who.sue).page(f"/payments/{paid['paymentId']}"))
+    assert "We are working on your refund. Once it is sent, banks usually take 5 to 10 days" in page
+    assert "refund is on its way" not in page
+
+
+def test_who_agrees_reads_that_a_freeze_holds_it_and_may_still_refuse(
+    desk: Desk, who: Personas, paid: dict[str, Any]
+) -> None:
+    fin, flo = (desk.browser(each, fresh=True) for each in (who.fin, who.flo))
+    send(fin, paid, "900.00")
+    approval = f"/approvals/{ids_of(flo.page('/approvals'), 'approval')[0]}"
+    freeze_id = freeze()
+    page = flo.page(approval)
+    assert "A freeze holds this: Odd refunds" in text(page)
+    assert f'action="{approval}/approve"' not in page
+    assert f'action="{approval}/refuse"' in page
+    assert "Waits for approval" in text(flo.page(f"/freezes/{freeze_id}"))
+    lift(freeze_id)
+    assert f'action="{approval}/approve"' in flo.page(approval)
+    freeze()
+    assert flo.post(f"{approval}/refuse", reason="Not now").status_code == 303
+    assert "Cancelled" in text(flo.page("/refunds"))
 
 
 def test_stale_person_proves_themselves_first(
