@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.case_kinds import KINDS, Verb
-from core.money import asset
+from core.money import asset, parse
 from core.permissions import Permission
 from core.states import Case
 from dashboard import attachments, case_words, states, words
@@ -102,6 +102,7 @@ def body(session: Session, shown: Shown) -> View:
         "evidence": _evidence(row) + _events(row, events),
         "notice": _notice(shown),
         "verbs": _verbs(shown),
+        "verbs_href": f"{shown.href}/resolve" if actor.may(Permission.EXCEPTIONS_RESOLVE) else None,
         "suggestion": None
         if suggestion is None
         else {
@@ -157,9 +158,8 @@ def page(session: Session, shown: Shown, **typed: str | None) -> View:
 
 
 def _evidence(row: ExceptionCase) -> list[Fact]:
-    code = asset(row.asset).code if row.asset else ""
     found = [
-        Fact(label, f"{value} {code}".strip() if _is_number(value) else value)
+        _compared(label, value, row.asset)
         for label, value in (("Expected", row.expected), ("Found", row.found))
         if value is not None
     ]
@@ -168,8 +168,15 @@ def _evidence(row: ExceptionCase) -> list[Fact]:
     return found
 
 
-def _is_number(text: str) -> bool:
-    return text.replace(".", "", 1).isdigit()
+def _compared(label: str, value: str, asset_name: str | None) -> Fact:
+    """Show one of the two values: as money where it is written as an amount of the case's asset."""
+    try:
+        money = parse(value, asset(asset_name)) if asset_name else None
+    except ValueError:
+        money = None
+    if money is None or money.major() != value:
+        return Fact(label, value)
+    return Fact(label, money=words.shown(money))
 
 
 def _events(row: ExceptionCase, events: Sequence[InboundEvent]) -> list[Fact]:

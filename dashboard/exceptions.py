@@ -43,6 +43,15 @@ TABS: Mapping[str, str] = {
     "resolved": "Settled",
     "all": "All",
 }
+_NONE: Mapping[str, str] = {
+    "mine": "No open case is yours. Take one from those to be settled.",
+    "open": "Every open case has an owner.",
+    "assigned": "No open case has an owner.",
+    "overdue": "No open case is past its target.",
+    "waiting": "No case waits for a second person.",
+    "resolved": "No case has been settled yet.",
+    "all": "No case has been opened yet.",
+}
 TEAMS = {"": "Any"} | case_words.TEAMS
 MOST_SUMS = 3
 _BAR = BarWords("Filter cases", "Search cases", "Case, payment, order or reference")
@@ -168,6 +177,10 @@ def _counts(counted: QueueCounts) -> dict[str, str]:
 
 
 def _empty(asked: Asked) -> Empty:
+    if (
+        empty := listing.none_there(asked, _NONE.get(asked.get("state"), ""), "shield")
+    ) is not None:
+        return empty
     if asked.is_narrowed(*NAMES):
         return Empty(
             "Nothing matches these filters",

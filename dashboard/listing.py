@@ -14,7 +14,7 @@ from flask import request
 
 from core.errors import invalid
 from dashboard import render, words
-from dashboard.shapes import FilterBar, Input, Option, Pages, Tab
+from dashboard.shapes import Empty, FilterBar, Input, Option, Pages, Tab
 from domain.payments.payments import Page
 
 ROWS = 50
@@ -60,6 +60,13 @@ def read(path: str, names: Sequence[str]) -> Asked:
     given = {name: asked_text(name) for name in names}
     given["cursor"] = request.args.get("cursor", "").strip()
     return Asked(path, {name: value for name, value in given.items() if value})
+
+
+def none_there(asked: Asked, text: str, icon: str) -> Empty | None:
+    """Say that a tab holds nothing, when nothing else is asked for; None: other filters are set."""
+    if set(asked.values) != {"state"}:
+        return None
+    return Empty("Nothing here", text, icon, href=asked.path, label="Back to the list")
 
 
 def write_cursor(place: Place) -> str:

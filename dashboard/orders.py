@@ -82,6 +82,8 @@ def rows_view(asked: Asked, actor: Actor) -> View:
 
 
 def _empty(asked: Asked, actor: Actor) -> Empty:
+    if (empty := listing.none_there(asked, "No order stands so.", "orders")) is not None:
+        return empty
     if asked.values:
         return Empty(
             "Nothing matches these filters",

@@ -108,6 +108,8 @@ def rows_view(asked: Asked, actor: Actor, settings: Settings) -> View:
 
 
 def _empty(asked: Asked, actor: Actor, settings: Settings) -> Empty:
+    if (empty := listing.none_there(asked, "No payment stands so.", "payments")) is not None:
+        return empty
     if asked.values:
         return Empty(
             "Nothing matches these filters",

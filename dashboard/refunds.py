@@ -73,6 +73,8 @@ def _rows_view(asked: Asked, actor: Actor) -> View:
 
 
 def _empty(asked: Asked) -> Empty:
+    if (empty := listing.none_there(asked, "No refund stands so.", "undo")) is not None:
+        return empty
     if asked.values:
         return Empty(
             "Nothing matches these filters",

@@ -96,6 +96,8 @@ def rows_view(asked: Asked, actor: Actor) -> View:
 
 
 def _empty(asked: Asked) -> Empty:
+    if (empty := listing.none_there(asked, "No event stands so.", "webhooks")) is not None:
+        return empty
     if asked.values:
         return Empty(
             "Nothing matches these filters",

@@ -98,6 +98,7 @@ def test_tabs_count_what_they_lead_to(desk: Desk, who: Personas, till: Till) -> 
         assert str(len(shown)) == counted[name], name
     assert "overdue" in rows(fin.page("/exceptions?state=overdue"))[0]
     assert ids_of(fin.page("/exceptions?state=resolved"), "case") == [cases[2]]
+    assert "No case waits for a second person." in fin.page("/exceptions?state=waiting")
     narrowed = fin.page("/exceptions?kind=UNDERPAID")
     assert ">0</span>" in narrowed, "counts follow the filters"
     assert ids_of(fin.page("/exceptions?risk=yes"), "case") == [cases[1], cases[0]]
@@ -266,6 +267,9 @@ def test_each_page_is_for_its_roles(desk: Desk, who: Personas, till: Till, role:
             assert status == 404
         else:
             assert status == (200 if may else 403), (role, path)
+    if reads:
+        offered = f'href="/exceptions/{case_id}/resolve"' in browser.page(f"/exceptions/{case_id}")
+        assert offered is settles
     before = case(case_id)
     for path, sent, may in (
         (f"/exceptions/{case_id}/assign", {"user": who.fin.id}, acting),
