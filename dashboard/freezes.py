@@ -9,7 +9,8 @@ from flask import Blueprint, Response
 from core.money_out import Act as Guarded
 from core.permissions import Permission
 from core.states import Freeze as State
-from dashboard import controls_view, listing, render, words
+from core.states import Refund
+from dashboard import controls_view, listing, refund_words, render, states, words
 from dashboard.listing import Asked
 from dashboard.shapes import Act, Empty, Fact, Link, View
 from dashboard.shapes import State as Mark
@@ -199,7 +200,7 @@ def holding_view(session: Session, place: Place) -> View:
     waiting = held.list_waiting(session, place)
     return {
         "forecast": forecast_view(found),
-        "held": [_item(each) for each in waiting],
+        "held": [_item(each, is_held=True) for each in waiting],
         "held_more": max(0, found.held - len(waiting)),
         "going": [_item(each) for each in held.list_on_their_way(session, place)],
     }
@@ -217,15 +218,19 @@ def forecast_view(found: Forecast) -> View:
     }
 
 
-def _item(item: Item) -> View:
+def _item(item: Item, *, is_held: bool = False) -> View:
     href = f"/approvals/{item.approval_id}" if item.approval_id else None
+    stands = states.APPROVAL.get(item.status)
     if item.kind == "refund":
-        href = href or "/refunds"
+        href, stands = f"/refunds/{item.id}", refund_words.STATES.get(item.status)
+        # Agreed to and not sent yet: nothing of it is on its way while it is held.
+        if is_held and item.status == Refund.PENDING:
+            stands = refund_words.HELD
     return {
         "kind": "Request of a refund" if item.kind == "approval" else item.kind.capitalize(),
         "id": words.short(item.id),
         "href": href,
-        "status": item.status.replace("_", " "),
+        "status": stands.word if stands else item.status.replace("_", " ").capitalize(),
         "amount": words.shown(item.amount) if item.amount else None,
         "at": words.moment(item.at),
     }

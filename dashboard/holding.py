@@ -28,7 +28,7 @@ def span_input(chosen: str, *, endless: str, error: str | None = None) -> Input:
         "For how long",
         "select",
         error=error,
-        hint="It ends by itself then.",
+        hint="With a time chosen, it ends by itself.",
         options=[
             Option(value, label or endless, value == chosen)
             for value, (label, _) in _CHOICES.items()
