@@ -224,6 +224,7 @@ def lift(freeze_id: str) -> Response:
     except AppError as refused:
         if refused.http_status in (403, 404):
             raise
+        guarded.note(refused)
         problem = Alert("bad", "It was not asked for", refused.message)
         return confirming.show(_question(row, place), reason=reason, problem=problem)
     render.tell(guarded.waits(asked))

@@ -1,4 +1,4 @@
-"""What the pages of guarded acts share: the detour to proving oneself, and the words for what waits."""
+"""What the pages of guarded acts share: the detour to proving oneself, refusals, the words for what waits."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from urllib.parse import quote
 
 from flask import Response, request
 
+from core.errors import AppError
 from dashboard import render
 from dashboard.shapes import Alert
 from domain.people import step_up
 from models.control import Approval
+from web import errors
 
 STEP_UP = "/account/step-up"
 
@@ -23,6 +25,11 @@ def detour(back: str | None = None) -> Response | None:
         return None
     here = request.full_path.rstrip("?") if request.method == "GET" else "/"
     return render.to(f"{STEP_UP}?next={quote(back or here, safe='')}")
+
+
+def note(refused: AppError) -> None:
+    """Have a refusal in the audit log also where its form is shown again instead of an error page."""
+    errors.note_refusal(refused)
 
 
 def waits(row: Approval) -> Alert:

@@ -199,6 +199,7 @@ def refund(payment_id: str) -> Response:
             return elsewhere
         if refused.http_status == 404:
             raise
+        guarded.note(refused)
         problem = Alert("bad", "Nothing was refunded", refused.message)
         return _ask(shown, form, problem=problem)
     return _done(shown, made)

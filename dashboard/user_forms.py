@@ -9,7 +9,7 @@ from flask import Response
 
 from core.errors import AppError, InvalidInput
 from core.states import Role
-from dashboard import confirming, people_words, render, words
+from dashboard import confirming, guarded, people_words, render, words
 from dashboard.shapes import Alert, Fact, Input, Link, Option, View
 from domain.people.people import LONGEST_NAME
 from models.people import Merchant, User
@@ -79,6 +79,7 @@ def refused(error: AppError, title: str) -> Wrong:
     """
     if error.http_status in (403, 404):
         raise error
+    guarded.note(error)
     if isinstance(error, InvalidInput):
         rows = error.details.get("fields")
         if isinstance(rows, list):

@@ -135,8 +135,7 @@ def _on_http(error: HTTPException) -> Response:
 def _on_app_error(error: AppError) -> Response:
     if error.http_status >= 500 and error.code == AppError.code:
         _log_failure(error)
-    if _is_refusal(error):
-        _note_refusal(error)
+    note_refusal(error)
     return respond(error)
 
 
@@ -147,11 +146,15 @@ def _is_refusal(error: AppError) -> bool:
     )
 
 
-def _note_refusal(error: AppError) -> None:
-    """Write the refusal down for whoever reads the audit log; the answer never depends on it."""
+def note_refusal(error: AppError) -> None:
+    """Write a refusal down for whoever reads the audit log; the answer never depends on it.
+
+    Whoever shows a form again instead of raising the error calls it too; other errors are passed over.
+    Transaction: opens its own, after the refused work was rolled back.
+    """
     principal = g.get("paydesk_principal")
     rule = request.url_rule
-    if principal is None or rule is None:
+    if principal is None or rule is None or not _is_refusal(error):
         return
     try:
         refusals.note(

@@ -11,7 +11,9 @@ from sqlalchemy.exc import OperationalError
 from domain import refusals
 from domain.database import reading
 from models.audit import AuditRow
+from models.control import Freeze
 from tests.api.personas import Personas
+from tests.api.till import Till
 from tests.dashboard.desk import Desk
 
 
@@ -43,6 +45,30 @@ def test_a_form_of_the_desk_that_is_not_ones_own_is_written_down(app: Flask, who
     assert ("POST /webhooks/<inbound_id>/replay", "/webhooks/inb_1/replay", "FORBIDDEN") in refused(
         who.bo.id
     )
+
+
+def test_a_form_that_is_shown_again_leaves_its_refusal_behind(app: Flask, who: Personas) -> None:
+    till = Till.open(app)
+    whole = {"amount": "9000.00", "currency": "EUR"}
+    payment = till.payment(who.mel, total=whole, deposit="8000.00")
+    till.settle(payment)
+    payment_id = payment["paymentId"]
+    sent = {"amount": "5000.00", "reason": "Broken leg"}
+    answer = Desk(app).browser(who.sue, fresh=True).post(f"/payments/{payment_id}/refund", sent)
+    assert answer.status_code == 422
+    path, own = f"/payments/{payment_id}/refund", f"/users/{who.ada.id}/role"
+    assert refused(who.sue.id) == [("POST /payments/<payment_id>/refund", path, "FORBIDDEN")]
+    wanted = {"role": "auditor", "reason": "Of my own"}
+    assert Desk(app).browser(who.ada, fresh=True).post(own, wanted).status_code == 422
+    assert refused(who.ada.id) == [("POST /users/<user_id>/role", own, "SAME_PERSON")]
+    fin = Desk(app).browser(who.fin, fresh=True)
+    fin.post("/freezes", {"hold": "all", "reason": "Something is odd"})
+    with reading() as session:
+        (freeze_id,) = session.scalars(select(Freeze.id))
+    lift = f"/freezes/{freeze_id}/lift"
+    answers = [fin.post(lift, {"reason": "All is well"}).status_code for _ in range(2)]
+    assert answers == [303, 422]
+    assert refused(who.fin.id) == [("POST /freezes/<freeze_id>/lift", lift, "SAME_PERSON")]
 
 
 def test_strangers_leave_no_row_and_get_their_answer(client: FlaskClient) -> None:
