@@ -19,6 +19,7 @@ ENVIRONMENTS = ("sandbox", "test", "production")
 OURS = frozenset({"PAYDESK_ENV", "PAYDESK_INSTANCE", "PAYDESK_CRASHPOINT"})
 
 
+LONGEST_WAIT_SECONDS = 60
 _NOTHING = Secret("")
 
 
@@ -80,6 +81,9 @@ class Settings:
     sse_per_principal: int
     sse_per_address: int
     sse_total: int
+    wait_per_principal: int
+    wait_total: int
+    wait_seconds: int
     metrics_token: Secret
     business_zone: str
     second_person_above: Mapping[str, Money]
@@ -193,6 +197,21 @@ def _sse(environ: Mapping[str, str]) -> tuple[int, int, int]:
     return (int(parts[0]), int(parts[1]), int(parts[2]))
 
 
+def _waits(environ: Mapping[str, str]) -> tuple[int, int, int]:
+    """Read how many calls may wait, and for how long; a minute is what every client and proxy bears."""
+    text = _value(environ, "WAIT_LIMITS", "20,2000,60")
+    if text == "off":
+        return (1_000_000, 1_000_000, LONGEST_WAIT_SECONDS)
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) == 3 and all(part.isascii() and part.isdigit() for part in parts):
+        per_principal, total, seconds = map(int, parts)
+        if 1 <= seconds <= LONGEST_WAIT_SECONDS:
+            return (per_principal, total, seconds)
+    raise BadSettings(
+        "WAIT_LIMITS must be `off` or per-principal,per-process,seconds (at most 60): 20,2000,60."
+    )
+
+
 def _stripe(environ: Mapping[str, str], production: bool) -> StripeSettings:
     key = _value(environ, "STRIPE_SECRET_KEY")
     base = _value(environ, "STRIPE_API_BASE", "https://api.stripe.com").rstrip("/")
@@ -284,6 +303,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     if production and not public_url.startswith("https://"):
         raise BadSettings("PUBLIC_URL must be set and https in production.")
     per_principal, per_address, total = _sse(env_map)
+    wait_per_principal, wait_total, wait_seconds = _waits(env_map)
     return Settings(
         env=env,
         host=_value(env_map, "HOST", "127.0.0.1"),
@@ -301,6 +321,9 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         sse_per_principal=per_principal,
         sse_per_address=per_address,
         sse_total=total,
+        wait_per_principal=wait_per_principal,
+        wait_total=wait_total,
+        wait_seconds=wait_seconds,
         metrics_token=Secret(_value(env_map, "METRICS_TOKEN")),
         business_zone=_zone(env_map),
         second_person_above=_limits(env_map),

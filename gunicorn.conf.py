@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from commands.companions import Companions
 
 # A waiting SQLite writer would stop all of a gevent worker, so there each request has a thread. As many
-# threads as API_THREADS are always left for requests; streams may occupy the others.
+# threads as API_THREADS are always left for requests; streams and held requests may occupy the others.
 API_THREADS = 16
 STREAM_THREADS = 24
+WAIT_THREADS = 64
 OPEN_FILES = 65_536
 
 _settings = _load()
@@ -33,7 +34,7 @@ _is_sqlite = _settings.database_url.startswith("sqlite")
 bind = f"{_settings.host}:{_settings.port}"
 workers = int(os.environ.get("WEB_CONCURRENCY") or "2")
 worker_class = "gthread" if _is_sqlite else "gevent"
-threads = API_THREADS + STREAM_THREADS if _is_sqlite else 1
+threads = API_THREADS + STREAM_THREADS + WAIT_THREADS if _is_sqlite else 1
 worker_connections = 1000 if _is_sqlite else 4000
 wsgi_app = "wsgi:create_app()"
 proc_name = "paydesk"
@@ -76,13 +77,14 @@ _running: list[Companions] = []
 def post_worker_init(worker: Worker) -> None:
     """Start what every process of ours has beside its work, now that modules are gevent's or native."""
     from commands import companions
-    from web import stream
+    from web import stream, waiting
     from web.keeper import keeper
 
     keeper.stop_when(lambda: not worker.alive)
     if _is_sqlite:
         app: Flask = worker.wsgi
         stream.slots_of(app).cap(STREAM_THREADS)
+        waiting.slots_of(app).cap(WAIT_THREADS)
     _running.append(companions.start("web"))
 
 

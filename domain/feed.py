@@ -61,7 +61,7 @@ class Follower:
 
         Raises: Unavailable
         """
-        with self._reading() as session:
+        with self.reading() as session:
             return events.list_after(session, seq, limit=limit)
 
     def read_before(self, seq: int, count: int) -> list[EventLog]:
@@ -70,7 +70,7 @@ class Follower:
         Raises: Unavailable
         """
         statement = select(EventLog).where(EventLog.seq <= seq).order_by(desc(EventLog.seq))
-        with self._reading() as session:
+        with self.reading() as session:
             return list(session.scalars(statement.limit(count)))[::-1]
 
     def close(self) -> None:
@@ -81,7 +81,11 @@ class Follower:
                 held.close()
 
     @contextmanager
-    def _reading(self) -> Iterator[Session]:
+    def reading(self) -> Iterator[Session]:
+        """Read anything on the follower's connection, with rows that stay readable afterwards.
+
+        Raises: Unavailable
+        """
         try:
             if self._connection is None:
                 self._connection = database.engine().connect()

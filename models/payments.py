@@ -49,6 +49,7 @@ class Payment(Base):
     card_brand: Mapped[Word | None]
     card_last4: Mapped[Word | None]
     method_id: Mapped[Link | None]
+    hold_ends_at: Mapped[datetime | None]
     receipt_url: Mapped[str | None]
     effect_state: Mapped[Word] = mapped_column(default="none", server_default="none")
     supersedes_id: Mapped[Link | None]
@@ -105,9 +106,18 @@ class Payment(Base):
             sqlite_where=text("order_id is null"),
         ),
         Index("ix_payments_buyer_id_purpose", "buyer_id", "purpose"),
+        # Transactions are few beside the payments of orders, and listed by themselves.
+        Index(
+            "ix_payments_transactions",
+            "created_at",
+            "id",
+            postgresql_where=text("order_id is null"),
+            sqlite_where=text("order_id is null"),
+        ),
         Index("ix_payments_effect_state", "effect_state"),
         Index("ix_payments_subscription_ref", "subscription_ref"),
         Index("ix_payments_check_due_at", "check_due_at"),
+        Index("ix_payments_hold_ends_at", "hold_ends_at"),
     )
 
 

@@ -1,7 +1,7 @@
 """One fan-out per process: follows the numbered log, writes each frame once, hands it to every stream.
 
 Streams that may see the same and ask for the same share one group, so filtering and joining happen once
-per group; per stream there is one append and one wake-up.
+per group; per stream there is one append and one wake-up. Others may have it followed for them alone.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from core import clock
 from core.errors import Unavailable
 from domain import events, feed, topics
 from domain.actors import Actor
@@ -50,7 +49,7 @@ class _Group:
 
 
 class Hub:
-    """Follows the log while anybody streams; `subscribe` starts it and the last to leave stops it."""
+    """Follows the log while anybody streams or has it followed; the last to leave stops it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -62,6 +61,7 @@ class Hub:
         self._recent, self._is_warm = Recent(), False
         self._thread: threading.Thread | None = None
         self._watchers: list[Callable[[EventLog], None]] = []
+        self._followers: list[Callable[[], None]] = []
         self.delivered = 0
         self.let_go = 0
 
@@ -71,8 +71,28 @@ class Hub:
         return self._count
 
     def watch(self, watcher: Callable[[EventLog], None]) -> None:
-        """Also show every event to `watcher`, while anybody streams."""
+        """Also show every event to `watcher`, while the log is followed."""
         self._watchers.append(watcher)
+
+    def follow(self, broken: Callable[[], None]) -> Callable[[], None]:
+        """Have the log followed for the watchers though nobody streams. Gives what ends it.
+
+        broken: called when following has broken off; nothing is shown any more until `follow` is asked
+        for again.
+        Raises: Unavailable
+        """
+        with self._lock:
+            self._start()
+            self._followers.append(broken)
+
+        def end() -> None:
+            with self._lock:
+                if broken in self._followers:
+                    self._followers.remove(broken)
+            if not self._is_wanted():
+                waker.wake("events")
+
+        return end
 
     def members(self) -> list[Subscriber]:
         """List the open streams."""
@@ -113,7 +133,7 @@ class Hub:
                     self._at[address].pop(key, None)
                     if not self._at[address]:
                         del self._at[address]
-        if not self._count:
+        if not self._is_wanted():
             waker.wake("events")
 
     def place_of(self, event_id: str) -> int | None:
@@ -140,30 +160,6 @@ class Hub:
         ]
         return missed, frames[-1].seq if frames else subscriber.since
 
-    def wait_for(
-        self,
-        condition: Callable[[], bool],
-        timeout: float,
-        *,
-        actor: Actor,
-        asked: tuple[Topic, ...],
-    ) -> bool:
-        """Wait until a condition holds, looking again at each event of the topics. False after `timeout` seconds.
-
-        condition: reads the database itself and must be cheap; it is asked once at the start.
-        """
-        until = clock.monotonic() + timeout
-        subscriber = self.subscribe(actor, asked)
-        try:
-            while not condition():
-                left = until - clock.monotonic()
-                if left <= 0 or subscriber.ending is not None:
-                    return False
-                subscriber.take(timeout=left)
-            return True
-        finally:
-            self.unsubscribe(subscriber)
-
     def _start(self) -> None:
         if self._thread is not None and self._thread.is_alive():
             return
@@ -172,9 +168,12 @@ class Hub:
         self._thread = threading.Thread(target=self._run, name="hub", daemon=True)
         self._thread.start()
 
+    def _is_wanted(self) -> bool:
+        return self._count > 0 or bool(self._followers)
+
     def _is_over(self) -> bool:
         with self._lock:
-            if self._count:
+            if self._is_wanted():
                 return False
             self._thread = None
             self._recent.clear()
@@ -190,13 +189,23 @@ class Hub:
         finally:
             follower.close()
             if not is_over:
-                # Whatever broke this thread, those who listen come back and go on where they were.
-                for member in self.members():
-                    member.end(Ending.RESTART)
+                self._break_off()
+
+    def _break_off(self) -> None:
+        """Whatever broke this thread, those who listen come back and go on where they were."""
+        with self._lock:
+            # The thread is alive still; whoever comes back at once must get another one.
+            self._thread = None
+            followers, self._followers = self._followers, []
+        for broken in followers:
+            broken()
+        for member in self.members():
+            member.end(Ending.RESTART)
 
     def _look(self, follower: feed.Follower) -> None:
         try:
-            self._is_warm = self._is_warm or self._warm_up(follower)
+            # What happened lately is only for streams that come back.
+            self._is_warm = self._is_warm or (self._count > 0 and self._warm_up(follower))
             self._catch_up(follower)
         except Unavailable as error:
             log.warning("hub.cannot_read", error=type(error.__cause__).__name__)
@@ -211,7 +220,7 @@ class Hub:
         return True
 
     def _catch_up(self, follower: feed.Follower) -> None:
-        while self._count:
+        while self._is_wanted():
             frames = [frame(event) for event in follower.read_after(self._cursor)]
             if frames:
                 self._fan_out(frames)
@@ -221,7 +230,8 @@ class Hub:
     def _fan_out(self, frames: list[Frame]) -> None:
         with self._lock:
             deliveries = self._sort(frames)
-            self._recent.add(frames)
+            if self._is_warm:
+                self._recent.add(frames)
             self._cursor = frames[-1].seq
         for watcher in self._watchers:
             for each in frames:

@@ -1,4 +1,4 @@
-"""Looks after the open streams of this process: pings, gone clients, lost rights, the farewell at the end."""
+"""Looks after the open streams and held requests of this process: pings, gone clients, lost rights, farewell."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from core.errors import AppError, Unavailable
 from domain import feed
 from domain.actors import Actor
 from models.events import EventLog
-from web.subscriber import Ending, Subscriber, reach
+from web.subscriber import Ending, Listener, reach
 
 PING_SECONDS = 14.0
 # Together with the few seconds for which identities are remembered, below the 15 that are promised.
@@ -43,7 +43,7 @@ def _first_look() -> float:
 class Kept:
     """One stream under care. look_again: gives the principal as it is now, None when it is no more."""
 
-    subscriber: Subscriber
+    subscriber: Listener
     look_again: Callable[[], Actor | None] | None
     peer: socket.socket | None
     due_at: float = field(default_factory=_first_look)
@@ -55,7 +55,7 @@ class Keeper:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: dict[Subscriber, Kept] = {}
+        self._kept: dict[Listener, Kept] = {}
         self._selector: selectors.BaseSelector | None = None
         self._thread: threading.Thread | None = None
         self._is_stopping: Callable[[], bool] = lambda: False
@@ -77,7 +77,7 @@ class Keeper:
             if kept.peer is not None and not _watch(self._selector, kept.peer, kept):
                 kept.peer = None
 
-    def release(self, subscriber: Subscriber) -> None:
+    def release(self, subscriber: Listener) -> None:
         """End the care for a stream, before its connection is closed."""
         with self._lock:
             kept = self._kept.pop(subscriber, None)

@@ -1,4 +1,4 @@
-"""How many streams a principal, an address and this process may hold open; nothing about what they carry."""
+"""How many streams, or held requests, a principal, an address and this process may have; not what they carry."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import fcntl
 import hashlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -112,7 +112,10 @@ class Slot:
 class Slots:
     """Counts the open streams and refuses the one too many."""
 
-    def __init__(self, path: Path, limits: Limits) -> None:
+    def __init__(
+        self, path: Path, limits: Limits, *, refuse: Callable[[str], Unavailable] = stream_limit
+    ) -> None:
+        self._refuse = refuse
         self._lock = threading.Lock()
         self._ledger = _Ledger(path)
         self._limits = limits
@@ -132,17 +135,17 @@ class Slots:
     def take(self, principal: str, address: str) -> Slot:
         """Take a slot for one more stream.
 
-        Raises: Unavailable with code STREAM_LIMIT
+        Raises: Unavailable as `refuse` makes it: with code STREAM_LIMIT for streams
         """
         with self._lock:
             if self._open >= self._limits.total:
-                raise stream_limit("this server")
+                raise self._refuse("this server")
             slot = Slot(self, [])
             for subject, limit, what in self._subjects(principal, address):
                 place = self._ledger.take(subject, limit)
                 if place is None:
                     self._free(slot)
-                    raise stream_limit(what)
+                    raise self._refuse(what)
                 slot.places.append((subject, place))
             self._open += 1
             return slot

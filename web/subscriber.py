@@ -6,6 +6,7 @@ import queue
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Protocol
 
 from core import clock
 from domain.actors import Actor
@@ -23,6 +24,22 @@ class Ending(Enum):
     ACCESS = "access"
     SLOW = "slow"
     GONE = "gone"
+
+
+class Listener(Protocol):
+    """Whoever waits for news over a connection that must be looked after."""
+
+    last_told_at: float
+
+    @property
+    def actor(self) -> Actor:
+        """For whom it listens."""
+
+    def ping(self) -> None:
+        """Show the client that the connection lives, where it can be shown."""
+
+    def end(self, why: Ending) -> None:
+        """End it; the first reason stays."""
 
 
 Reach = tuple[bool, str | None, str | None, bool | None, tuple[Topic, ...]]

@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from flask import Response, current_app, request
 
-from api.contract import reading
+from api.contract import reading, retired
 from api.contract.answers import Answer, replay
 from api.contract.calls import Call, NoBody, NoQuery
 from api.contract.registry import Endpoint, Open
@@ -102,7 +102,11 @@ def _claim(
     key = _key_of(found, document)
     if key is None:
         return None
-    query = sorted(request.args.items(multi=True))
+    query = sorted(
+        (name, value)
+        for name, value in request.args.items(multi=True)
+        if found.style != "v1" or name not in retired.RETIRED
+    )
     body = document if isinstance(document, dict) else raw
     return Claim(
         principal=caller.actor.id,
@@ -123,7 +127,7 @@ def _replayed(claim: Claim | None) -> Answer | None:
 def _call(
     found: Endpoint, caller: Principal | None, document: dict[str, Json], path: dict[str, str]
 ) -> Call[Any, Any]:
-    query = reading.read_query(request)
+    query = retired.left_out(found, reading.read_query(request))
     if found.body is not None or document:
         reading.assert_storable(document)
     return Call(
@@ -148,6 +152,8 @@ def answer_early(found: Endpoint, path_values: dict[str, str]) -> Call[Any, Any]
     if not isinstance(found.who, Open) and caller is not None:
         _assert_allowed(found, caller, found.who)
     raw, document = (b"", {}) if found.method == "GET" else _body()
+    if isinstance(document, dict):
+        document = retired.left_out(found, document)
     claim = _claim(found, caller, raw, document) if caller is not None else None
     if (answer := _replayed(claim)) is not None:
         return answer

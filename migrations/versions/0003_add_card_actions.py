@@ -287,6 +287,7 @@ def upgrade() -> None:
             "amount_minor > 0 or (amount_minor = 0 and purpose = 'card_setup')",
         )
         batch_op.add_column(sa.Column("method_id", sa.String(length=40), nullable=True))
+        batch_op.add_column(sa.Column("hold_ends_at", sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("receipt_url", sa.Text(), nullable=True))
         batch_op.add_column(
             sa.Column("effect_state", sa.String(length=32), server_default="none", nullable=False)
@@ -294,6 +295,14 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("subscription_period", sa.Text(), nullable=True))
         batch_op.create_index("ix_payments_buyer_id_purpose", ["buyer_id", "purpose"], unique=False)
         batch_op.create_index("ix_payments_effect_state", ["effect_state"], unique=False)
+        batch_op.create_index("ix_payments_hold_ends_at", ["hold_ends_at"], unique=False)
+        batch_op.create_index(
+            "ix_payments_transactions",
+            ["created_at", "id"],
+            unique=False,
+            postgresql_where=sa.text("order_id is null"),
+            sqlite_where=sa.text("order_id is null"),
+        )
         batch_op.create_index(
             "uq_payments_buyer_id_purpose_reference",
             ["buyer_id", "purpose", "reference"],
@@ -312,11 +321,18 @@ def downgrade() -> None:
             postgresql_where=sa.text("order_id is null"),
             sqlite_where=sa.text("order_id is null"),
         )
+        batch_op.drop_index(
+            "ix_payments_transactions",
+            postgresql_where=sa.text("order_id is null"),
+            sqlite_where=sa.text("order_id is null"),
+        )
+        batch_op.drop_index("ix_payments_hold_ends_at")
         batch_op.drop_index("ix_payments_effect_state")
         batch_op.drop_index("ix_payments_buyer_id_purpose")
         batch_op.drop_column("subscription_period")
         batch_op.drop_column("effect_state")
         batch_op.drop_column("receipt_url")
+        batch_op.drop_column("hold_ends_at")
         batch_op.drop_column("method_id")
 
     with op.batch_alter_table("orders", schema=None) as batch_op:

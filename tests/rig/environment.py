@@ -11,7 +11,7 @@ from tests.rig.locate import ROOT
 OURS = ("PAYDESK_", "STRIPE_", "PG", "FLASK_", "GUNICORN_", "SMTP_")
 NAMED = frozenset(
     "HOST PORT DATABASE_URL MIGRATION_DATABASE_URL SECRET_KEY MASTER_KEYS JWT_KEYS PUBLIC_URL "
-    "CORS_ORIGINS TRUSTED_HOSTS RATE_LIMITS SECOND_PERSON_ABOVE SSE_LIMITS WEBHOOK_ALLOW_HOSTS TZ_BUSINESS WEB_CONCURRENCY "
+    "CORS_ORIGINS TRUSTED_HOSTS RATE_LIMITS SECOND_PERSON_ABOVE SSE_LIMITS WAIT_LIMITS WEBHOOK_ALLOW_HOSTS TZ_BUSINESS WEB_CONCURRENCY "
     "METRICS_TOKEN HTTP_PROXY HTTPS_PROXY ALL_PROXY http_proxy https_proxy all_proxy".split()
 )
 
@@ -25,6 +25,7 @@ def settings(database_url: str, instance: Path, **more: str) -> dict[str, str]:
         "DATABASE_URL": database_url,
         "RATE_LIMITS": "off",
         "SSE_LIMITS": "off",
+        "WAIT_LIMITS": "off",
     } | more
 
 
