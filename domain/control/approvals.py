@@ -111,10 +111,14 @@ def request(
 
 
 def _waiting(session: Session, content: Content) -> Approval | None:
-    """Find the request that waits already; one that has run out makes room for a new one."""
+    """Find the request that waits already; one that has run out makes room for a new one.
+
+    One that still waits is not locked: whoever decides about it now waits perhaps for what its object
+    is locked with here.
+    """
     known = find_open(session, content.act, content.object_id)
-    if known is None:
-        return None
+    if known is None or known.expires_at > clock.now():
+        return known
     row = get(session, known.id, lock=True)
     if row.state != State.PENDING.value:
         return None

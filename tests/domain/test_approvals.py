@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
-from threading import Barrier, Thread
+from threading import Barrier, Event, Thread
 
 import pytest
 from sqlalchemy import select
@@ -27,6 +27,8 @@ from domain.books import verification
 from domain.control import acts, approvals, freezes
 from domain.control.warrants import Warrant
 from domain.jobs import overdue
+from domain.payments import marking
+from domain.refunds import refunds
 from domain.transitions import Why
 from models.audit import AuditRow
 from models.control import Approval
@@ -106,6 +108,46 @@ def test_of_many_who_ask_for_the_same_at_once_one_request_waits(world: World, st
         racer.join()
     assert ended == {"asked": 1, "CONFLICT /approvals/": 7}
     assert count(Approval) == 1
+
+
+def test_asking_again_while_somebody_agrees_waits_for_nobody(
+    world: World, staff: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payment = world.payment()
+    row = asked(payment, staff.fin)
+    holds, agrees, ended = Event(), Event(), Counter[str]()
+    move = approvals.move_together
+
+    def moving(*args: object, **more: object) -> object:
+        agrees.set()
+        return move(*args, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(approvals, "move_together", moving)
+
+    def ask_again() -> None:
+        wanted = marking.Wanted("completed", "BANK-2")
+        try:
+            with database.transaction() as session:
+                refunds.lock_payment(session, payment.id)
+                holds.set()
+                # On SQLite nobody agrees as long as this one writes.
+                agrees.wait(1)
+                marking.ask(
+                    session, payment.id, wanted, actor=staff.ada, source="test", note="seen too"
+                )
+        except AppError as error:
+            ended[error.code] += 1
+
+    def press() -> None:
+        holds.wait()
+        ended[agree(row, staff.flo).row.state] += 1
+
+    racers = [Thread(target=ask_again), Thread(target=press)]
+    for racer in racers:
+        racer.start()
+    for racer in racers:
+        racer.join()
+    assert ended == {"CONFLICT": 1, "executed": 1}
 
 
 def test_what_changed_meanwhile_is_void_and_nothing_is_done(world: World, staff: Staff) -> None:
