@@ -21,6 +21,7 @@ MODULES = (
     "api.approvals",
     "api.intents",
     "api.operations",
+    "api.transactions_confirm",
     "api.transactions",
     "api.exceptions",
     "api.exception_acts",

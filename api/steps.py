@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from flask import request
+
 from api import shapes
 from api.contract import Answer, Call, Session, finish, start
 from core.errors import (
@@ -54,10 +56,13 @@ class Step:
 
 @dataclass(frozen=True)
 class Told:
-    """How the end is told. done: in the transaction that makes it true; refused: the provider's no."""
+    """How the end is told. done: in the transaction that makes it true; refused: the provider's no;
+    unknown: that nobody knows.
+    """
 
     done: Callable[[Session, Payment], Answer]
     refused: Callable[[AppError, Payment], AppError]
+    unknown: Callable[[Operation, Payment], dict[str, Any]] = shapes.unknown
 
 
 def declined(error: AppError, _: Payment) -> AppError:
@@ -106,7 +111,7 @@ def _settle(call: Call[Any, Any], outcome: Outcome, told: Told) -> Answer:
                 claims.let_go(session, call.claim)
             return Answer(said.http_status)
         if isinstance(said, ProviderUnknown):
-            answer = Answer(202, shapes.unknown(operation, payment))
+            answer = Answer(202, told.unknown(operation, payment))
         elif isinstance(said, PaymentDeclined | ProviderRefused):
             answer = _refusal(call, told.refused(said, payment))
         else:
@@ -116,5 +121,5 @@ def _settle(call: Call[Any, Any], outcome: Outcome, told: Told) -> Answer:
 
 def _refusal(call: Call[Any, Any], error: AppError) -> Answer:
     """Write a refusal as the answer that is stored with what it settled."""
-    body = errors.document(error, path="/api/", request_id=call.request_id)
+    body = errors.document(error, path=request.path, request_id=call.request_id)
     return Answer(error.http_status, body)

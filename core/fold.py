@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from core.states import Payment, PaymentSub, Refund
@@ -13,7 +13,7 @@ from core.states import Payment, PaymentSub, Refund
 class Fact:
     """One thing a provider, a person or our clock said of a payment.
 
-    kind: a word of `RANK` or `REFUND_KINDS`; amount_minor: cumulative, minor units of the payment's asset, or None;
+    kind: a word of `RANK`, `REFUND_KINDS` or `DISPUTE_KINDS`; amount_minor: cumulative, minor units of the payment's asset, or None;
     code: the provider's word for why; said_at: when the source says it happened.
     """
 
@@ -56,8 +56,9 @@ RANK = {
     # Of a check only: the card is proved, with a hold or without one.
     VALIDATED: 31,
     "failed": 35,
-    "expired": 36,
-    "cancelled": 37,
+    "cancelled": 36,
+    # The provider tells of an attempt that we ended in time as cancelled too.
+    "expired": 37,
     # Above the provider's own ends: what people decided is not changed by the end it waited for.
     MARKED_FAILED: 40,
     MARKED_CANCELLED: 40,
@@ -71,6 +72,13 @@ REFUND_PENDING, REFUND_SUCCEEDED, REFUND_FAILED = (
     "refund_failed",
 )
 REFUND_KINDS = frozenset({REFUND_PENDING, REFUND_SUCCEEDED, REFUND_FAILED})
+# What a dispute moved: taken by the payer's bank, brought back, or a fee alone. Kept apart likewise.
+DISPUTE_WITHDRAWN, DISPUTE_REINSTATED, DISPUTE_FEE = (
+    "dispute_withdrawn",
+    "dispute_reinstated",
+    "dispute_fee",
+)
+DISPUTE_KINDS = frozenset({DISPUTE_WITHDRAWN, DISPUTE_REINSTATED, DISPUTE_FEE})
 
 _PENDING_SUB = {
     "created": PaymentSub.REQUIRES_PAYMENT_METHOD,
@@ -113,8 +121,19 @@ def _check_standing(known: list[Fact]) -> Standing | None:
     return Standing(Payment.COMPLETED, PaymentSub.NONE, received, held, None, None, None)
 
 
-def standing(facts: Iterable[Fact], *, is_check: bool = False) -> Standing:
-    """Fold a set of facts into one standing. is_check: the payment only proves a card.
+def _of_one_try(known: list[Fact]) -> list[Fact]:
+    """Read the end of the only attempt as the end of all; that it was cancelled since says nothing more."""
+    found = [replace(f, kind="failed") if f.kind == "attempt_failed" else f for f in known]
+    has_failed = any(fact.kind == "failed" for fact in found)
+    left = [fact for fact in found if not (has_failed and fact.kind == "cancelled")]
+    return sorted(left, key=_order)
+
+
+def standing(
+    facts: Iterable[Fact], *, is_check: bool = False, is_one_shot: bool = False
+) -> Standing:
+    """Fold a set of facts into one standing. is_check: the payment only proves a card; is_one_shot: its
+    payer cannot try again, so an attempt that failed is its end.
 
     Order-free and idempotent: any permutation, with any duplicates, gives the same answer.
     Money received is never unsaid by a lower fact; an attempt that failed after the provider
@@ -125,6 +144,7 @@ def standing(facts: Iterable[Fact], *, is_check: bool = False) -> Standing:
     if is_check and (proved := _check_standing(known)) is not None:
         return proved
     known = [fact for fact in known if fact.kind != VALIDATED]
+    known = _of_one_try(known) if is_one_shot else known
     if not known:
         return Standing(Payment.PENDING, PaymentSub.NONE, 0, 0, None, None, None)
     top = known[-1]

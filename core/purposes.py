@@ -23,6 +23,8 @@ class Purpose(StrEnum):
 OF_ORDERS = frozenset({Purpose.DEPOSIT, Purpose.BALANCE})
 # They prove a card. Nothing is to be received, and that the hold ends is no failure.
 CHECKS = frozenset({Purpose.CARD_VALIDATION, Purpose.CARD_SETUP})
+# One try of a kept card, without a page on which its payer could try another: a refusal ends it.
+ONE_SHOT = frozenset({Purpose.TOP_UP, Purpose.CARD_VALIDATION})
 # What credits its payer's wallet once it is confirmed.
 TO_WALLET = frozenset({Purpose.TOP_UP, Purpose.COUPON})
 # Source 002's word for the type of a transaction.

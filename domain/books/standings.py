@@ -9,8 +9,16 @@ from sqlalchemy import ColumnElement, Subquery, case, func, literal, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from core import clock
-from core.fold import MARKED_COMPLETED, RANK, REFUND_KINDS, Fact, standing
-from core.purposes import CHECKS
+from core.fold import (
+    MARKED_CANCELLED,
+    MARKED_COMPLETED,
+    MARKED_FAILED,
+    RANK,
+    REFUND_KINDS,
+    Fact,
+    standing,
+)
+from core.purposes import CHECKS, ONE_SHOT
 from core.states import Case, Escrow, PaymentSub
 from core.states import Operation as OperationState
 from core.states import Order as OrderStatus
@@ -48,15 +56,31 @@ def payments(session: Session) -> Iterator[str | None]:
 def _payment_problem(session: Session, payment: Payment, facts: Sequence[Fact]) -> str | None:
     if unknown := {fact.kind for fact in facts} - RANK.keys() - REFUND_KINDS:
         return f"{payment.id} has facts of kinds that nobody writes: {', '.join(sorted(unknown))}"
-    now = standing(facts, is_check=payment.purpose in CHECKS)
+    now = standing(
+        facts, is_check=payment.purpose in CHECKS, is_one_shot=payment.purpose in ONE_SHOT
+    )
     if payment.received_minor != now.received_minor:
         return f"{payment.id} has received {payment.received_minor}, its facts say {now.received_minor}"
     if payment.status == _less_given_back(payment, now.status):
         return _amount_problem(session, payment)
-    late = now.status == Status.COMPLETED and payment.status in (Status.FAILED, Status.CANCELLED)
+    is_ended = payment.status in (Status.FAILED, Status.CANCELLED)
+    late = now.status == Status.COMPLETED and is_ended
     if late and _has_case(session, payment, "PAID_LATE"):
         return None
+    if is_ended and now.status in (Status.FAILED, Status.CANCELLED) and _is_told(payment, facts):
+        return None
     return f"{payment.id} is {payment.status}, its facts say {now.status}"
+
+
+_ENDS = {
+    Status.FAILED: frozenset({"failed", "expired", "attempt_failed", MARKED_FAILED}),
+    Status.CANCELLED: frozenset({"cancelled", MARKED_CANCELLED}),
+}
+
+
+def _is_told(payment: Payment, facts: Sequence[Fact]) -> bool:
+    """Tell whether one of the facts is the end that a payment came to: of two ends the first one stays."""
+    return any(fact.kind in _ENDS[Status(payment.status)] for fact in facts)
 
 
 def _less_given_back(payment: Payment, told: Status) -> Status:

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from core import clock, ids
 from core.errors import AppError, LostRace, ProviderRefused, ProviderUnavailable
 from core.money import Money, asset
+from core.purposes import ONE_SHOT
 from core.states import OPEN_PAYMENT
 from core.states import Operation as OperationState
 from core.states import Payment as Status
@@ -18,7 +19,7 @@ from domain.actors import system
 from domain.cases import cases
 from domain.cases.cases import Finding
 from domain.control import settling
-from domain.payments import asking, calls, operations, outcomes
+from domain.payments import abandoning, asking, calls, operations, outcomes
 from domain.refunds import refund_queries
 from domain.transitions import Why, move
 from models.operations import Operation
@@ -61,9 +62,12 @@ def _solve(operation: Operation, payment: Payment, fence: int) -> None:
     rail = registry.configured(operation.provider, livemode=payment.livemode)
     age = (clock.now() - operation.created_at).total_seconds()
     creates = operation.kind in calls.CREATES
+    if creates and payment.purpose in ONE_SHOT:
+        # Whoever asked has gone: what the call did is looked up, and no card is charged behind their back.
+        _look_for(operation, payment, fence)
     # A provider may replay a stored failure under the same key for as long as it keeps the key,
     # so from the second try on its list is read first.
-    if creates and operation.attempts and (found := _listed(operation, payment)):
+    elif creates and operation.attempts and (found := _listed(operation, payment)):
         outcome = operations.Outcome(operation.id, payment.id, fence, found, JANITOR)
         with database.transaction() as session:
             operations.settle(session, outcome)
@@ -206,6 +210,8 @@ def _check(payment: Payment) -> datetime | None:
     """Ask, apply, and say when to ask again, or None."""
     if payment.provider_reference is None:
         return None
+    if abandoning.is_left_open(payment):
+        return abandoning.end_at_provider(payment)
     source = "janitor:check"
     if payment.status not in OPEN_PAYMENT:
         return _confirm(payment)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from core import clock
 from core.errors import Conflict
+from core.purposes import ONE_SHOT
 from core.strictjson import Json
 from domain import database
 from domain.actors import Actor
@@ -19,7 +20,9 @@ from domain.transitions import Why
 from models.operations import Operation
 from models.payments import Payment
 from providers import registry
-from providers.seam import Reading
+from providers.seam import Created, Reading
+
+_NO_RECORD = "The provider has no record of this payment yet; there is nothing to ask about."
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,7 @@ def ask(payment_id: str, *, actor: Actor, source: str, reason: str | None = None
         with database.reading() as session:
             payment = get_payment(session, payment_id, actor=actor)
     if payment.provider_reference is None:
-        raise Conflict(
-            "The provider has no record of this payment yet; there is nothing to ask about."
-        )
+        raise Conflict(_NO_RECORD)
     rail = registry.configured(payment.provider, livemode=payment.livemode)
     reading = rail.fetch(payment.provider_reference)
     return apply_answer(payment_id, reading, why=Why(actor, source, reason))
@@ -90,9 +91,22 @@ def _unfinished(session: Session, payment: Payment) -> Operation | None:
 
 
 def _finish(operation: Operation, payment: Payment, actor: Actor) -> None:
-    """Finish the operation that an answer was lost of, under its own key."""
+    """Finish the operation that an answer was lost of, under its own key.
+
+    A charge of a kept card is looked up only: nobody but whoever asked for it starts it.
+    Raises: Conflict when there is nothing at the provider
+    """
+    found: Created | None = None
+    if payment.purpose in ONE_SHOT and operation.kind in calls.CREATES:
+        rail = registry.configured(payment.provider, livemode=payment.livemode)
+        found = rail.find(payment.id, since=operation.created_at, method=payment.method)
+        if found is None:
+            raise Conflict(_NO_RECORD)
     with database.transaction() as session:
         fence = operations.take(session, operation)
-    outcome = operations.run(operation, payment, fence, actor=actor)
+    if found is not None:
+        outcome = operations.Outcome(operation.id, payment.id, fence, found, actor)
+    else:
+        outcome = operations.run(operation, payment, fence, actor=actor)
     with database.transaction() as session:
         operations.settle(session, outcome)

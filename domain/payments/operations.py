@@ -34,6 +34,7 @@ from domain.secrets import keyring
 from domain.transitions import Why, move
 from models.operations import Operation
 from models.payments import Payment
+from providers import registry
 from providers.seam import Created, Reading, UnreadableDelivery
 
 LEASE_SECONDS = 60
@@ -137,6 +138,7 @@ def run(operation: Operation, payment: Payment, fence: int, *, actor: Actor) -> 
     """
     crash.point("operation.after_prepare")
     try:
+        _assert_key_lives(operation, payment)
         answer: Created | Reading | AppError = calls.make(operation, payment)
     except (PaymentDeclined, ProviderRefused, ProviderUnavailable, ProviderUnknown) as error:
         answer = error
@@ -145,6 +147,18 @@ def run(operation: Operation, payment: Payment, fence: int, *, actor: Actor) -> 
         answer = ProviderUnknown(f"The provider's answer cannot be read: {error}")
     crash.point("operation.after_call")
     return Outcome(operation.id, payment.id, fence, answer, actor)
+
+
+def _assert_key_lives(operation: Operation, payment: Payment) -> None:
+    """Never ask a provider to make something under a key that it may have forgotten: it would make a second.
+
+    Raises: ProviderUnknown
+    """
+    if operation.kind not in calls.CREATES:
+        return
+    rail = registry.configured(operation.provider, livemode=payment.livemode)
+    if (clock.now() - operation.created_at).total_seconds() >= rail.key_lifetime_seconds:
+        raise ProviderUnknown("What became of this is being looked up; it is not asked for again.")
 
 
 def settle(session: Session, outcome: Outcome) -> tuple[Operation, Payment]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from core import clock
-from core.errors import AppError
+from core.errors import AppError, PaymentDeclined
 from core.fold import Fact
+from core.purposes import ONE_SHOT
 from core.states import OPEN_PAYMENT, PaymentSub
+from core.states import Payment as Status
+from domain import events
 from domain.inbox import inbox
-from domain.payments import calls, settlement
+from domain.payments import calls, payment_events, settlement
 from domain.refunds import refund_settlement
 from domain.secrets import keyring
 from domain.transitions import Why, move, move_together
@@ -31,11 +34,16 @@ def succeeded(
 ) -> None:
     """Take over what the provider made or says now.
 
-    Writes: payments, provider_references and what settlement does. Transaction: caller's.
+    Writes: payments, provider_references and what settlement does. Emits: transaction.updated and what
+    settlement does. Transaction: caller's.
     """
     if isinstance(answer, Created):
+        before = payment_events.snapshot(payment)
         _take_over(session, operation, payment, answer, why)
+        made = payment_events.snapshot(payment)
         settlement.apply(session, payment, answer.reading, why=why)
+        if payment_events.snapshot(payment) == made:
+            _tell_waiting(session, payment, before, why)
         return
     reading = answer
     if operation.kind == "expire":
@@ -55,7 +63,16 @@ def unknown(session: Session, operation: Operation, payment: Payment, *, why: Wh
     if operation.kind == "refund":
         refund_settlement.unknown(session, operation, why=why)
     elif payment.sub_state in (PaymentSub.NONE, PaymentSub.REQUIRES_PAYMENT_METHOD):
+        before = payment_events.snapshot(payment)
         move(session, "payment_sub", payment, to=PaymentSub.UNKNOWN_OUTCOME, why=why)
+        _tell_waiting(session, payment, before, why)
+
+
+def _tell_waiting(
+    session: Session, payment: Payment, before: payment_events.Snapshot, why: Why
+) -> None:
+    """Tell whoever waits for a transaction that it moved, where settling has told nothing of it."""
+    events.append(session, payment_events.transaction_rows(session, payment, before, why=why))
 
 
 def _expired(payment: Payment) -> KeyedFact:
@@ -110,6 +127,21 @@ def refused(
     fact = Fact("failed", clock.now(), code=code or error.code, message=error.message[:500])
     keyed = KeyedFact(f"paydesk:{payment.id}:refused:{operation.id}", fact)
     settlement.apply(session, payment, Reading(facts=(keyed,)), why=why)
+    if isinstance(error, PaymentDeclined) and error.provider and error.provider.reference:
+        _name_declined(session, operation, payment, error.provider.reference, why)
+
+
+def _name_declined(
+    session: Session, operation: Operation, payment: Payment, reference: str, why: Why
+) -> None:
+    """Remember what the provider made although the card was declined: it is still open there."""
+    operation.provider_reference = reference
+    values: dict[str, object] = {"provider_reference": reference, "updated_at": clock.now()}
+    if payment.status == Status.FAILED and payment.purpose in ONE_SHOT:
+        values["check_due_at"] = clock.now()
+    move_together(session, payment, moves={}, values=values, why=why)
+    settlement.link_reference(session, payment, payment.provider, reference, "intent")
+    inbox.rematch(session, [reference])
 
 
 def absent(session: Session, operation: Operation, payment: Payment, *, why: Why) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core import clock, ids
-from core.errors import Conflict, NotFound
+from core.errors import IdempotencyMismatch, NotFound
 from core.money import Money
 from core.purposes import Purpose
 from core.states import MAPPING_VERSION, Escrow, PaymentSub
@@ -32,7 +32,8 @@ class TransactionWanted:
 
     kind: the operation to run; request: what it needs beside the payment; amount: zero of an asset for a
     card setup; key: the payer's own name for it, used once for ever; open_key: what may be under way only
-    once when there is no such name; method_id: the kept card.
+    once when there is no such name; method_id: the kept card, with how its brand and end are shown;
+    open_seconds: how long its payer has, None: no limit of ours.
     """
 
     purpose: Purpose
@@ -43,6 +44,9 @@ class TransactionWanted:
     request: dict[str, Json] = field(default_factory=dict)
     key: str | None = None
     method_id: str | None = None
+    card_brand: str | None = None
+    card_last4: str | None = None
+    open_seconds: int | None = None
     provider: str = "stripe"
     livemode: bool = False
     demo: bool = False
@@ -54,14 +58,16 @@ def begin(session: Session, wanted: TransactionWanted, *, actor: Actor, source: 
     The person's row is locked, and unique keys stand behind the check. An ended transaction of the same
     `key` is given back as it ended, with nothing to run.
     Writes: payments, operations, event_log, audit_log. Emits: payment.created, transaction.created.
-    Raises: NotFound, Conflict IDEMPOTENCY_KEY_REUSED, RailNotConfigured, LostRace.
+    Raises: NotFound, IdempotencyMismatch, RailNotConfigured, LostRace.
     Transaction: caller's; the provider is called after its commit.
     """
     rail = registry.configured(wanted.provider, livemode=wanted.livemode)
-    _lock_person(session, wanted.user_id)
+    is_demo = _lock_person(session, wanted.user_id)
     if (payment := _known(session, wanted)) is not None:
         return _take_up(session, payment, wanted)
     payment = _row(session, wanted, rail.rail, actor)
+    # Whatever the demo traffic's people do is demo data.
+    payment.demo = wanted.demo or is_demo
     session.add(payment)
     session.flush()
     asked = operations.Wanted(wanted.kind, f"create:{payment.id}", payment, wanted.request)
@@ -70,39 +76,56 @@ def begin(session: Session, wanted: TransactionWanted, *, actor: Actor, source: 
     return Begun(payment, operation, operation.fence, is_new=True)
 
 
-def _lock_person(session: Session, user_id: str) -> None:
-    statement = select(User.id).where(User.id == user_id).with_for_update(key_share=True)
-    if session.scalar(statement) is None:
+def _lock_person(session: Session, user_id: str) -> bool:
+    """Lock a person's row; their transactions begin one after the other. Gives whether it is a demo's."""
+    statement = select(User.demo).where(User.id == user_id).with_for_update(key_share=True)
+    is_demo = session.scalar(statement)
+    if is_demo is None:
         raise NotFound
+    return is_demo
 
 
 def _known(session: Session, wanted: TransactionWanted) -> Payment | None:
     statement = select(Payment).where(Payment.order_id.is_(None))
     if wanted.key is not None:
-        return session.scalars(
-            statement.where(
-                Payment.buyer_id == wanted.user_id,
-                Payment.purpose == wanted.purpose.value,
-                Payment.reference == wanted.key,
-            )
-        ).first()
+        return find_by_key(session, wanted.user_id, wanted.purpose, wanted.key)
     return session.scalars(statement.where(Payment.open_key == wanted.open_key)).first()
+
+
+def find_by_key(session: Session, user_id: str, purpose: Purpose, key: str) -> Payment | None:
+    """Find the transaction that a person's own name for it was used for, whatever became of it."""
+    statement = select(Payment).where(
+        Payment.order_id.is_(None),
+        Payment.buyer_id == user_id,
+        Payment.purpose == purpose.value,
+        Payment.reference == key,
+    )
+    return session.scalars(statement).first()
 
 
 def _take_up(session: Session, payment: Payment, wanted: TransactionWanted) -> Begun:
     same = (wanted.amount.minor, str(wanted.amount.asset), wanted.method_id)
     if (payment.amount_minor, payment.asset, payment.method_id) != same:
-        raise Conflict(
-            "This key was used for another amount or card.",
-            code="IDEMPOTENCY_KEY_REUSED",
-            details={"transactionId": payment.id},
-        )
+        raise IdempotencyMismatch("This key was used for another amount or card. Use a new key.")
     operation = session.scalars(
         select(Operation).where(Operation.business_key == f"create:{payment.id}")
     ).one()
     if operation.state in operations.UNFINISHED:
-        return Begun(payment, operation, operations.take(session, operation), is_new=False)
+        fence = operations.take(session, operation)
+        # Whoever was asking meanwhile may have finished; then there is nothing left to ask.
+        session.refresh(payment)
+        if operation.state in operations.UNFINISHED:
+            # It is asked again now, so that it was absent before says nothing any more.
+            operation.request = _without(operation.request, "absentSince")
+            session.flush()
+            return Begun(payment, operation, fence, is_new=False)
+        operation.lease_until = None
+        session.flush()
     return Begun(payment, operation, None, is_new=False)
+
+
+def _without(said: dict[str, Json], name: str) -> dict[str, Json]:
+    return {key: value for key, value in said.items() if key != name}
 
 
 def _row(session: Session, wanted: TransactionWanted, rail: str, actor: Actor) -> Payment:
@@ -126,6 +149,9 @@ def _row(session: Session, wanted: TransactionWanted, rail: str, actor: Actor) -
         buyer_id=wanted.user_id,
         merchant_id=actor.merchant_id or house_merchant(session).id,
         method_id=wanted.method_id,
+        card_brand=wanted.card_brand,
+        card_last4=wanted.card_last4,
+        expires_at=clock.after(wanted.open_seconds) if wanted.open_seconds else None,
         effect_state="none",
         reference=wanted.key,
         meta={},

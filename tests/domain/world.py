@@ -32,6 +32,7 @@ from providers import registry
 from providers.seam import Canary, Created, Delivery, LiveSecret, NewPayment, Reading, Verified
 from providers.stripe import calls, reading, sdk, wire
 from providers.stripe import secrets as stripe_secrets
+from tests.domain import fake_charges
 from tests.domain.fake_vault import FakeVault
 
 WEBHOOK_SECRET = "whsec_world"
@@ -53,10 +54,12 @@ class FakeRail(FakeVault):
     key_lifetime_seconds: int = 23 * 3600
     intents: dict[str, dict[str, object]] = field(default_factory=dict)
     by_key: dict[str, Created] = field(default_factory=dict)
+    refusals: dict[str, Exception] = field(default_factory=dict)
     script: list[Exception | None] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     refunds: dict[str, dict[str, object]] = field(default_factory=dict)
     refund_keys: dict[str, str] = field(default_factory=dict)
+    captured: dict[str, str] = field(default_factory=dict)
     # What a new refund says of itself; a test may have it begin as `pending`.
     refund_status: str = "succeeded"
 
@@ -103,10 +106,16 @@ class FakeRail(FakeVault):
             raise error
         if key not in self.by_key:
             reference = f"pi_{next(_numbers)}"
-            self.intents[reference] = intent(reference, new.payment_id, new.amount.minor)
-            self.by_key[key] = calls.created_intent(self.intents[reference])  # type: ignore[arg-type]
+            record = intent(reference, new.payment_id, new.amount.minor)
+            record["currency"] = new.amount.asset.code.lower()
+            self.intents[reference] = record
+            if refusal := fake_charges.confirm(record, new):
+                self.refusals[key] = refusal
+            self.by_key[key] = calls.created_intent(record)  # type: ignore[arg-type]
         if error is not None:
             raise error
+        if key in self.refusals:
+            raise self.refusals[key]
         return self.by_key[key]
 
     create_checkout = create_intent
@@ -124,6 +133,23 @@ class FakeRail(FakeVault):
             raise error
         self.intents[reference]["status"] = "canceled"
         return reading.read_intent(self.intents[reference], said_at=clock.now())  # type: ignore[arg-type]
+
+    def capture(self, reference: str, amount: Money, *, key: str) -> Reading:
+        error = self._scripted("capture")
+        if error is not None and not getattr(error, "after_effect", False):
+            raise error
+        held = self.intents[reference]
+        if self.captured.get(key) != reference:
+            if held["status"] != "requires_capture":
+                code = ProviderReference(None, "payment_intent_unexpected_state")
+                raise ProviderRefused(f"It is {held['status']}.", provider=code)
+            assert amount.minor <= int(str(held["amount_capturable"]))
+            self.captured[key] = reference
+            done = {"status": "succeeded", "amount_received": amount.minor, "amount_capturable": 0}
+            held.update(done)
+        if error is not None:
+            raise error
+        return reading.read_intent(held, said_at=clock.now())  # type: ignore[arg-type]
 
     def list_payments(self, *, since: datetime) -> Iterator[Reading]:
         if error := self._scripted("list_payments"):
@@ -158,7 +184,7 @@ class FakeRail(FakeVault):
             "object": "refund",
             "status": self.refund_status,
             "amount": amount,
-            "currency": "eur",
+            "currency": self.intents[reference]["currency"],
             "payment_intent": reference,
             "metadata": dict(metadata or {}),
         }
@@ -273,6 +299,12 @@ class World:
             "data": {"object": dict(record)},
         }
         return json.dumps(event).encode()
+
+    def held(self, payment: Payment, *, at: int | None = None, **changes: object) -> bytes:
+        """Write the event that an amount is held on the card."""
+        kind, amount = "payment_intent.amount_capturable_updated", payment.amount_minor
+        said: dict[str, object] = {"status": "requires_capture", "amount_capturable": amount}
+        return self.event(kind, payment, at=at, **(said | changes))
 
     def deliver(self, body: bytes, *, secret: str = WEBHOOK_SECRET) -> inbox.Received:
         stamp = clock.unix()
