@@ -141,6 +141,14 @@ class Refund(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Card(StrEnum):
+    """A card that a person keeps with a provider; one on its way out is used no more."""
+
+    ACTIVE = "active"
+    REMOVING = "removing"
+    REMOVED = "removed"
+
+
 class RuleState(StrEnum):
     """A rule of the exception desk over its life."""
 
@@ -298,6 +306,7 @@ MOVES: Mapping[str, Moves] = {
             "cancelled": "",
         }
     ),
+    "card": _table({"active": "removing removed", "removing": "removed", "removed": ""}),
     "case_rule": _table({"draft": "enabled disabled", "enabled": "disabled", "disabled": "draft"}),
     "secret_version": _table(
         {

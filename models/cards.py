@@ -26,6 +26,7 @@ class PaymentMethod(Base):
     """A card kept at a provider; never its number. validated_at: when a hold or a setup proved it.
 
     id: the same as reference, the provider's own name of it, so that everybody calls it alike.
+    due_at: when the worker brings the provider and us to agree on it, after `attempts` tries in vain.
     """
 
     __tablename__ = "payment_methods"
@@ -42,11 +43,15 @@ class PaymentMethod(Base):
     state: Mapped[Word]
     validated_at: Mapped[datetime | None]
     removed_at: Mapped[datetime | None]
+    due_at: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     __table_args__ = (
         UniqueConstraint("provider", "reference"),
-        CheckConstraint("state in ('active', 'removed')", name="state"),
+        CheckConstraint("state in ('active', 'removing', 'removed')", name="state"),
+        CheckConstraint("state = 'active' or not is_default", name="default"),
+        Index("ix_payment_methods_due_at", "due_at"),
         # One default per person and mode, decided by the database.
         Index(
             "uq_payment_methods_default",

@@ -27,9 +27,16 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=32), nullable=False),
         sa.Column("validated_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("attempts", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("state in ('active', 'removed')", name=op.f("ck_payment_methods_state")),
+        sa.CheckConstraint(
+            "state = 'active' or not is_default", name=op.f("ck_payment_methods_default")
+        ),
+        sa.CheckConstraint(
+            "state in ('active', 'removing', 'removed')", name=op.f("ck_payment_methods_state")
+        ),
         sa.ForeignKeyConstraint(
             ["user_id"], ["users.id"], name=op.f("fk_payment_methods_user_id_users")
         ),
@@ -39,6 +46,7 @@ def upgrade() -> None:
         ),
     )
     with op.batch_alter_table("payment_methods", schema=None) as batch_op:
+        batch_op.create_index("ix_payment_methods_due_at", ["due_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_payment_methods_user_id"), ["user_id"], unique=False)
         batch_op.create_index(
             "uq_payment_methods_default",
@@ -376,5 +384,6 @@ def downgrade() -> None:
             sqlite_where=sa.text("is_default"),
         )
         batch_op.drop_index(batch_op.f("ix_payment_methods_user_id"))
+        batch_op.drop_index("ix_payment_methods_due_at")
 
     op.drop_table("payment_methods")
