@@ -57,6 +57,7 @@ class Permission(StrEnum):
     PAYMENTS_SEND_LINK = "payments:send_link"
     PAYMENTS_SUPPORT = "payments:support"
     PAYMENTS_SYNC = "payments:sync"
+    PAYMENTS_WRITE_TO_PAYER = "payments:write_to_payer"
     REFUNDS_ASK = "refunds:ask"
     REFUNDS_LIST = "refunds:list"
     REFUNDS_READ = "refunds:read"
@@ -138,6 +139,7 @@ HOLDERS: dict[Permission, frozenset[Role]] = {
     P.PAYMENTS_SEND_LINK: MONEY_STAFF | {Role.MERCHANT},
     P.PAYMENTS_SUPPORT: STAFF,
     P.PAYMENTS_SYNC: frozenset({Role.MERCHANT, Role.ENGINEER}) | MONEY_STAFF,
+    P.PAYMENTS_WRITE_TO_PAYER: MONEY_STAFF,
     P.REFUNDS_ASK: MONEY_STAFF,
     P.REFUNDS_LIST: STAFF | {Role.MERCHANT},
     P.REFUNDS_READ: STAFF | {Role.MERCHANT, Role.BUYER},

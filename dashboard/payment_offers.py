@@ -8,9 +8,10 @@ from core.errors import Forbidden
 from core.permissions import Permission
 from core.states import OPEN_PAYMENT, Kyc, Role
 from core.states import Payment as Status
-from dashboard import refund_words, words
+from dashboard import effect_words, refund_words, words
 from dashboard.shapes import Act
 from domain.actors import Actor
+from domain.payments import writing
 
 if TYPE_CHECKING:
     from dashboard.payment_page import Shown
@@ -51,8 +52,19 @@ def more_acts(shown: Shown) -> list[Act]:
     if shown.actor.may(Permission.INBOUND_READ):
         found.insert(0, _replay_act(shown))
     if shown.actor.is_staff:
-        found.append(mark_act(shown))
+        found += [mark_act(shown), _write_act(shown)]
+        found += effect_words.retry_acts(shown.effects, shown.href, shown.actor)
     return found
+
+
+def _write_act(shown: Shown) -> Act:
+    """Offer to write to the payer, or say why that is not possible."""
+    reason = writing.why_not(shown.payment)
+    if not shown.actor.may(Permission.PAYMENTS_WRITE_TO_PAYER):
+        reason = "Support, finance and admins write to customers."
+    said = "Words that fit where the payment stands are suggested; you send them by mail."
+    label, href = "Write to the customer", f"{shown.href}/write"
+    return Act("write", label, href, reason is None, reason, text=said, verb="Write")
 
 
 def _replay_act(shown: Shown) -> Act:

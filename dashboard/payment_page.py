@@ -10,7 +10,7 @@ from core.money_out import Act as MoneyAct
 from core.permissions import Permission
 from core.states import MAPPING_VERSION, OPEN_PAYMENT, lifecycle
 from core.states import Payment as Status
-from dashboard import payment_offers, payments, refund_words, states, timelines, words
+from dashboard import effect_words, payment_offers, payments, refund_words, states, timelines, words
 from dashboard.axis import Lag
 from dashboard.refund_words import Hold
 from dashboard.shapes import Fact, FactGroup, Input, Ref, Sum, View
@@ -23,12 +23,14 @@ from domain.cases import case_queries
 from domain.cases.case_queries import CaseFilter
 from domain.control import approval_queries
 from domain.desk import Session
+from domain.effects import effect_queries
 from domain.payments import receipts, timeline
 from domain.payments.payments import LONGEST_PAGE, Page, get_payment
 from domain.payments.support import outline, support_block
 from domain.refunds import refund_queries
 from models.cases import ExceptionCase
 from models.control import Approval
+from models.effects import Effect
 from models.inbound import InboundEvent
 from models.orders import Order
 from models.payments import Payment
@@ -59,6 +61,7 @@ class Shown:
     public_url: str
     suspended: Money
     marking: Approval | None = None
+    effects: Sequence[Effect] = ()
     hold: Hold = field(default_factory=Hold)
 
     @property
@@ -87,6 +90,7 @@ def find(session: Session, payment_id: str, *, actor: Actor, public_url: str) ->
             session, MoneyAct.MARK_PAYMENT, payment.id, actor=actor
         ),
         hold=refund_words.hold_of(session, payment) if actor.is_staff else Hold(),
+        effects=effect_queries.of_payment(session, payment.id) if actor.is_staff else (),
     )
 
 
@@ -235,6 +239,7 @@ def facts(session: Session, shown: Shown) -> list[FactGroup]:
         FactGroup("refs", "References", _references(session, shown), "one click copies"),
         FactGroup("who", "People and order", _people(session, shown)),
         FactGroup("how", "How it stands", _standing(shown.payment)),
+        *effect_words.group(shown.effects),
     ]
 
 
@@ -267,6 +272,8 @@ def _references(session: Session, shown: Shown) -> list[Fact]:
         rows.append(("Your reference", words.ref("reference", payment.reference)))
     if payment.subscription_ref:
         rows.append(("Subscription", words.ref("subscription", payment.subscription_ref)))
+    if payment.subscription_period:
+        rows.append(("Period", words.ref("period", payment.subscription_period)))
     if payment.status == Status.PENDING:
         url = f"{shown.public_url}/pay/{payment.public_id}"
         rows.append(("Pay link", Ref("pay link", url, words.short(payment.public_id))))

@@ -72,13 +72,21 @@ def carry_out(
         if each.key in left:
             continue
         if each.kind in DEFERRED:
-            pending.later(session, Effect, _row(payment, each, PENDING, why.source))
+            defer(session, payment, each, source=why.source)
             continue
         told += _carry(session, payment, each, why)
         pending.later(session, Effect, _row(payment, each, APPLIED, why.source))
     if payment.effect_state == NONE:
         move_together(session, payment, moves={}, values={"effect_state": APPLIED}, why=why)
     return told
+
+
+def defer(session: Session, payment: Payment, wanted: Wanted, *, source: str) -> None:
+    """Write down an effect that the worker carries out in a transaction of its own.
+
+    Writes: effects. Transaction: caller's, with the payment locked.
+    """
+    pending.later(session, Effect, _row(payment, wanted, PENDING, source))
 
 
 def _carry(

@@ -19,10 +19,11 @@ class EffectKind(StrEnum):
     WALLET_CREDIT = "wallet_credit"
     ENTITLEMENT = "entitlement"
     RECEIPT = "receipt"
+    REFUND_LETTER = "refund_letter"
 
 
 # Nothing waits for them, so the worker carries them out in transactions of their own.
-DEFERRED = frozenset({EffectKind.RECEIPT})
+DEFERRED = frozenset({EffectKind.RECEIPT, EffectKind.REFUND_LETTER})
 # What a payer is sent a receipt for: whatever they paid themselves.
 RECEIPTED = OF_ORDERS | {Purpose.TOP_UP}
 
@@ -34,6 +35,11 @@ class Wanted:
     kind: EffectKind
     key: str
     amount: Money | None = None
+
+
+def hears(payment: Payment) -> bool:
+    """Tell whether the payer of a payment is written to: somebody we know, who paid it themselves."""
+    return payment.purpose in RECEIPTED and payment.buyer_id is not None and not payment.demo
 
 
 def following(payment: Payment, gained: Money, new_facts: Sequence[KeyedFact]) -> list[Wanted]:
@@ -51,6 +57,6 @@ def following(payment: Payment, gained: Money, new_facts: Sequence[KeyedFact]) -
             found.append(Wanted(EffectKind.WALLET_CREDIT, f"wallet:{fact.key}", gained))
         if payment.subscription_ref is not None:
             found.append(Wanted(EffectKind.ENTITLEMENT, f"entitlement:{fact.key}", gained))
-        if payment.purpose in RECEIPTED and payment.buyer_id is not None and not payment.demo:
+        if hears(payment):
             found.append(Wanted(EffectKind.RECEIPT, f"receipt:{fact.key}", gained))
     return found

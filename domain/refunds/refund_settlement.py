@@ -22,7 +22,8 @@ from domain import events, pending
 from domain.books import ledger
 from domain.cases import cases
 from domain.cases.cases import Finding
-from domain.effects import entitlement
+from domain.effects import effects, entitlement, kinds
+from domain.effects.kinds import EffectKind, Wanted
 from domain.orders import order_progress
 from domain.payments import receipts
 from domain.refunds import refund_events
@@ -120,9 +121,17 @@ def _advance(session: Session, payment: Payment, refund: Refund, said: SaidRefun
     if to == State.SUCCEEDED:
         _book(session, payment, refund, said.keyed, why)
         refund_events.tell(session, "refund.succeeded", refund, payment, why=why)
+        _write_to_payer(session, payment, refund, why)
     elif to == State.FAILED:
         _fail(session, payment, refund, before, why)
     return f"refund {before} → {to}"
+
+
+def _write_to_payer(session: Session, payment: Payment, refund: Refund, why: Why) -> None:
+    if kinds.hears(payment):
+        amount = Money(refund.amount_minor, asset(refund.asset))
+        wanted = Wanted(EffectKind.REFUND_LETTER, f"refund_letter:{refund.id}", amount)
+        effects.defer(session, payment, wanted, source=why.source)
 
 
 def _book(session: Session, payment: Payment, refund: Refund, fact: KeyedFact, why: Why) -> None:
