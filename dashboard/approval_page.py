@@ -35,6 +35,11 @@ _PAGES: Mapping[str, tuple[str, Permission]] = {
 }
 # What comes first of the details, in words of its own.
 _DETAILS = {"from": "Stands as", "to": "Becomes", "receivedMinor": "Received so far"}
+# Details whose value is a word of ours; what people or providers wrote is shown as they wrote it.
+_CODES = frozenset(
+    "from to fromRole fromState role state scope cause orderStatus kind verb".split()
+)
+_HASH = re.compile(r"[0-9a-f]{64}")
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -140,8 +145,16 @@ def _details(row: Approval) -> list[Fact]:
             sum_ = Money(int(str(value)), asset(row.asset))
             found.append(Fact(_label(name), money=words.shown(sum_)))
         else:
-            found.append(Fact(_label(name), _text(value)))
+            found.append(_detail(name, _text(value)))
     return found
+
+
+def _detail(name: str, text: str) -> Fact:
+    if name in _CODES:
+        return Fact(_label(name), states.KINDS.get(text, text.replace("_", " ").capitalize()))
+    if _HASH.fullmatch(text):
+        return Fact(_label(name), ref=words.ref(f"{_label(name).lower()} hash", text))
+    return Fact(_label(name), text)
 
 
 def _label(name: str) -> str:

@@ -267,7 +267,7 @@ def _note_error(note: str) -> str | None:
 def _question(row: Approval) -> Question:
     return Question(
         title="Take this request back",
-        lead=f"{row.text}.",
+        lead=words.sentence(row.text),
         effects=["Nobody can agree to it any more", "What it had set aside is free again"],
         action=f"/approvals/{row.id}/cancel",
         label="Take it back",

@@ -108,10 +108,10 @@ def _show(choice: Choice, *, error: str | None = None, problem: Alert | None = N
     answers = _answers(choice)
     options = [Option("", "Choose a way", choice.verb is None)]
     options += [
-        Option(name, case_verbs.kind(verb).label, verb == choice.verb)
+        Option(name, _how_many(choice.subjects, verb), verb == choice.verb)
         for name, verb in VERBS.items()
     ]
-    how = Input("verb", "Settle them by", "select", options=options, submits=True)
+    how = Input("verb", "Settle them by", "select", options=options, submits=True, required=True)
     view: View = {
         "trail": [Link("Exceptions", exceptions.LIST)],
         "problem": problem,
@@ -130,6 +130,12 @@ def _show(choice: Choice, *, error: str | None = None, problem: Alert | None = N
     }
     status = 422 if error or problem else 200
     return render.page("exceptions/bulk.html", view, status=status, live=False)
+
+
+def _how_many(subjects: Sequence[Subject], verb: Verb) -> str:
+    """Name a way with how many of the cases it settles."""
+    fit = sum(isinstance(case_verbs.answer(each, verb), Plan) for each in subjects)
+    return f"{case_verbs.kind(verb).label}: {fit or 'none'} of {len(subjects)}"
 
 
 def _row(subject: Subject, answer: Plan | str) -> View:

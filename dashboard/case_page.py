@@ -199,7 +199,7 @@ def _notice(shown: Shown) -> Alert | None:
         return None
     href = f"/approvals/{approval.id}"
     title = "Asked for; a second person must agree"
-    return Alert("info", title, f"{approval.text}.", href, "Open the approval")
+    return Alert("info", title, words.sentence(approval.text), href, "Open the approval")
 
 
 def _verbs(shown: Shown) -> list[Act]:

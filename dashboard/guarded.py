@@ -7,7 +7,7 @@ from urllib.parse import quote
 from flask import Response, request
 
 from core.errors import AppError
-from dashboard import render
+from dashboard import render, words
 from dashboard.shapes import Alert
 from domain.people import step_up
 from models.control import Approval
@@ -37,7 +37,7 @@ def waits(row: Approval) -> Alert:
     return Alert(
         "info",
         "Asked for; a second person must agree",
-        f"{row.text}. It waits for a day.",
+        f"{words.sentence(row.text)} It waits for a day.",
         f"/approvals/{row.id}",
         "Open the approval",
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.money import Money, asset, zero
+from core.money import Money, zero
 from core.permissions import Permission
 from core.states import Payment as PaymentStatus
 from core.states import Refund as Word
@@ -159,6 +159,7 @@ class Hold:
     freeze: Freeze | None = None
     is_disputed: bool = False
     alone_minor: int = 0
+    charged_back_minor: int = 0
 
 
 def hold_of(session: Session, payment: Payment) -> Hold:
@@ -167,12 +168,14 @@ def hold_of(session: Session, payment: Payment) -> Hold:
         refund_queries.holds(session, payment),
         refundable.is_disputed(session, payment.id),
         refundable.sent_alone(session, [payment.id]).get(payment.id, 0),
+        charged_back_minor=refundable.charged_back(session, [payment.id]).get(payment.id, 0),
     )
 
 
 def left_of(shown: Shown) -> Money:
     """Say how much of a payment can still be refunded."""
-    return refundable.left(shown.payment, suspended=shown.suspended)
+    gone = shown.hold.charged_back_minor
+    return refundable.left(shown.payment, suspended=shown.suspended, charged_back_minor=gone)
 
 
 def most_of(shown: Shown) -> Money:

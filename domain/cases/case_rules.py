@@ -243,7 +243,7 @@ def content(session: Session, rule: CaseRule) -> Content:
         object_kind="rule",
         object_id=rule.id,
         text=(
-            f"Let a rule {rule.verb} {rule.kind} cases when {when}"
+            f"Let a rule {rule.verb} “{KINDS[rule.kind].label.lower()}” cases when {when}"
             f" (people decided alike in {agreed} of {matched} past cases)"
         ),
         details={

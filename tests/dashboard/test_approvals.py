@@ -78,8 +78,8 @@ def test_page_says_all_that_is_agreed_to_and_who_asked(
     for words in (
         *("Mark the payment of 25.00 EUR as completed", "Waits", "Amount 25.00 EUR"),
         *(
-            "Stands as pending",
-            "Becomes completed",
+            "Stands as Pending",
+            "Becomes Completed",
             "Received so far 0.00 EUR",
             "Evidence Line 7 of the statement",
             "Rail Card",

@@ -294,6 +294,7 @@ def test_several_are_settled_at_once_with_one_outcome_each(
     chosen = "&".join(f"case={each}" for each in (*over, under, "exc_none"))
     first = text(fin.page(f"/exceptions/bulk?{chosen}"))
     assert "Settle 3 cases" in first and "Choose a way" in first
+    assert "Accept: 3 of 3" in first and "Credit: 2 of 3" in first and "Reissue: none of 3" in first
     page = fin.page(f"/exceptions/bulk?{chosen}&verb=credit&back=/exceptions")
     said = text(page)
     for words in ("Credit: 2 cases of 3", "1 case cannot be settled so", "Moved in all: 10.01 EUR"):

@@ -123,6 +123,7 @@ def test_second_person_enables_it_and_the_author_does_not(desk: Desk, who: Perso
     assert found
     own = fin.page(found[0])
     assert "You drafted this rule; somebody else must enable it." in text(own)
+    assert "Let a rule accept “underpaid” cases" in text(own)
     assert f'action="{found[0]}/approve"' not in own
     assert f'action="{found[0]}/refuse"' in own
     content_hash = hidden(desk.browser(who.abe, fresh=True).page(found[0]), "content_hash")
