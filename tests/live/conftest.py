@@ -16,6 +16,7 @@ from domain.listening import waker
 from models.events import EventLog
 from tests.api.conftest import who
 from web.hub import Hub, hub
+from web.waiters import board
 
 __all__ = ["who"]
 
@@ -25,6 +26,9 @@ PAYMENT = About(object_id="pay_1", payment_id="pay_1", merchant_id="mer_mel", bu
 
 def hush(*hubs: Hub) -> None:
     """Leave no thread behind that would follow this test's database when it is gone."""
+    board.break_off()
+    while (waiting := board._thread) is not None:
+        waiting.join(0.05)
     for each in (hub, *hubs):
         for member in each.members():
             each.unsubscribe(member)

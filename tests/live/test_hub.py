@@ -163,23 +163,6 @@ def test_the_hub_rests_when_the_last_stream_has_left(hub: Hub, write: Write, sta
     assert [event.id for event in received(again, 1)] == [wanted]
 
 
-def test_waiting_for_a_condition_ends_at_the_event_and_not_at_the_timeout(
-    hub: Hub, write: Write, staff: Actor
-) -> None:
-    seen = threading.Event()
-
-    def tell() -> None:
-        seen.set()
-        write()
-
-    threading.Timer(0.2, tell).start()
-    began = time.monotonic()
-    asked = topics.parse("payment:pay_1")
-    assert hub.wait_for(seen.is_set, 5, actor=staff, asked=asked)
-    assert time.monotonic() - began < 2
-    assert not hub.wait_for(lambda: False, 0.1, actor=staff, asked=asked)
-
-
 def test_writers_and_streams_at_the_same_time_lose_and_double_nothing(
     hub: Hub, write: Write, staff: Actor, mel: Actor
 ) -> None:
