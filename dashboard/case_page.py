@@ -57,7 +57,7 @@ def find(session: Session, case_id: str, *, actor: Actor) -> Shown:
 
     Raises: NotFound
     """
-    row = case_queries.get_case(session, case_id, actor=actor)
+    row = case_words.for_reader(case_queries.get_case(session, case_id, actor=actor), actor)
     ids = [each for each in (row.owner_id, row.resolved_by) if each]
     names = naming.actor_names(session, ids, for_staff=actor.is_staff)
     return Shown(row, case_subjects.load_one(session, row), names, actor)
@@ -92,6 +92,8 @@ def body(session: Session, shown: Shown) -> View:
     row, actor = shown.row, shown.actor
     events = case_queries.events_behind(session, row) if actor.may(Permission.INBOUND_READ) else []
     moments = case_queries.moments_of(session, row.id)
+    if not actor.is_staff:
+        moments = [each for each in moments if each.text == "exception.open"]
     who = [moment.actor for moment in moments]
     who += [str(moment.said.get("owner")) for moment in moments if moment.said.get("owner")]
     names = naming.actor_names(session, who, for_staff=actor.is_staff)
@@ -263,12 +265,11 @@ def _more_acts(shown: Shown) -> list[Act]:
 def _facts(session: Session, shown: Shown) -> list[Fact]:
     row = shown.row
     targets = {each.kind: each for each in case_targets.list_targets(session)}
-    found = [
-        Fact("State", state=case_words.state(row)),
-        Fact("Owner", shown.names.get(row.owner_id or "", "Nobody yet")),
-        Fact("Team", case_words.TEAMS.get(row.team, row.team)),
-        Fact("Opened", at=words.moment(row.opened_at)),
-    ]
+    found = [Fact("State", state=case_words.state(row))]
+    if shown.actor.is_staff:
+        found.append(Fact("Owner", shown.names.get(row.owner_id or "", "Nobody yet")))
+        found.append(Fact("Team", case_words.TEAMS.get(row.team, row.team)))
+    found.append(Fact("Opened", at=words.moment(row.opened_at)))
     if (due := case_words.due(row, targets)) is not None:
         word = State(due.word.capitalize(), due.shape, due.tone, due.note)
         found.append(Fact("Due", state=word, note=due.note))

@@ -10,6 +10,7 @@ from core.money import Money
 from core.states import Case
 from dashboard import books, states, words
 from dashboard.shapes import Entry, State, Sum
+from domain.actors import Actor
 from domain.books.ledger import Movement
 from domain.cases import case_targets, case_verbs
 from domain.cases.case_targets import Target
@@ -24,6 +25,29 @@ _ENTRIES = {
     Verb.REFUND_ALL: "refund",
     Verb.REFUND_DIFFERENCE: "refund",
 }
+
+
+def for_reader(row: ExceptionCase, actor: Actor) -> ExceptionCase:
+    """Give a case as its reader may see it: to who is not staff what it is, of what and since when.
+
+    The rest is the staff's, as over the API: what is at risk, who has it, by when, what was decided.
+    """
+    if actor.is_staff:
+        return row
+    is_over = row.state == Case.RESOLVED.value
+    said = "It is settled." if is_over else "Somebody looks at it."
+    return ExceptionCase(
+        id=row.id,
+        kind=row.kind,
+        state=row.state,
+        payment_id=row.payment_id,
+        order_id=row.order_id,
+        merchant_id=row.merchant_id,
+        opened_at=row.opened_at,
+        demo=row.demo,
+        sentence=f"{kind(row)}. {said}",
+        team="",
+    )
 
 
 def state(row: ExceptionCase) -> State:

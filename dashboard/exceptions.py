@@ -75,6 +75,14 @@ def wanted_of(asked: Asked, actor: Actor) -> CaseFilter:
     kind, team = asked.one_of("kind", list(states.KINDS)), asked.one_of("team", list(TEAMS))
     begin, end = listing.days(asked)
     unsettled = state in ("", "mine", "overdue", "waiting")
+    if not actor.is_staff:
+        return CaseFilter(
+            kind=[kind] if kind else [],
+            state=UNRESOLVED if unsettled else () if state == "all" else (state,),
+            q=asked.get("q") or None,
+            opened_from=begin,
+            opened_to=end,
+        )
     return CaseFilter(
         kind=[kind] if kind else [],
         state=UNRESOLVED if unsettled else () if state == "all" else (state,),
@@ -149,18 +157,20 @@ def rows_view(asked: Asked, actor: Actor) -> View:
         every_tab = Asked(asked.path, {**asked.values, "state": ""})
         counted = count_queue(session, wanted_of(every_tab, actor), actor=actor)
     return {
-        "rows": [row_view(row, around) for row in found],
+        "rows": [row_view(case_words.for_reader(row, actor), around) for row in found],
         "rows_url": asked.href("/exceptions/rows"),
         "page": listing.pages(asked, len(found), more),
         "empty_note": _empty(asked),
         "tabs_items": listing.tabs(asked, _tabs(actor), _counts(counted)),
-        "risk_sums": [words.shown(each) for each in counted.at_risk[:MOST_SUMS]],
+        "risk_sums": [words.shown(each) for each in counted.at_risk[:MOST_SUMS]]
+        if actor.is_staff
+        else [],
         "bulk": {"back": asked.href()} if actor.may(Permission.EXCEPTIONS_BULK) else None,
     }
 
 
 def _tabs(actor: Actor) -> Mapping[str, str]:
-    own = {"mine", "open", "assigned", "waiting"}
+    own = {"mine", "open", "assigned", "waiting", "overdue"}
     return TABS if actor.is_staff else {k: v for k, v in TABS.items() if k not in own}
 
 
@@ -205,17 +215,22 @@ def _acts(actor: Actor) -> list[Act]:
 @access.page(Permission.EXCEPTIONS_READ, note=_OWN)
 def index() -> Response:
     asked, actor = listing.read(LIST, NAMES), render.actor()
-    inputs = [
-        listing.select(asked, "kind", "Kind", {"": "Any"} | dict(states.KINDS)),
+    of_staff = [
         listing.select(asked, "team", "Team", TEAMS),
         listing.select(asked, "overdue", "Overdue", {"": "Shown too", "yes": "Only"}),
         listing.select(asked, "risk", "Money at risk", {"": "Any", "yes": "Only"}),
+    ]
+    inputs = [
+        listing.select(asked, "kind", "Kind", {"": "Any"} | dict(states.KINDS)),
+        *(of_staff if actor.is_staff else []),
         *listing.day_inputs(asked),
     ]
     view = rows_view(asked, actor)
     view |= {
         "lead": "What the machine would not decide alone. Each case says what was expected, what was "
-        "found and how much is at risk.",
+        "found and how much is at risk."
+        if actor.is_staff
+        else "What of your payments the machine would not decide alone. Our people look at each.",
         "acts": _acts(actor),
         "bar": listing.bar(asked, _BAR, inputs),
     }

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from core.money_out import RULES, Act
 from core.permissions import Permission
 from core.states import Role
-from dashboard import home_side, orders, payments, states, words
+from dashboard import case_words, home_side, orders, payments, states, words
 from dashboard.shapes import State, View
 from domain import desk, desk_queries
 from domain.actors import Actor
@@ -273,7 +273,7 @@ def _cases(session: Session, actor: Actor) -> View:
         "tone": "warn",
         "href": "/exceptions",
         "link": "All exceptions",
-        "rows": [_case_row(row) for row in found],
+        "rows": [_case_row(case_words.for_reader(row, actor)) for row in found],
         "empty": "No exception is open.",
     }
 
@@ -283,7 +283,9 @@ def _case_row(row: ExceptionCase) -> View:
         "id": row.id,
         "state": states.of_kind(row.kind),
         "title": row.sentence,
-        "text": f"{row.team.capitalize()} · {words.short(row.payment_id or row.id)}",
+        "text": " · ".join(
+            filter(None, (row.team.capitalize(), words.short(row.payment_id or row.id)))
+        ),
         "at": words.moment(row.opened_at),
         "amount": words.money(row.risk_minor, row.asset) if row.risk_minor and row.asset else None,
         "href": f"/exceptions/{row.id}",

@@ -10,7 +10,16 @@ from core.money_out import Act as MoneyAct
 from core.permissions import Permission
 from core.states import MAPPING_VERSION, OPEN_PAYMENT, lifecycle
 from core.states import Payment as Status
-from dashboard import effect_words, payment_offers, payments, refund_words, states, timelines, words
+from dashboard import (
+    case_words,
+    effect_words,
+    payment_offers,
+    payments,
+    refund_words,
+    states,
+    timelines,
+    words,
+)
 from dashboard.axis import Lag
 from dashboard.refund_words import Hold
 from dashboard.shapes import Fact, FactGroup, Input, Ref, Sum, View
@@ -131,7 +140,7 @@ def cases(session: Session, shown: Shown) -> list[View]:
     names = naming.actor_names(
         session, [row.owner_id for row in found if row.owner_id], for_staff=shown.actor.is_staff
     )
-    return [_case(row, names) for row in found]
+    return [_case(case_words.for_reader(row, shown.actor), names) for row in found]
 
 
 def _case(row: ExceptionCase, names: dict[str, str]) -> View:

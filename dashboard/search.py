@@ -8,7 +8,7 @@ from urllib.parse import quote
 from flask import Blueprint, Response
 
 from core.permissions import Permission
-from dashboard import found_by_id, listing, payments, render, states, words
+from dashboard import case_words, listing, payments, render, states, words
 from dashboard.shapes import Empty, View
 from domain import desk
 from domain.actors import Actor
@@ -49,7 +49,8 @@ def _look(session: Session, text: str, actor: Actor) -> Found:
     if actor.may(Permission.INBOUND_READ):
         found.events = list_inbound(session, InboundFilter(q=text), page=FIRST)[0]
     if actor.may(Permission.EXCEPTIONS_READ):
-        found.cases = list_cases(session, CaseFilter(q=text), actor=actor, page=FIRST)[0]
+        rows = list_cases(session, CaseFilter(q=text), actor=actor, page=FIRST)[0]
+        found.cases = [case_words.for_reader(row, actor) for row in rows]
     found.around = desk.around_payments(session, found.payments, actor=actor)
     for payment in found.payments:
         names = {row.reference for row in desk.references_of(session, payment.id)}
@@ -180,9 +181,8 @@ def index() -> Response:
     if text:
         with reading() as session:
             found = _look(session, text, actor)
-            href = exact(found, text) or found_by_id.page_of(session, text, actor)
-        if href is not None:
-            return render.to(href)
+    if text and (href := exact(found, text)) is not None:
+        return render.to(href)
     groups = _groups(found, text)
     titles = [str(group["title"]).lower() for group in groups]
     lead = f"Matches among {', '.join(titles)}, the newest of each." if groups else ""

@@ -156,6 +156,31 @@ def test_notes_are_added_in_place_and_kept_when_wrong(
     assert "called" not in own and "How it can be settled" not in own and "Notes" not in text(own)
 
 
+def test_a_merchant_reads_what_a_case_is_and_nothing_of_what_the_staff_make_of_it(
+    desk: Desk, who: Personas, till: Till
+) -> None:
+    case_id = paid(till, who, 2400)
+    sue, mel = desk.browser(who.sue), desk.browser(who.mel)
+    sue.post(f"/exceptions/{case_id}/assign", {"user": who.sue.id})
+    payment_id = str(case(case_id).payment_id)
+    places = (
+        f"/exceptions/{case_id}",
+        "/exceptions?state=all",
+        "/",
+        "/search?q=underpaid",
+        f"/payments/{payment_id}",
+    )
+    for path in places:
+        staff, own = text(sue.page(path)), text(mel.page(path))
+        assert "a difference of 1.00" in staff, path
+        assert "Underpaid. Somebody looks at it." in own, path
+        for words in ("a difference of", "At risk", " 1.00 EUR", "Finance", "working hour"):
+            assert words not in own, (path, words)
+    for narrowed in ("team=finance", "overdue=yes", "state=overdue", "risk=yes"):
+        assert ids_of(mel.page(f"/exceptions?{narrowed}"), "case") == [case_id]
+    assert [name for name in ("Team", "Overdue") if name in text(mel.page("/exceptions"))] == []
+
+
 def test_every_verb_of_the_kind_is_offered_or_says_why_not(
     desk: Desk, who: Personas, till: Till
 ) -> None:
