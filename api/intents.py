@@ -124,6 +124,13 @@ def _checkout(payment: Payment) -> dict[str, Any]:
     }
 
 
+def begun_answer(payment: Payment, *, is_new: bool) -> Answer:
+    """Answer with an attempt to pay: 201 for a new one, 200 for the one that is open already."""
+    body = _checkout(payment) if payment.method == "checkout" else _intent(payment)
+    location = f"/api/payments/{payment.id}"
+    return Answer(201, body, location=location) if is_new else Answer(200, body)
+
+
 def _pay(call: Call[Any, Any], wanted: PaymentWanted) -> Answer:
     """Begin a payment, or take up the open one; a new one answers 201, an open one 200."""
     made: list[bool] = []
@@ -140,9 +147,7 @@ def _pay(call: Call[Any, Any], wanted: PaymentWanted) -> Answer:
         return Step(begun.payment, begun.operation, begun.fence)
 
     def done(_: Session, payment: Payment) -> Answer:
-        body = _checkout(payment) if wanted.method == "checkout" else _intent(payment)
-        location = f"/api/payments/{payment.id}"
-        return Answer(201, body, location=location) if made[-1] else Answer(200, body)
+        return begun_answer(payment, is_new=made[-1])
 
     return steps.run(call, begin, Told(done=done, refused=steps.declined))
 

@@ -102,6 +102,11 @@ def _ended_attempt(facts: list[Fact], processing: Fact) -> Fact | None:
     return ends[-1] if ends else None
 
 
+def _last_attempt(facts: list[Fact]) -> Fact | None:
+    ends = [fact for fact in facts if fact.kind == "attempt_failed"]
+    return ends[-1] if ends else None
+
+
 def _largest(facts: list[Fact], kind: str) -> int:
     return max((fact.amount_minor or 0 for fact in facts if fact.kind == kind), default=0)
 
@@ -159,7 +164,8 @@ def standing(
         return Standing(Payment.CANCELLED, PaymentSub.NONE, 0, 0, top.code, top.code, top.message)
     if top.kind in ("failed", "expired"):
         reason = "expired" if top.kind == "expired" else "declined"
-        return Standing(Payment.FAILED, PaymentSub.NONE, 0, 0, reason, top.code, top.message)
+        why = top if top.code else _last_attempt(known) or top
+        return Standing(Payment.FAILED, PaymentSub.NONE, 0, 0, reason, why.code, why.message)
     if top.kind == "authorized":
         held = _largest(known, "authorized")
         sub = PaymentSub.REQUIRES_CAPTURE

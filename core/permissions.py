@@ -53,6 +53,7 @@ class Permission(StrEnum):
     PAYMENTS_CREATE = "payments:create"
     PAYMENTS_NOTE = "payments:note"
     PAYMENTS_READ = "payments:read"
+    PAYMENTS_REATTEMPT = "payments:reattempt"
     PAYMENTS_RECONCILE = "payments:reconcile"
     PAYMENTS_SEND_LINK = "payments:send_link"
     PAYMENTS_SUPPORT = "payments:support"
@@ -135,6 +136,7 @@ HOLDERS: dict[Permission, frozenset[Role]] = {
     P.PAYMENTS_CREATE: frozenset({Role.BUYER, Role.MERCHANT}),
     P.PAYMENTS_NOTE: ACTING_STAFF,
     P.PAYMENTS_READ: EVERYONE,
+    P.PAYMENTS_REATTEMPT: PAYERS | {Role.SUPPORT},
     P.PAYMENTS_RECONCILE: FINANCE_ADMIN,
     P.PAYMENTS_SEND_LINK: MONEY_STAFF | {Role.MERCHANT},
     P.PAYMENTS_SUPPORT: STAFF,
@@ -183,6 +185,7 @@ SCOPES: dict[Permission, str | None] = {
     P.PAYMENTS_CAPTURE: "payments:write",
     P.PAYMENTS_CREATE: "payments:write",
     P.PAYMENTS_READ: "payments:read",
+    P.PAYMENTS_REATTEMPT: "payments:write",
     P.PAYMENTS_SYNC: "payments:write",
     P.REFUNDS_LIST: "payments:read",
     P.REFUNDS_READ: "payments:read",

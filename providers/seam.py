@@ -9,7 +9,9 @@ from typing import Protocol
 
 from core.fold import Fact
 from core.money import Money
-from providers.card_seam import CardKeeper
+from providers.card_seam import CardKeeper, SaidCard
+from providers.coupon_seam import CouponKeeper
+from providers.dispute_seam import DisputeKeeper, SaidConcern, SaidDispute
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,8 @@ class SaidRefund:
     amount: Money
     keyed: KeyedFact
     refund_id: str | None = None
+    # False: it moved nothing, as when what was held and not captured is let go.
+    moved: bool = True
 
 
 @dataclass(frozen=True)
@@ -95,8 +99,9 @@ class Reading:
     """What an event or a fetched object says, in our words.
 
     references: what the provider calls the payment, most certain first; links: further names to
-    remember; refunds: what was given back of it; fetch: why the object must be asked for before
-    anything moves, or None; ignored: why the type has no effect here, or None.
+    remember; receipt_url: the provider's own receipt; refunds: what was given back of it; disputes: what
+    its bank asks back; fetch: why the object must be asked for before anything moves, or None; ignored:
+    why the type has no effect here, or None.
     """
 
     references: Sequence[str] = ()
@@ -106,10 +111,22 @@ class Reading:
     asset_code: str | None = None
     card_brand: str | None = None
     card_last4: str | None = None
+    # Until when its amount stays held on the card.
+    hold_ends_at: datetime | None = None
+    receipt_url: str | None = None
     oddities: Sequence[Oddity] = ()
     refunds: Sequence[SaidRefund] = ()
+    disputes: Sequence[SaidDispute] = ()
+    concerns: Sequence[SaidConcern] = ()
+    # The card that was proved; and a kept card that is spoken of instead of any payment.
+    card: SaidCard | None = None
+    kept: SaidCard | None = None
     fetch: str | None = None
     ignored: str | None = None
+    # Whether it is an invoice that speaks; then only a payment made as one is meant, and no other.
+    is_invoice: bool = False
+    # What is concluded at once when no payment of ours is meant, instead of waiting for one to appear.
+    unowned: str | None = None
 
 
 @dataclass(frozen=True)
@@ -146,7 +163,7 @@ class Created:
     reading: Reading
 
 
-class Rail(CardKeeper, Protocol):
+class Rail(CardKeeper, CouponKeeper, DisputeKeeper, Protocol):
     """One provider.
 
     Raises, from every call: ProviderRefused (final), ProviderUnavailable (it did nothing),
@@ -243,6 +260,10 @@ class Rail(CardKeeper, Protocol):
         """Ask for a payment page at the provider. Calls: the provider."""
         ...
 
+    def create_setup(self, new: NewPayment, *, key: str) -> Created:
+        """Ask for a card to be proved and kept for its customer, without a charge. Calls: the provider."""
+        ...
+
     def find(self, payment_id: str, *, since: datetime, method: str) -> Created | None:
         """Look for what an earlier call with a lost answer may have made. Calls: the provider."""
         ...
@@ -257,6 +278,10 @@ class Rail(CardKeeper, Protocol):
 
     def cancel(self, reference: str, *, key: str) -> Reading:
         """End an open payment at the provider. Calls: the provider."""
+        ...
+
+    def capture(self, reference: str, amount: Money, *, key: str) -> Reading:
+        """Take an amount of what is held on a card; the rest is let go. Calls: the provider."""
         ...
 
     def refund(

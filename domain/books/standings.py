@@ -10,6 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from core import clock
 from core.fold import (
+    DISPUTE_KINDS,
     MARKED_CANCELLED,
     MARKED_COMPLETED,
     MARKED_FAILED,
@@ -25,7 +26,8 @@ from core.states import Order as OrderStatus
 from core.states import Payment as Status
 from domain import queue
 from domain.cases import case_subjects
-from domain.payments import receipts
+from domain.disputes import dispute_books
+from domain.payments import captures, differences, receipts
 from domain.refunds import refund_proofs
 from models.cases import ExceptionCase
 from models.inbound import InboundEvent
@@ -54,7 +56,7 @@ def payments(session: Session) -> Iterator[str | None]:
 
 
 def _payment_problem(session: Session, payment: Payment, facts: Sequence[Fact]) -> str | None:
-    if unknown := {fact.kind for fact in facts} - RANK.keys() - REFUND_KINDS:
+    if unknown := {fact.kind for fact in facts} - RANK.keys() - REFUND_KINDS - DISPUTE_KINDS:
         return f"{payment.id} has facts of kinds that nobody writes: {', '.join(sorted(unknown))}"
     now = standing(
         facts, is_check=payment.purpose in CHECKS, is_one_shot=payment.purpose in ONE_SHOT
@@ -91,12 +93,13 @@ def _less_given_back(payment: Payment, told: Status) -> Status:
 
 def _amount_problem(session: Session, payment: Payment) -> str | None:
     """A completed payment that received another amount than was asked has a case for it."""
-    if payment.status != Status.COMPLETED or payment.received_minor == payment.amount_minor:
+    due = differences.due_minor(payment)
+    if payment.status != Status.COMPLETED or payment.received_minor == due:
         return None
-    kind = "OVERPAID" if payment.received_minor > payment.amount_minor else "UNDERPAID"
-    if _has_case(session, payment, kind):
+    kind = "OVERPAID" if payment.received_minor > due else "UNDERPAID"
+    if _has_case(session, payment, kind) or captures.let_go(session, payment) is not None:
         return None
-    return f"{payment.id} asked {payment.amount_minor}, received {payment.received_minor}, no case says so"
+    return f"{payment.id} asked {due}, received {payment.received_minor}, no case says so"
 
 
 def _has_case(session: Session, payment: Payment, kind: str) -> bool:
@@ -175,7 +178,9 @@ def asked(session: Session) -> Iterator[str | None]:
 
 
 def booked(session: Session) -> Iterator[str | None]:
-    """Check that what each payment received was debited to the provider, or to suspense by hand."""
+    """Check that what each payment received was debited to the provider, to suspense by hand, or to
+    promotions when it is a coupon's.
+    """
     totals = (
         select(JournalEntry.payment_id, func.sum(Posting.amount_minor).label("total"))
         .join(Posting, Posting.entry_id == JournalEntry.id)
@@ -183,8 +188,11 @@ def booked(session: Session) -> Iterator[str | None]:
             or_(
                 Posting.address.like("provider:%:clearing"),
                 Posting.address.like("suspense:manual:%"),
+                Posting.address.like("promotions:%"),
             ),
             JournalEntry.payment_id.is_not(None),
+            # What disputes moved is proved from their own rows.
+            JournalEntry.kind.not_in(dispute_books.KINDS),
         )
         .group_by(JournalEntry.payment_id)
         .subquery()

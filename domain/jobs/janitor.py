@@ -19,7 +19,8 @@ from domain.actors import system
 from domain.cases import cases
 from domain.cases.cases import Finding
 from domain.control import settling
-from domain.payments import abandoning, asking, calls, operations, outcomes
+from domain.disputes import dispute_queries
+from domain.payments import abandoning, asking, calls, looking, operations, outcomes
 from domain.refunds import refund_queries
 from domain.transitions import Why, move
 from models.operations import Operation
@@ -68,7 +69,9 @@ def _solve(operation: Operation, payment: Payment, fence: int) -> None:
     # A provider may replay a stored failure under the same key for as long as it keeps the key,
     # so from the second try on its list is read first.
     elif creates and operation.attempts and (found := _listed(operation, payment)):
-        outcome = operations.Outcome(operation.id, payment.id, fence, found, JANITOR)
+        _take_found(operation, payment, fence, found)
+    elif said := looking.done_already(operation, payment):
+        outcome = operations.Outcome(operation.id, payment.id, fence, said, JANITOR)
         with database.transaction() as session:
             operations.settle(session, outcome)
     elif age < rail.key_lifetime_seconds or not creates:
@@ -100,11 +103,19 @@ def _look_for(operation: Operation, payment: Payment, fence: int) -> None:
             )
         return
     if found is not None:
-        outcome = operations.Outcome(operation.id, payment.id, fence, found, JANITOR)
-        with database.transaction() as session:
-            operations.settle(session, outcome)
+        _take_found(operation, payment, fence, found)
         return
     _note_absence(operation, payment, fence)
+
+
+def _take_found(operation: Operation, payment: Payment, fence: int, found: Created) -> None:
+    """Settle what a lost call is found to have made; what takes several calls is gone on with."""
+    if operation.kind in calls.RESUMES:
+        operations.finish_now(operation, payment, fence)
+        return
+    outcome = operations.Outcome(operation.id, payment.id, fence, found, JANITOR)
+    with database.transaction() as session:
+        operations.settle(session, outcome)
 
 
 def _note_absence(operation: Operation, payment: Payment, fence: int) -> None:
@@ -227,17 +238,20 @@ def _check(payment: Payment) -> datetime | None:
 
 
 def _confirm(payment: Payment) -> datetime | None:
-    """Compare an ended payment with the provider once more: apply what was given back of it, and open
-    a case for a difference. Gives when to ask again, as long as a refund is on its way there.
+    """Compare an ended payment with the provider once more: apply what was given back of it or is asked
+    back, and open a case for a difference. Gives when to ask again, as long as a refund is on its way
+    there or a dispute is open.
     """
     rail = registry.configured(payment.provider, livemode=payment.livemode)
     reading = rail.fetch(str(payment.provider_reference))
-    if reading.refunds:
+    if reading.refunds or reading.disputes:
         asking.apply_answer(payment.id, reading, why=Why(JANITOR, "janitor:confirm"))
     if payment.status == Status.COMPLETED:
         _compare(payment, rail, reading)
     with database.reading() as session:
-        return _next_check(payment) if refund_queries.is_on_its_way(session, payment.id) else None
+        is_awaited = refund_queries.is_on_its_way(session, payment.id)
+        is_awaited = is_awaited or dispute_queries.has_open(session, payment.id)
+        return _next_check(payment) if is_awaited else None
 
 
 def _compare(payment: Payment, rail: Rail, reading: Reading) -> None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from core.money import Money, asset
 from core.purposes import TRANSACTION_TYPE, Purpose
 from core.strictjson import Json
+from domain.disputes import dispute_calls
+from domain.payments import kept_cards, letting_go
 from models.operations import Operation
 from models.payments import Payment
 from providers import registry
+from providers.coupon_seam import NewCoupon
 from providers.seam import Created, NewPayment, Rail, Reading
 
 # Money out is sent by a job of its own, which reads the freezes before each call.
 REFUND = "refund"
+APPLY_COUPON = "apply_coupon"
 Call = Callable[[Rail, Operation, Payment], Created | Reading]
 
 
@@ -51,8 +56,23 @@ def _create_checkout(rail: Rail, operation: Operation, payment: Payment) -> Crea
     return rail.create_checkout(new_payment(operation, payment), key=operation.provider_key)
 
 
+def _create_setup(rail: Rail, operation: Operation, payment: Payment) -> Created:
+    person, mode = str(payment.buyer_id), payment.livemode
+    customer = kept_cards.ensure_customer(
+        person, payment.provider, livemode=mode, demo=payment.demo
+    )
+    new = replace(new_payment(operation, payment), customer=customer)
+    return rail.create_setup(new, key=operation.provider_key)
+
+
 def _cancel(rail: Rail, operation: Operation, payment: Payment) -> Reading:
     return rail.cancel(str(payment.provider_reference), key=operation.provider_key)
+
+
+def _capture(rail: Rail, operation: Operation, payment: Payment) -> Reading:
+    said = operation.request
+    amount = Money(int(str(said["amountMinor"])), asset(str(said["asset"])))
+    return rail.capture(str(payment.provider_reference), amount, key=operation.provider_key)
 
 
 def _refund(rail: Rail, operation: Operation, payment: Payment) -> Reading:
@@ -69,15 +89,40 @@ def _refund(rail: Rail, operation: Operation, payment: Payment) -> Reading:
     return rail.refund(reference, amount, key=key, metadata=metadata)
 
 
+def _apply_coupon(rail: Rail, operation: Operation, payment: Payment) -> Created:
+    """Spend a coupon on its person, whom the provider comes to know by this if it does not yet."""
+    said, person = operation.request, str(payment.buyer_id)
+    customer = kept_cards.ensure_customer(
+        person, payment.provider, livemode=payment.livemode, demo=payment.demo
+    )
+    is_first = operation.fence == 1 and not operation.attempts
+    new = NewCoupon(
+        replace(new_payment(operation, payment), customer=customer),
+        coupon_id=str(said["coupon"]),
+        promotion=text_of(said.get("promotion")),
+        look_since=None if is_first else operation.created_at,
+    )
+    return rail.apply_coupon(new, key=operation.provider_key)
+
+
 CALLS: Mapping[str, Call] = {
     "create_intent": _create_intent,
     "create_checkout": _create_checkout,
+    "create_setup": _create_setup,
+    APPLY_COUPON: _apply_coupon,
     "cancel": _cancel,
+    letting_go.KIND: letting_go.call,
     "expire": _cancel,
+    "capture": _capture,
     REFUND: _refund,
+    dispute_calls.EVIDENCE: dispute_calls.submit_evidence,
+    dispute_calls.CLOSE: dispute_calls.close,
 }
+OF_DISPUTES = frozenset({dispute_calls.EVIDENCE, dispute_calls.CLOSE})
 # They make the payment at its provider: refused, the payment has failed; lost, it is looked for.
-CREATES = frozenset({"create_intent", "create_checkout"})
+CREATES = frozenset({"create_intent", "create_setup", "create_checkout", APPLY_COUPON})
+# They take several calls, and themselves go on with whatever of them was done.
+RESUMES = frozenset({APPLY_COUPON})
 
 
 def make(operation: Operation, payment: Payment) -> Created | Reading:

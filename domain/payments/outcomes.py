@@ -6,13 +6,13 @@ from sqlalchemy.orm import Session
 
 from core import clock
 from core.errors import AppError, PaymentDeclined
-from core.fold import Fact
+from core.fold import VALIDATED, Fact
 from core.purposes import ONE_SHOT
 from core.states import OPEN_PAYMENT, PaymentSub
 from core.states import Payment as Status
 from domain import events
-from domain.inbox import inbox
-from domain.payments import calls, payment_events, settlement
+from domain.inbox import inbox, workset
+from domain.payments import calls, coupon_uses, letting_go, payment_events, settlement
 from domain.refunds import refund_settlement
 from domain.secrets import keyring
 from domain.transitions import Why, move, move_together
@@ -20,6 +20,8 @@ from models.operations import Operation
 from models.payments import Payment
 from providers.seam import Created, KeyedFact, Reading
 
+# What an attempt that was to be ended may turn out to have come to.
+_PROVED = frozenset({"succeeded", "authorized", VALIDATED})
 # When the janitor first asks about a payment that no webhook spoke of.
 FIRST_CHECK_SECONDS = 120
 
@@ -48,9 +50,9 @@ def succeeded(
     reading = answer
     if operation.kind == "expire":
         reading = Reading(references=answer.references, facts=(_expired(payment),))
-        if any(keyed.fact.kind == "succeeded" for keyed in answer.facts):
+        if any(keyed.fact.kind in _PROVED for keyed in answer.facts):
             reading = answer
-    if answer.refunds:
+    if operation.kind == "refund" and answer.refunds:
         operation.provider_reference = answer.refunds[0].reference
     settlement.apply(session, payment, reading, why=why)
 
@@ -62,6 +64,9 @@ def unknown(session: Session, operation: Operation, payment: Payment, *, why: Wh
     """
     if operation.kind == "refund":
         refund_settlement.unknown(session, operation, why=why)
+    elif operation.kind in calls.OF_DISPUTES:
+        # The operation itself says so; where the payment stands does not hang on it.
+        return
     elif payment.sub_state in (PaymentSub.NONE, PaymentSub.REQUIRES_PAYMENT_METHOD):
         before = payment_events.snapshot(payment)
         move(session, "payment_sub", payment, to=PaymentSub.UNKNOWN_OUTCOME, why=why)
@@ -100,10 +105,14 @@ def _take_over(
     waits = payment.sub_state in (PaymentSub.UNKNOWN_OUTCOME, PaymentSub.NONE)
     moves = {}
     if waits and payment.status in OPEN_PAYMENT:
-        moves = {"payment_sub": PaymentSub.REQUIRES_PAYMENT_METHOD.value}
+        # Nobody pays a coupon's invoice; it only waits to be settled.
+        is_paid_by_none = payment.method == "invoice"
+        next_ = PaymentSub.NONE if is_paid_by_none else PaymentSub.REQUIRES_PAYMENT_METHOD
+        moves = {"payment_sub": next_.value}
     move_together(session, payment, moves=moves, values=values, why=why)
-    kind = "intent" if payment.method == "intent" else "session"
+    kind = workset.NAMED_BY[payment.method]
     settlement.link_reference(session, payment, payment.provider, created.reference, kind)
+    coupon_uses.note_invoice(session, payment, created.reference)
     inbox.rematch(session, [created.reference])
 
 
@@ -121,7 +130,10 @@ def refused(
             session, operation, payment, said or error.code, error.message, why=why
         )
         return
+    if operation.kind == letting_go.KIND:
+        letting_go.refused(session, operation, payment, error, why=why)
     if operation.kind not in calls.CREATES:
+        _ask_soon(session, payment, why)
         return
     code = error.provider.code if error.provider else None
     fact = Fact("failed", clock.now(), code=code or error.code, message=error.message[:500])
@@ -142,6 +154,20 @@ def _name_declined(
     move_together(session, payment, moves={}, values=values, why=why)
     settlement.link_reference(session, payment, payment.provider, reference, "intent")
     inbox.rematch(session, [reference])
+
+
+def _ask_soon(session: Session, payment: Payment, why: Why) -> None:
+    """Have the janitor ask how an open payment stands: a refused act says that it is not as we believed.
+
+    It is not unknown any longer whether the act was done.
+    """
+    if payment.status not in OPEN_PAYMENT:
+        return
+    before, moves = payment_events.snapshot(payment), {}
+    if payment.sub_state == PaymentSub.UNKNOWN_OUTCOME:
+        moves = {"payment_sub": settlement.folded(session, payment).sub.value}
+    move_together(session, payment, moves=moves, values={"check_due_at": clock.now()}, why=why)
+    _tell_waiting(session, payment, before, why)
 
 
 def absent(session: Session, operation: Operation, payment: Payment, *, why: Why) -> None:

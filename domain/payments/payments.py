@@ -17,7 +17,7 @@ from core.states import Payment as Status
 from domain import audit, database, events
 from domain.actors import Actor
 from domain.orders.orders import visible
-from domain.payments import operations
+from domain.payments import captures, operations
 from models.cases import ExceptionCase
 from models.operations import Operation
 from models.payments import Payment, PaymentNote
@@ -203,11 +203,13 @@ def begin_cancel(
         return payment, None, None
     if payment.status not in OPEN_PAYMENT or payment.provider_reference is None:
         raise IllegalTransition("payment", payment.status, "cancelled")
-    known = operations.find_by_key(session, f"cancel:{payment.id}")
-    if known is not None and known.state in operations.UNFINISHED:
+    if (known := captures.under_way(session, payment)) is not None:
+        if known.kind != "cancel":
+            raise captures.already_asked(known)
         return payment, known, operations.take(session, known)
     # A cancel that the provider refused may be asked for again: it moves no money.
-    key = f"cancel:{payment.id}" if known is None else f"cancel:{payment.id}:{ids.new('try')}"
+    before = operations.find_by_key(session, f"cancel:{payment.id}")
+    key = f"cancel:{payment.id}" if before is None else f"cancel:{payment.id}:{ids.new('try')}"
     wanted = operations.Wanted("cancel", key, payment, {"reason": reason})
     operation = operations.prepare(session, wanted, actor=actor)
     audit.write(

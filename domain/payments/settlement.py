@@ -13,19 +13,29 @@ from sqlalchemy.orm import Session
 from core import clock, ids
 from core.fold import Standing, standing
 from core.money import Money, asset
-from core.purposes import CHECKS
+from core.purposes import CHECKS, ONE_SHOT
 from core.states import OPEN_PAYMENT, Escrow
 from core.states import Payment as Status
 from domain import audit, events, pending
 from domain.cases import cases
 from domain.cases.cases import Finding
+from domain.disputes import concerns, dispute_settlement
 from domain.effects import effects, kinds
 from domain.inbox import workset
 from domain.orders import order_progress
-from domain.payments import payment_events, receipts
+from domain.payments import (
+    captures,
+    coupon_uses,
+    differences,
+    ends,
+    payment_events,
+    receipts,
+    vault,
+)
 from domain.refunds import refund_settlement
 from domain.transitions import Why, move_together
 from models.payments import Payment, PaymentFact, ProviderReference
+from providers.card_seam import SaidCard
 from providers.seam import KeyedFact, Reading, SaidRefund
 
 FINAL_CHECK_SECONDS = 15 * 60
@@ -54,7 +64,26 @@ def apply(session: Session, payment: Payment, reading: Reading, *, why: Why) -> 
     applied = _apply(session, payment, reading, why)
     if reading.refunds:
         _hear_refunds(session, payment, reading.refunds, applied, why)
+    if reading.disputes or reading.concerns:
+        _hear_disputes(session, payment, reading, applied, why)
     return applied
+
+
+def _hear_disputes(
+    session: Session, payment: Payment, reading: Reading, applied: Applied, why: Why
+) -> None:
+    """Apply what the payer's bank asks back, and what the provider distrusts."""
+    heard = Applied(verdict="")
+    for each in dispute_settlement.ours(payment, reading.disputes):
+        for funds in each.funds:
+            _remember(session, payment, funds.keyed, heard, why)
+    new = {keyed.key for keyed in heard.new_facts}
+    told = dispute_settlement.hear(session, payment, reading.disputes, new_funds=new, why=why)
+    told += concerns.hear(session, payment, reading.concerns, why=why)
+    if told:
+        applied.verdict, applied.changed = "; ".join(told), True
+    elif not applied.changed and not applied.new_facts:
+        applied.verdict = "nothing new: what it says of the dispute is known, or older than that"
 
 
 def _hear_refunds(
@@ -67,6 +96,7 @@ def _hear_refunds(
         applied.verdict = "nothing has arrived for this payment, so nothing of it was given back"
         return
     own = [each for each in said if str(each.amount.asset) == payment.asset]
+    own = [each for each in own if not _is_let_go(payment, each)]
     heard = Applied(verdict="")
     for each in own:
         _remember(session, payment, each.keyed, heard, why)
@@ -80,11 +110,22 @@ def _hear_refunds(
         applied.verdict = _why_nothing(applied, applied.changed)
 
 
+def _is_let_go(payment: Payment, said: SaidRefund) -> bool:
+    """Tell whether a refund is only the rest of a hold of which a part was captured: it never arrived.
+
+    Source: https://docs.stripe.com/api/charges/object (`amount_refunded` after a partial capture)
+    """
+    rest = payment.amount_minor - payment.received_minor
+    return not said.moved and said.refund_id is None and said.amount.minor == rest
+
+
 def _apply(session: Session, payment: Payment, reading: Reading, why: Why) -> Applied:
     applied = Applied(verdict="")
-    for keyed in reading.facts:
+    for keyed in ends.as_asked(session, payment, reading.facts):
         _remember(session, payment, keyed, applied, why)
     touched, card = _names(session, payment, reading)
+    if reading.card is not None and payment.purpose in CHECKS:
+        card |= _keep_card(session, payment, reading.card)
     for oddity in reading.oddities:
         finding = Finding(
             oddity.kind, oddity.subject, oddity.sentence, at_risk=oddity.at_risk, payment=payment
@@ -163,11 +204,24 @@ def _names(session: Session, payment: Payment, reading: Reading) -> tuple[bool, 
     linked = False
     for reference, kind in reading.links.items():
         linked |= link_reference(session, payment, payment.provider, reference, kind)
-    card = {"card_brand": reading.card_brand, "card_last4": reading.card_last4}
+    card = {
+        "card_brand": reading.card_brand,
+        "card_last4": reading.card_last4,
+        "receipt_url": reading.receipt_url,
+        "hold_ends_at": reading.hold_ends_at if payment.status in OPEN_PAYMENT else None,
+    }
     fresh: dict[str, object] = {
         name: value for name, value in card.items() if value and getattr(payment, name) != value
     }
     return linked, fresh
+
+
+def _keep_card(session: Session, payment: Payment, said: SaidCard) -> dict[str, object]:
+    """Note the card that a check has proved, with all that is said of it; give the columns to set."""
+    if payment.buyer_id is None or payment.method_id not in (None, said.reference):
+        return {}
+    vault.keep(session, payment.buyer_id, payment.provider, said, livemode=payment.livemode)
+    return {"method_id": said.reference} if payment.method_id is None else {}
 
 
 def _is_right_asset(session: Session, payment: Payment, reading: Reading, why: Why) -> bool:
@@ -189,7 +243,8 @@ def _is_right_asset(session: Session, payment: Payment, reading: Reading, why: W
 def folded(session: Session, payment: Payment) -> Standing:
     """Fold everything that is known of a payment. Transaction: caller's."""
     facts = [known.fact for known in workset.facts_of(session, payment).values()]
-    return standing(facts, is_check=payment.purpose in CHECKS)
+    is_one_shot = payment.purpose in ONE_SHOT
+    return standing(facts, is_check=payment.purpose in CHECKS, is_one_shot=is_one_shot)
 
 
 def _carry_out(
@@ -206,6 +261,7 @@ def _carry_out(
         applied.changed = confirmed or gained.minor > 0
         return
     rows = _move(session, payment, now, applied=applied, card=card, why=why)
+    coupon_uses.free_if_ended(session, payment)
     if gained.minor:
         receipts.book(session, payment, gained, applied.new_facts, why=why)
     elif payment.status == Status.PROCESSING and before.status == Status.PENDING:
@@ -213,11 +269,13 @@ def _carry_out(
     wanted = kinds.following(payment, gained, applied.new_facts)
     rows += effects.carry_out(session, payment, wanted, why=why)
     rows += payment_events.transaction_rows(session, payment, before, why=why)
-    _compare_amount(session, payment, why)
+    differences.compare(session, payment, why=why)
     events.append(session, rows)
     after = payment_events.snapshot(payment)
     applied.changed = confirmed or after != before
     applied.verdict = _sentence(before, after)
+    if taken := captures.let_go(session, payment):
+        applied.verdict += f"; {taken.sentence} as asked"
     if confirmed:
         applied.verdict += "; what was marked by hand is confirmed"
     audit.write(
@@ -279,6 +337,8 @@ def _move(
     values: dict[str, object] = dict(card)
     if payment.status != Status.COMPLETED or now.status == Status.COMPLETED:
         moves, more = _target(payment, now)
+        if now.capturable_minor and payment.hold_ends_at is None:
+            values = {"hold_ends_at": captures.presumed_end(applied.new_facts)} | values
         values |= more
     move_together(session, payment, moves=moves, values=values, why=why)
     first = payment.event_sequence + 1
@@ -302,6 +362,11 @@ def _target(payment: Payment, now: Standing) -> tuple[dict[str, str], dict[str, 
     }
     if now.status not in OPEN_PAYMENT:
         values |= {"open_key": None, "check_due_at": None, "check_count": 0}
+    if now.status == Status.FAILED and payment.purpose in ONE_SHOT:
+        # The provider's own attempt may still be open; the janitor ends it there.
+        values["check_due_at"] = clock.now()
+    if now.status not in OPEN_PAYMENT:
+        values["hold_ends_at"] = None
     if now.status == Status.COMPLETED:
         if payment.order_id is not None:
             moves["escrow"] = Escrow.FUNDED.value
@@ -315,6 +380,7 @@ def _after_the_end(
 ) -> str:
     """Keep late money visible and booked; an ended attempt is never revived (resolution C13)."""
     if not gained.minor:
+        _say_why(session, payment, why=why)
         return f"arrived late, no effect: the payment had ended as {payment.status}"
     said = receipts.book_late(session, payment, gained, applied.new_facts, why=why)
     values = {"received_minor": payment.received_minor + gained.minor, "updated_at": clock.now()}
@@ -322,26 +388,9 @@ def _after_the_end(
     return said
 
 
-def _compare_amount(session: Session, payment: Payment, why: Why) -> None:
-    """Open a case when what was received differs from what was asked; never write it off."""
-    if payment.status != Status.COMPLETED or payment.received_minor == payment.amount_minor:
-        return
-    if payment.purpose in CHECKS and not payment.received_minor:
-        return
-    of = asset(payment.asset)
-    asked, got = Money(payment.amount_minor, of), Money(payment.received_minor, of)
-    kind = "OVERPAID" if asked < got else "UNDERPAID"
-    difference = got - asked if asked < got else asked - got
-    sentence = (
-        f"Paid {got.major()} of {asked.major()} {of.code}, a difference of {difference.major()}."
-    )
-    finding = Finding(
-        kind,
-        f"{payment.id}:{got.minor}",
-        sentence,
-        expected=asked.major(),
-        found=got.major(),
-        at_risk=difference,
-        payment=payment,
-    )
-    cases.open_case(session, finding, why=why)
+def _say_why(session: Session, payment: Payment, *, why: Why) -> None:
+    """Note why an ended attempt had failed, where its provider says so only afterwards."""
+    now = folded(session, payment)
+    if payment.status == now.status == Status.FAILED and now.code and not payment.provider_code:
+        values: dict[str, object] = {"provider_code": now.code, "provider_message": now.message}
+        move_together(session, payment, moves={}, values=values, why=why)

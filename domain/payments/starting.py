@@ -23,6 +23,15 @@ def start(
     begun = intents.begin(session, wanted, actor=actor, source=source)
     if begun.is_new:
         _fill_in(begun, wanted, public_url)
+    return as_it_stands(session, begun)
+
+
+def as_it_stands(session: Session, begun: Begun) -> Begun:
+    """Read an attempt that was taken up anew, and leave what somebody has finished meanwhile.
+
+    Writes: operations. Transaction: caller's, with all locks taken.
+    """
+    if begun.is_new:
         return begun
     session.refresh(begun.payment)
     if begun.fence is not None and begun.operation.state not in operations.UNFINISHED:

@@ -13,13 +13,14 @@ from core.errors import ProviderReference, ProviderRefused
 from core.money import Money
 from core.strictjson import Json
 from providers.seam import Created, NewPayment, Reading
-from providers.stripe import reading
+from providers.stripe import disputes, reading, sessions
 from providers.stripe.amounts import to_stripe
 from providers.stripe.sdk import asked, done, every, plain
 from providers.stripe.things import Thing, reference_of, thing, word
 
 
-def _metadata(new: NewPayment) -> dict[str, str]:
+def metadata_of(new: NewPayment) -> dict[str, str]:
+    """Say in an object's metadata which payment and operation it was made for."""
     tags = {
         "payment_id": new.payment_id,
         "operation_id": new.operation_id,
@@ -45,7 +46,7 @@ def create_intent(api: stripe.StripeClient, new: NewPayment, *, key: str) -> Cre
     params: dict[str, object] = {
         "amount": _whole(new.amount),
         "currency": new.amount.asset.code.lower(),
-        "metadata": _metadata(new) | {"description": new.description[:500]},
+        "metadata": metadata_of(new) | {"description": new.description[:500]},
         "capture_method": "manual" if new.manual_capture else "automatic",
         "payment_method_types": ["card"],
     }
@@ -80,9 +81,9 @@ def create_checkout(api: stripe.StripeClient, new: NewPayment, *, key: str) -> C
         "client_reference_id": new.payment_id,
         "success_url": new.success_url,
         "cancel_url": new.cancel_url,
-        "metadata": _metadata(new),
+        "metadata": metadata_of(new),
         # The intent is made later by Stripe; its events find the payment by this metadata.
-        "payment_intent_data": {"metadata": _metadata(new), "description": new.description[:500]},
+        "payment_intent_data": {"metadata": metadata_of(new), "description": new.description[:500]},
         "line_items": [
             {
                 "quantity": 1,
@@ -116,26 +117,20 @@ def created_session(subject: Thing) -> Created:
 
 def fetch(api: stripe.StripeClient, reference: str) -> Reading:
     """Ask for the present truth of a payment intent, a checkout session or the intent of a charge, with
-    what was given back of it.
+    what was given back of it and what its bank asks back.
     """
     if reference.startswith("cs_"):
-        options: Mapping[str, Json] = {"expand": ["payment_intent"]}
-        session = asked(lambda: api.v1.checkout.sessions.retrieve(reference, options))  # type: ignore[arg-type]
-        return _with_refunds(api, _session_truth(plain(session)))
+        options: Mapping[str, Json] = {"expand": ["payment_intent.latest_charge"]}
+        session = plain(asked(lambda: api.v1.checkout.sessions.retrieve(reference, options)))  # type: ignore[arg-type]
+        said = sessions.read_truth(session, said_at=clock.now())
+        return _with_all(api, said, thing(session.get("payment_intent")))
     if reference.startswith(("ch_", "py_")):
         charge = plain(asked(lambda: api.v1.charges.retrieve(reference)))
         reference = reference_of(charge.get("payment_intent")) or reference
-    answer = asked(
-        lambda: api.v1.payment_intents.retrieve(reference, {"expand": ["latest_charge"]})
+    intent = plain(
+        asked(lambda: api.v1.payment_intents.retrieve(reference, {"expand": ["latest_charge"]}))
     )
-    return _with_refunds(api, reading.read_intent(plain(answer), said_at=clock.now()))
-
-
-def _session_truth(session: Thing) -> Reading:
-    intent = thing(session.get("payment_intent"))
-    if session.get("status") == "open" and intent:
-        return reading.read_intent(intent, said_at=clock.now())
-    return reading.read_session(session, said_at=clock.now())
+    return _with_all(api, reading.read_intent(intent, said_at=clock.now()), intent)
 
 
 def find(
@@ -168,8 +163,25 @@ def cancel(api: stripe.StripeClient, reference: str, *, key: str) -> Reading:
             lambda: api.v1.checkout.sessions.expire(reference, None, {"idempotency_key": key})
         )
         return reading.read_session(plain(session), said_at=clock.now())
-    intent = done(lambda: api.v1.payment_intents.cancel(reference, None, {"idempotency_key": key}))
+    # Whether there was a hold is said by its charge alone.
+    options: Mapping[str, Json] = {"expand": ["latest_charge"]}
+    intent = done(
+        lambda: api.v1.payment_intents.cancel(reference, options, {"idempotency_key": key})  # type: ignore[arg-type]
+    )
     return reading.read_intent(plain(intent), said_at=clock.now())
+
+
+def capture(api: stripe.StripeClient, reference: str, amount: Money, *, key: str) -> Reading:
+    """Take what is held on a card, or a part of it; Stripe lets the rest go.
+
+    Nothing asks it to: `final_capture` is true unless an account takes several captures of one hold.
+    Source: https://docs.stripe.com/api/payment_intents/capture
+    """
+    intent = _intent_of(api, reference)
+    params = {"amount_to_capture": _whole(amount)}
+    options = {"idempotency_key": key}
+    answer = done(lambda: api.v1.payment_intents.capture(intent, params, options))  # type: ignore[arg-type]
+    return reading.read_intent(plain(answer), said_at=clock.now())
 
 
 def refund(
@@ -221,11 +233,14 @@ def _intent_of(api: stripe.StripeClient, reference: str) -> str:
     return intent
 
 
-def _with_refunds(api: stripe.StripeClient, said: Reading) -> Reading:
-    """Add what was given back of a payment that has arrived."""
+def _with_all(api: stripe.StripeClient, said: Reading, subject: Thing) -> Reading:
+    """Add what was given back of a payment that has arrived, and what its bank asks back."""
     arrived = any(keyed.fact.kind == "succeeded" for keyed in said.facts)
     intent = next((name for name in said.references if name.startswith("pi_")), None)
     if not arrived or intent is None:
         return said
     found = [reading.read_refund(each, said_at=clock.now()) for each in _refunds_of(api, intent)]
-    return replace(said, refunds=tuple(each for one in found for each in one.refunds))
+    refunds = tuple(each for one in found for each in one.refunds)
+    is_disputed = thing(subject.get("latest_charge")).get("disputed") is True
+    asked_back = tuple(disputes.of_intent(api, intent)) if is_disputed else ()
+    return replace(said, refunds=refunds, disputes=asked_back)

@@ -1,4 +1,4 @@
-"""Stripe's own lists of payment intents, checkout sessions and refunds, page by page, read into our words."""
+"""Stripe's own lists of payment intents, checkout sessions, refunds and disputes, page by page, read into our words."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core import clock
 from core.errors import UnmappedProviderValue
 from core.strictjson import Json
 from providers.seam import Oddity, Reading, UnreadableDelivery
-from providers.stripe import reading
+from providers.stripe import disputes, reading, sessions
 from providers.stripe.errors import translate
 from providers.stripe.things import Thing, thing, word
 
@@ -32,7 +32,8 @@ def list_payments(api: stripe.StripeClient, *, since: datetime) -> Iterator[Read
     window = {"created": {"gte": int(since.timestamp()) - MARGIN_SECONDS}, "limit": PAGE}
     intents = cast(Listing, api.v1.payment_intents.list)
     yield from _pages(intents, window | {"expand": ["data.latest_charge"]}, _intent)
-    yield from _pages(cast(Listing, api.v1.checkout.sessions.list), window, _session)
+    paid_by = window | {"expand": ["data.payment_intent"]}
+    yield from _pages(cast(Listing, api.v1.checkout.sessions.list), paid_by, _session)
 
 
 def list_refunds(api: stripe.StripeClient, *, since: datetime) -> Iterator[Reading]:
@@ -43,6 +44,16 @@ def list_refunds(api: stripe.StripeClient, *, since: datetime) -> Iterator[Readi
     """
     window = {"created": {"gte": int(since.timestamp()) - MARGIN_SECONDS}, "limit": PAGE}
     yield from _pages(cast(Listing, api.v1.refunds.list), window, _refund)
+
+
+def list_disputes(api: stripe.StripeClient, *, since: datetime) -> Iterator[Reading]:
+    """List disputes, newest first.
+
+    Raises: ProviderUnavailable, ProviderRefused
+    Source: https://docs.stripe.com/api/disputes/list
+    """
+    window = {"created": {"gte": int(since.timestamp()) - MARGIN_SECONDS}, "limit": PAGE}
+    yield from _pages(cast(Listing, api.v1.disputes.list), window, _dispute)
 
 
 def _pages(listing: Listing, window: Mapping[str, object], reader: Reader) -> Iterator[Reading]:
@@ -68,11 +79,15 @@ def _intent(subject: Thing) -> Reading:
 
 
 def _session(subject: Thing) -> Reading:
-    return reading.read_session(subject, said_at=clock.now())
+    return sessions.read_truth(subject, said_at=clock.now())
 
 
 def _refund(subject: Thing) -> Reading:
     return reading.read_refund(subject, said_at=clock.now())
+
+
+def _dispute(subject: Thing) -> Reading:
+    return disputes.read_dispute(subject, said_at=clock.now())
 
 
 def _read(subject: Thing, reader: Reader) -> Reading:

@@ -12,6 +12,8 @@ from config import Settings
 from core.errors import RailNotConfigured
 from core.money import Money
 from providers.card_seam import SaidCard
+from providers.coupon_seam import NewCoupon, SaidCoupon
+from providers.dispute_seam import Evidence
 from providers.seam import (
     Canary,
     Created,
@@ -22,7 +24,18 @@ from providers.seam import (
     Reading,
     Verified,
 )
-from providers.stripe import calls, customers, listing, reading, sdk, secrets, wire
+from providers.stripe import (
+    calls,
+    coupons,
+    customers,
+    disputes,
+    listing,
+    reading,
+    sdk,
+    secrets,
+    setups,
+    wire,
+)
 
 # A key that has just been replaced may still be in the hands of a call.
 _MOST_CLIENTS = 4
@@ -92,7 +105,13 @@ class StripeRail:
         return reading.read_event(wire.parse(body), api_version=sdk.API_VERSION)
 
     def fetch(self, reference: str) -> Reading:
-        """Ask for the present truth of an intent or session."""
+        """Ask for the present truth of an intent, session, setup or invoice."""
+        if reference.startswith(coupons.PREFIX):
+            return coupons.fetch(self._api(), reference)
+        if reference.startswith(setups.PREFIX):
+            return setups.fetch_setup(self._api(), reference)
+        if reference.startswith(setups.CARD_PREFIXES):
+            return setups.fetch_kept(self._api(), reference)
         return calls.fetch(self._api(), reference)
 
     def create_intent(self, new: NewPayment, *, key: str) -> Created:
@@ -103,17 +122,33 @@ class StripeRail:
         """Create a checkout session."""
         return calls.create_checkout(self._api(), new, key=key)
 
+    def create_setup(self, new: NewPayment, *, key: str) -> Created:
+        """Create a setup intent."""
+        return setups.create_setup(self._api(), new, key=key)
+
     def find(self, payment_id: str, *, since: datetime, method: str) -> Created | None:
         """Look for what a call with a lost answer may have made."""
+        if method == "invoice":
+            return coupons.find_made(self._api(), payment_id, since=since)
+        if method == "setup":
+            return setups.find_setup(self._api(), payment_id, since=since)
         return calls.find(self._api(), payment_id, since=since, method=method)
 
     def list_payments(self, *, since: datetime) -> Iterator[Reading]:
-        """List payment intents, then checkout sessions."""
+        """List payment intents, then checkout sessions, then the invoices that we made."""
         return listing.list_payments(self._api(), since=since)
 
     def cancel(self, reference: str, *, key: str) -> Reading:
-        """Cancel an intent or expire a session."""
+        """Cancel an intent, expire a session or void an invoice."""
+        if reference.startswith(coupons.PREFIX):
+            return coupons.void(self._api(), reference, key=key)
+        if reference.startswith(setups.PREFIX):
+            return setups.cancel_setup(self._api(), reference, key=key)
         return calls.cancel(self._api(), reference, key=key)
+
+    def capture(self, reference: str, amount: Money, *, key: str) -> Reading:
+        """Take what is held on a card, or a part of it."""
+        return calls.capture(self._api(), reference, amount, key=key)
 
     def refund(
         self, reference: str, amount: Money, *, key: str, metadata: Mapping[str, str]
@@ -148,6 +183,30 @@ class StripeRail:
     def forget_card(self, reference: str, *, key: str) -> None:
         """Detach a card."""
         customers.forget_card(self._api(), reference, key=key)
+
+    def fetch_dispute(self, reference: str) -> Reading:
+        """Ask for a dispute's present truth."""
+        return disputes.fetch(self._api(), reference)
+
+    def submit_evidence(self, reference: str, evidence: Evidence, *, key: str) -> Reading:
+        """Hand evidence to the payer's bank."""
+        return disputes.submit(self._api(), reference, evidence, key=key)
+
+    def close_dispute(self, reference: str, *, key: str) -> Reading:
+        """Give a dispute up."""
+        return disputes.close(self._api(), reference, key=key)
+
+    def list_disputes(self, *, since: datetime) -> Iterator[Reading]:
+        """List disputes."""
+        return listing.list_disputes(self._api(), since=since)
+
+    def find_coupon(self, text: str, *, customer: str | None) -> SaidCoupon | None:
+        """Find a coupon by its promotion code or id."""
+        return coupons.find(self._api(), text, customer=customer)
+
+    def apply_coupon(self, new: NewCoupon, *, key: str) -> Created:
+        """Turn a coupon into credit, through an invoice that it covers."""
+        return coupons.apply(self._api(), new, key=key)
 
 
 def build(settings: Settings, keys: Callable[[bool], str | None] | None = None) -> Rail:

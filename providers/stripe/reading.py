@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from core import clock
 from core.errors import UnmappedProviderValue
 from core.fold import REFUND_FAILED, REFUND_PENDING, REFUND_SUCCEEDED, Fact
-from providers.seam import PROBE, KeyedFact, Oddity, Reading, SaidRefund, UnreadableDelivery
+from providers.seam import PROBE, KeyedFact, Reading, SaidRefund, UnreadableDelivery
+from providers.stripe import charges, disputes, invoices, setups
 from providers.stripe.errors import decline_words
 from providers.stripe.things import Thing, money, reference_of, thing, whole, word
 
@@ -25,7 +27,11 @@ def _error_fact(subject: Thing, said_at: datetime, kind: str = "attempt_failed")
     error = thing(subject.get("last_payment_error"))
     code, decline = word(error.get("code")), word(error.get("decline_code"))
     attempt = reference_of(error.get("charge")) or reference_of(subject.get("latest_charge"))
-    key = _base(subject, kind, f":{attempt or int(said_at.timestamp())}")
+    if attempt is None:
+        # An ended intent tells of its last attempt for ever, each time as of now.
+        is_over = subject.get("status") == "canceled"
+        attempt = "last" if is_over else str(int(said_at.timestamp()))
+    key = _base(subject, kind, f":{attempt}")
     fact = Fact(kind, said_at, code=decline or code, message=decline_words(code, decline))
     return KeyedFact(key, fact)
 
@@ -66,10 +72,17 @@ def _intent_fact(subject: Thing, status: str, said_at: datetime) -> KeyedFact | 
     raise UnmappedProviderValue("stripe", "payment_intent.status", status)
 
 
-def _card(subject: Thing) -> tuple[str | None, str | None]:
-    charge = thing(subject.get("latest_charge"))
-    card = thing(thing(charge.get("payment_method_details")).get("card"))
-    return word(card.get("brand")), word(card.get("last4"))
+def _ended_attempt(subject: Thing, status: str, said_at: datetime) -> tuple[KeyedFact, ...]:
+    """Find how the last attempt of a cancelled intent had failed, where that event has not come yet."""
+    if status != "canceled" or not thing(subject.get("last_payment_error")):
+        return ()
+    return (_error_fact(subject, said_at),)
+
+
+def receipt_of(charge: Thing) -> str | None:
+    """Give the address of Stripe's receipt for a charge; never one that a browser would run."""
+    url = word(charge.get("receipt_url"))
+    return url if url is not None and url.startswith(("https://", "http://")) else None
 
 
 def read_intent(subject: Thing, *, said_at: datetime, status: str | None = None) -> Reading:
@@ -83,18 +96,22 @@ def read_intent(subject: Thing, *, said_at: datetime, status: str | None = None)
     if reference is None or found is None:
         raise UnreadableDelivery("the payment intent has no id or no status")
     fact = _intent_fact(subject, found, said_at)
-    brand, last4 = _card(subject)
     charge = reference_of(subject.get("latest_charge"))
+    told = thing(subject.get("latest_charge"))
+    card = thing(thing(told.get("payment_method_details")).get("card"))
     currency = word(subject.get("currency"))
-    return Reading(
+    said = Reading(
         references=(reference,),
         payment_id=word(thing(subject.get("metadata")).get("payment_id")),
-        facts=(fact,) if fact else (),
+        facts=((fact,) if fact else ()) + _ended_attempt(subject, found, said_at),
         links={charge: "charge"} if charge else {},
         asset_code=currency.upper() if currency else None,
-        card_brand=brand,
-        card_last4=last4,
+        card_brand=word(card.get("brand")),
+        card_last4=word(card.get("last4")),
+        receipt_url=receipt_of(told),
+        hold_ends_at=charges.hold_ends_at(told),
     )
+    return setups.with_hold(said, subject, said_at=said_at) if found == "canceled" else said
 
 
 def read_session(subject: Thing, *, said_at: datetime, kind: str | None = None) -> Reading:
@@ -156,6 +173,8 @@ def read_charge(subject: Thing) -> Reading:
         links={reference: "charge"},
         card_brand=word(card.get("brand")),
         card_last4=word(card.get("last4")),
+        receipt_url=receipt_of(subject),
+        hold_ends_at=charges.hold_ends_at(subject),
     )
 
 
@@ -191,6 +210,8 @@ def read_refund(subject: Thing, *, said_at: datetime) -> Reading:
         amount=amount,
         keyed=KeyedFact(f"stripe:{own}:{kind}", fact),
         refund_id=word(metadata.get("refund_id")),
+        # Money that left has a booking of its own; what was only held has none to undo.
+        moved=status != "succeeded" or subject.get("balance_transaction", "") is not None,
     )
     return Reading(
         references=tuple(name for name in names if name),
@@ -206,20 +227,6 @@ def _refunded(subject: Thing) -> Reading:
     return Reading(references=names.references, payment_id=names.payment_id, fetch=why)
 
 
-def _disputed(subject: Thing) -> Reading:
-    """Read a dispute: money that the payer's bank asks back; a person decides."""
-    reference = reference_of(subject.get("payment_intent"))
-    charge = reference_of(subject.get("charge"))
-    amount = money(subject, "amount")
-    sentence = f"Stripe disputed {amount.major()} {amount.asset.code} of this payment."
-    return Reading(
-        references=tuple(name for name in (reference, charge) if name),
-        oddities=(
-            Oddity("DISPUTE", f"{word(subject.get('id'))}:{amount.minor}", sentence, amount),
-        ),
-    )
-
-
 Reader = Callable[[Thing, datetime], Reading]
 
 
@@ -233,6 +240,10 @@ def _session(kind: str | None = None) -> Reader:
 
 def _refund(subject: Thing, said_at: datetime) -> Reading:
     return read_refund(subject, said_at=said_at)
+
+
+def _dispute(subject: Thing, said_at: datetime) -> Reading:
+    return disputes.read_dispute(subject, said_at=said_at)
 
 
 def _failed_attempt(subject: Thing, said_at: datetime) -> Reading:
@@ -255,37 +266,50 @@ READERS: dict[str, Reader] = {
     "payment_intent.succeeded": _intent("succeeded"),
     "payment_intent.payment_failed": _failed_attempt,
     "payment_intent.canceled": _intent("canceled"),
+    "payment_intent.partially_funded": lambda subject, at: charges.partly_funded(
+        subject, read_intent(subject, said_at=at)
+    ),
     "checkout.session.completed": _session(),
     "checkout.session.async_payment_succeeded": _session("succeeded"),
     "checkout.session.async_payment_failed": _session("failed"),
     "checkout.session.expired": _session("expired"),
     "charge.succeeded": lambda subject, _: read_charge(subject),
-    "charge.captured": lambda subject, _: read_charge(subject),
+    "charge.captured": lambda subject, at: charges.captured(subject, at, read_charge(subject)),
+    "charge.expired": lambda subject, _: charges.lapsed(read_charge(subject)),
     "charge.pending": lambda subject, _: read_charge(subject),
     "charge.failed": lambda subject, _: read_charge(subject),
     "charge.updated": lambda subject, _: read_charge(subject),
     "charge.refunded": lambda subject, _: _refunded(subject),
-    "charge.dispute.created": lambda subject, _: _disputed(subject),
+    "charge.dispute.created": _dispute,
+    "charge.dispute.updated": _dispute,
+    "charge.dispute.closed": _dispute,
+    "charge.dispute.funds_withdrawn": _dispute,
+    "charge.dispute.funds_reinstated": _dispute,
+    "radar.early_fraud_warning.created": lambda subject, _: disputes.read_warning(subject),
+    "review.opened": lambda subject, _: disputes.read_review(subject),
+    "review.closed": lambda subject, _: disputes.read_review(subject),
+    **setups.READERS,
+    **setups.VAULT_READERS,
     "refund.created": _refund,
     "refund.updated": _refund,
     "refund.failed": _refund,
     # What `refund.updated` was called before it had a name of its own; both may be sent.
     "charge.refund.updated": _refund,
+    **invoices.READERS,
 }
 
 # Known words of Stripe's that have no effect on a payment yet; stored, counted, shown as ignored.
 LATER = frozenset(
-    "payment_intent.partially_funded charge.expired charge.dispute.updated charge.dispute.closed charge.dispute.funds_withdrawn "
-    "charge.dispute.funds_reinstated radar.early_fraud_warning.created radar.early_fraud_warning.updated "
-    "review.opened review.closed invoice.created invoice.finalized invoice.paid invoice.payment_succeeded "
-    "invoice.payment_failed invoice.payment_action_required invoice.voided invoice.marked_uncollectible "
-    "invoice.overpaid invoice.overdue setup_intent.created setup_intent.succeeded setup_intent.requires_action "
-    "setup_intent.setup_failed setup_intent.canceled payment_method.attached payment_method.detached "
-    "payment_method.updated payment_method.automatically_updated customer.created customer.updated "
-    "customer.deleted customer.discount.created customer.discount.deleted customer.discount.updated "
-    "coupon.created coupon.updated coupon.deleted promotion_code.created promotion_code.updated "
+    "radar.early_fraud_warning.updated "
+    "customer.created customer.updated "
+    "customer.deleted "
     "payout.created payout.paid payout.failed payout.updated payout.canceled "
     "payout.reconciliation_completed balance.available".split()
+)
+
+# They only place or lift a hold, by fields that no version changes; nothing could be asked for instead.
+VERSIONLESS = frozenset(
+    {"radar.early_fraud_warning.created", "review.opened", "review.closed", *setups.VAULT_READERS}
 )
 
 
@@ -299,33 +323,35 @@ def read_event(event: Thing, *, api_version: str) -> Reading:
     reader = READERS.get(kind)
     if kind == PROBE:
         return Reading(ignored="a probe of our own; it says nothing of any payment")
+    if kind in invoices.NOTED:
+        return Reading(ignored=f"{kind}: {invoices.NOTED[kind]}")
     if reader is None:
         known = "known, no effect on payments yet" if kind in LATER else "a type that is not ours"
         return Reading(ignored=f"{kind}: {known}")
     subject = thing(thing(event.get("data")).get("object"))
     said_at = clock.from_unix(whole(event.get("created"), "created"))
     sent_version = word(event.get("api_version"))
-    if sent_version != api_version:
+    if sent_version != api_version and kind not in VERSIONLESS:
         reading = _reference_only(subject)
         why = f"the event speaks API version {sent_version}, we speak {api_version}"
-        return Reading(references=reading.references, payment_id=reading.payment_id, fetch=why)
+        return replace(reading, fetch=why)
     try:
         return reader(subject, said_at)
     except UnreadableDelivery as error:
         reading = _reference_only(subject)
         if not reading.references:
             raise
-        return Reading(
-            references=reading.references, payment_id=reading.payment_id, fetch=str(error)
-        )
+        return replace(reading, fetch=str(error))
 
 
 def _reference_only(subject: Thing) -> Reading:
-    """Find the payment intent or session to ask for, whatever else the snapshot lacks."""
+    """Find the payment intent, session or invoice to ask for, whatever else the snapshot lacks."""
     own = word(subject.get("id"))
+    if own and own.startswith("in_"):
+        return invoices.named(subject)
     intent = reference_of(subject.get("payment_intent"))
     names = (intent, own) if own and own.startswith("ch_") else (own, intent)
-    if own and own.startswith("re_"):
+    if own and own.startswith(("re_", "dp_", "du_")):
         names = (intent, reference_of(subject.get("charge")))
     return Reading(
         references=tuple(name for name in names if name),

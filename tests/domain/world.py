@@ -29,10 +29,13 @@ from models.orders import Order
 from models.payments import Payment
 from models.people import Merchant, User
 from providers import registry
+from providers.card_seam import SaidCard
+from providers.dispute_seam import Evidence
 from providers.seam import Canary, Created, Delivery, LiveSecret, NewPayment, Reading, Verified
-from providers.stripe import calls, reading, sdk, wire
+from providers.stripe import calls, disputes, reading, sdk, wire
 from providers.stripe import secrets as stripe_secrets
 from tests.domain import fake_charges
+from tests.domain.fake_coupons import FakeCoupons
 from tests.domain.fake_vault import FakeVault
 
 WEBHOOK_SECRET = "whsec_world"
@@ -40,7 +43,7 @@ _numbers = itertools.count(1)
 
 
 @dataclass
-class FakeRail(FakeVault):
+class FakeRail(FakeCoupons, FakeVault):
     """Stripe's own verifying and reading; calls answered from memory, or by the scripted error."""
 
     name: str = "stripe"
@@ -59,6 +62,9 @@ class FakeRail(FakeVault):
     asked: list[str] = field(default_factory=list)
     refunds: dict[str, dict[str, object]] = field(default_factory=dict)
     refund_keys: dict[str, str] = field(default_factory=dict)
+    disputes: dict[str, dict[str, object]] = field(default_factory=dict)
+    dispute_keys: dict[str, str] = field(default_factory=dict)
+    handed_in: list[Evidence] = field(default_factory=list)
     captured: dict[str, str] = field(default_factory=dict)
     # What a new refund says of itself; a test may have it begin as `pending`.
     refund_status: str = "succeeded"
@@ -91,11 +97,25 @@ class FakeRail(FakeVault):
         return self._truth(reference)
 
     def _truth(self, reference: str) -> Reading:
-        said = reading.read_intent(self.intents[reference], said_at=clock.now())  # type: ignore[arg-type]
+        if reference.startswith("in_"):
+            return self.fetch_invoice(reference)
+        if reference in self.setups:
+            return self.setup_truth(reference)
+        if reference.startswith("pm_"):
+            return Reading(
+                references=(reference,), kept=self.cards.get(reference, SaidCard(reference))
+            )
+        record = fake_charges.expanded(self.intents[reference])
+        said = reading.read_intent(record, said_at=clock.now())  # type: ignore[arg-type]
         if self.intents[reference]["status"] != "succeeded":
             return said
         own = [one for one in self.refunds.values() if one["payment_intent"] == reference]
-        return replace(said, refunds=tuple(self._said(one).refunds[0] for one in own))
+        asked_back = [one for one in self.disputes.values() if one["payment_intent"] == reference]
+        return replace(
+            said,
+            refunds=tuple(self._said(one).refunds[0] for one in own),
+            disputes=tuple(self._disputed(one).disputes[0] for one in asked_back),
+        )
 
     def _said(self, found: dict[str, object]) -> Reading:
         return reading.read_refund(found, said_at=clock.now())  # type: ignore[arg-type]
@@ -108,6 +128,8 @@ class FakeRail(FakeVault):
             reference = f"pi_{next(_numbers)}"
             record = intent(reference, new.payment_id, new.amount.minor)
             record["currency"] = new.amount.asset.code.lower()
+            if new.type == "payment_method_validation":
+                record["metadata"] = {"payment_id": new.payment_id, "type": new.type}
             self.intents[reference] = record
             if refusal := fake_charges.confirm(record, new):
                 self.refusals[key] = refusal
@@ -123,16 +145,24 @@ class FakeRail(FakeVault):
     def find(self, payment_id: str, *, since: datetime, method: str) -> Created | None:
         if error := self._scripted("find"):
             raise error
+        if method == "invoice":
+            return self.find_invoice(payment_id, since=since)
         for found in self.intents.values():
-            if found["metadata"] == {"payment_id": payment_id}:
+            if found["metadata"].get("payment_id") == payment_id:  # type: ignore[attr-defined]
                 return calls.created_intent(found)  # type: ignore[arg-type]
         return None
 
     def cancel(self, reference: str, *, key: str) -> Reading:
         if error := self._scripted("cancel"):
             raise error
-        self.intents[reference]["status"] = "canceled"
-        return reading.read_intent(self.intents[reference], said_at=clock.now())  # type: ignore[arg-type]
+        if reference.startswith("in_"):
+            return self.void_invoice(reference, key=key)
+        if reference in self.setups:
+            self.setups[reference]["status"] = "canceled"
+            return self.setup_truth(reference)
+        record = self.intents[reference]
+        record |= {"status": "canceled", "amount_capturable": 0}
+        return reading.read_intent(fake_charges.expanded(record), said_at=clock.now())  # type: ignore[arg-type]
 
     def capture(self, reference: str, amount: Money, *, key: str) -> Reading:
         error = self._scripted("capture")
@@ -156,6 +186,7 @@ class FakeRail(FakeVault):
             raise error
         for found in self.intents.values():
             yield reading.read_intent(found, said_at=clock.now())  # type: ignore[arg-type]
+        yield from self.list_invoices()
 
     def refund(
         self, reference: str, amount: Money, *, key: str, metadata: Mapping[str, str]
@@ -209,6 +240,77 @@ class FakeRail(FakeVault):
             raise error
         for found in self.refunds.values():
             yield self._said(found)
+
+    def dispute(self, reference: str, amount: int, **more: object) -> dict[str, object]:
+        """Have a payment's bank ask for money back; the record is the provider's own truth."""
+        name = f"dp_{next(_numbers)}"
+        self.disputes[name] = disputed(name, reference, amount) | more
+        return self.disputes[name]
+
+    def _disputed(self, record: Mapping[str, object]) -> Reading:
+        return disputes.read_dispute(dict(record), said_at=clock.now())  # type: ignore[arg-type]
+
+    def fetch_dispute(self, reference: str) -> Reading:
+        if error := self._scripted("fetch_dispute"):
+            raise error
+        return self._disputed(self.disputes[reference])
+
+    def submit_evidence(self, reference: str, evidence: Evidence, *, key: str) -> Reading:
+        error = self._scripted("submit_evidence")
+        if error is not None and not getattr(error, "after_effect", False):
+            raise error
+        record = self.disputes[reference]
+        if key not in self.dispute_keys:
+            if record["status"] not in ("needs_response", "warning_needs_response"):
+                raise ProviderRefused("The dispute cannot be answered any more.")
+            self.dispute_keys[key] = reference
+            self.handed_in.append(evidence)
+            details = dict(record["evidence_details"]) | {"submission_count": 1}  # type: ignore[call-overload]
+            is_asked = str(record["status"]).startswith("warning")
+            status = "warning_under_review" if is_asked else "under_review"
+            record |= {"status": status, "evidence_details": details}
+        if error is not None:
+            raise error
+        return self._disputed(record)
+
+    def close_dispute(self, reference: str, *, key: str) -> Reading:
+        error = self._scripted("close_dispute")
+        if error is not None and not getattr(error, "after_effect", False):
+            raise error
+        if key not in self.dispute_keys:
+            self.dispute_keys[key] = reference
+            self.disputes[reference] |= {"status": "lost"}
+        if error is not None:
+            raise error
+        return self._disputed(self.disputes[reference])
+
+    def list_disputes(self, *, since: datetime) -> Iterator[Reading]:
+        if error := self._scripted("list_disputes"):
+            raise error
+        for record in self.disputes.values():
+            yield self._disputed(record)
+
+
+def disputed(name: str, reference: str, amount: int) -> dict[str, object]:
+    """Make a dispute as Stripe writes it."""
+    return {
+        "id": name,
+        "object": "dispute",
+        "amount": amount,
+        "currency": "eur",
+        "charge": None,
+        "payment_intent": reference,
+        "created": clock.unix(),
+        "reason": "fraudulent",
+        "status": "needs_response",
+        "balance_transactions": [],
+        "evidence_details": {
+            "due_by": clock.unix() + 7 * 86_400,
+            "submission_count": 0,
+            "has_evidence": False,
+            "past_due": False,
+        },
+    }
 
 
 def intent(reference: str, payment_id: str, amount: int, **more: object) -> dict[str, object]:
@@ -270,7 +372,8 @@ class World:
         self, kind: str, payment: Payment, *, at: int | None = None, **changes: object
     ) -> bytes:
         """Write a Stripe event about a payment's intent; its snapshot follows the rail's record."""
-        record = self.rail.intents[str(payment.provider_reference)]
+        name = str(payment.provider_reference)
+        record = self.rail.setups.get(name) or self.rail.intents[name]
         record.update(changes)
         return self._signed_body(kind, record, at)
 
@@ -286,6 +389,13 @@ class World:
         """Write a Stripe event about a refund; its snapshot follows the rail's record."""
         self.rail.refunds[name].update(changes)
         return self._signed_body(kind, self.rail.refunds[name], at)
+
+    def dispute_event(
+        self, kind: str, name: str, *, at: int | None = None, **changes: object
+    ) -> bytes:
+        """Write a Stripe event about a dispute; its snapshot follows the rail's record."""
+        self.rail.disputes[name].update(changes)
+        return self._signed_body(f"charge.dispute.{kind}", self.rail.disputes[name], at)
 
     def _signed_body(self, kind: str, record: Mapping[str, object], at: int | None) -> bytes:
         event = {

@@ -8,9 +8,8 @@ from core.case_kinds import Verb
 from core.errors import Conflict
 from domain.cases.case_subjects import PAYABLE, Subject, due_minor, missing
 from domain.cases.case_verbs import Answer, Call, Deed, Doing, Kind, Plan, Refusal
-from domain.payments import intents, operations
+from domain.payments import intents, reattempting
 from domain.payments.intents import Begun, PaymentWanted
-from domain.transitions import move_together
 from models.orders import Order
 from models.payments import Payment
 
@@ -91,24 +90,9 @@ def _do_reissue(session: Session, doing: Doing) -> Deed:
 
     Writes, Emits, Raises: as `intents.begin`. Transaction: caller's, payment and order locked.
     """
-    payment, order = _of(doing.subject)
-    first = operations.find_by_key(session, f"create:{payment.id}")
-    said = first.request if first is not None else {}
-    success, cancel = said.get("successUrl"), said.get("cancelUrl")
-    wanted = PaymentWanted(
-        order.id,
-        purpose=payment.purpose,
-        method=payment.method if isinstance(success, str) else "intent",
-        provider=payment.provider,
-        reference=payment.reference,
-        metadata=dict(payment.meta),
-        success_url=success if isinstance(success, str) else None,
-        cancel_url=cancel if isinstance(cancel, str) else None,
-        supersedes=payment.id,
-    )
-    begun = intents.begin(session, wanted, actor=doing.actor, source=doing.why.source)
-    later: dict[str, object] = {"superseded_by_id": begun.payment.id}
-    move_together(session, payment, moves={}, values=later, why=doing.why)
+    payment, _ = _of(doing.subject)
+    wanted = reattempting.like(session, payment, provider=payment.provider)
+    begun = reattempting.follow(session, payment, wanted, why=doing.why)
     return _begun(begun)
 
 
