@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from core import ids, money_out, vault
-from core.money import Money
+from core.money import Money, asset, parse
 from core.vault import MasterKey, Secret
 
 ENVIRONMENTS = ("sandbox", "test", "production")
@@ -20,6 +20,7 @@ OURS = frozenset({"PAYDESK_ENV", "PAYDESK_INSTANCE", "PAYDESK_CRASHPOINT"})
 
 
 LONGEST_WAIT_SECONDS = 60
+TRIAL_LIMIT = "USD:100"
 _NOTHING = Secret("")
 
 
@@ -87,6 +88,7 @@ class Settings:
     metrics_token: Secret
     business_zone: str
     second_person_above: Mapping[str, Money]
+    trial_limit: Money
     stripe: StripeSettings
     smtp: SmtpSettings
     crashpoint: str
@@ -271,6 +273,25 @@ def _limits(environ: Mapping[str, str]) -> Mapping[str, Money]:
         raise BadSettings(f"SECOND_PERSON_ABOVE: {error}. Write EUR:500,USD:500.") from error
 
 
+def parse_trial_limit(text: str) -> Money:
+    """Read what a trial grants, `USD:100`: its currency is the one in which cards are checked for it.
+
+    Raises: ValueError
+    """
+    code, _, amount = text.partition(":")
+    found = parse(amount.strip(), asset(code.strip()))
+    if found.minor <= 0:
+        raise ValueError("a trial grants more than nothing")
+    return found
+
+
+def _trial_limit(environ: Mapping[str, str]) -> Money:
+    try:
+        return parse_trial_limit(_value(environ, "TRIAL_LIMIT", TRIAL_LIMIT))
+    except ValueError as error:
+        raise BadSettings(f"TRIAL_LIMIT: {error}. Write USD:100.") from error
+
+
 def _environment(environ: Mapping[str, str]) -> str:
     env = _value(environ, "PAYDESK_ENV", "sandbox")
     if env not in ENVIRONMENTS:
@@ -327,6 +348,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         metrics_token=Secret(_value(env_map, "METRICS_TOKEN")),
         business_zone=_zone(env_map),
         second_person_above=_limits(env_map),
+        trial_limit=_trial_limit(env_map),
         stripe=_stripe(env_map, production),
         smtp=_smtp(env_map, public_url=public_url, production=production),
         crashpoint=_value(env_map, "PAYDESK_CRASHPOINT"),

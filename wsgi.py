@@ -20,6 +20,7 @@ from domain import crash
 from domain.cases import case_targets
 from domain.control import thresholds
 from domain.mail import mails
+from domain.payments import trial_terms
 from domain.people import passwords
 from domain.secrets import keyring, secrets
 from providers import registry
@@ -83,6 +84,7 @@ def _configure_domain(settings: Settings) -> None:
     registry.configure(settings, keys=secrets.provider_key)
     secrets.configure(settings)
     thresholds.configure(settings)
+    trial_terms.configure(settings)
     case_targets.configure(settings)
     crash.arm(settings.crashpoint)
 

@@ -19,6 +19,7 @@ class SaidCard:
     last4: str | None = None
     exp_month: int | None = None
     exp_year: int | None = None
+    is_card: bool = True
 
 
 class CardKeeper(Protocol):

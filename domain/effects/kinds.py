@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from core.money import Money
-from core.purposes import OF_ORDERS, TO_WALLET, Purpose
+from core.money import Money, asset
+from core.purposes import CHECKS, OF_ORDERS, TO_WALLET, Purpose
+from core.states import Payment as Status
 from models.payments import Payment
 from providers.seam import KeyedFact
 
@@ -19,11 +20,17 @@ class EffectKind(StrEnum):
     WALLET_CREDIT = "wallet_credit"
     ENTITLEMENT = "entitlement"
     RECEIPT = "receipt"
+    METHOD_VALIDATED = "method_validated"
+    HOLD_RELEASE = "hold_release"
+    TRIAL_GRANT = "trial_grant"
     REFUND_LETTER = "refund_letter"
+    REFUND_FAILED_LETTER = "refund_failed_letter"
 
 
 # Nothing waits for them, so the worker carries them out in transactions of their own.
-DEFERRED = frozenset({EffectKind.RECEIPT, EffectKind.REFUND_LETTER})
+DEFERRED = frozenset(
+    {EffectKind.RECEIPT, EffectKind.REFUND_LETTER, EffectKind.REFUND_FAILED_LETTER}
+)
 # What a payer is sent a receipt for: whatever they paid themselves.
 RECEIPTED = OF_ORDERS | {Purpose.TOP_UP}
 
@@ -59,4 +66,18 @@ def following(payment: Payment, gained: Money, new_facts: Sequence[KeyedFact]) -
             found.append(Wanted(EffectKind.ENTITLEMENT, f"entitlement:{fact.key}", gained))
         if hears(payment):
             found.append(Wanted(EffectKind.RECEIPT, f"receipt:{fact.key}", gained))
+    return found + _of_check(payment)
+
+
+def _of_check(payment: Payment) -> list[Wanted]:
+    """Say what follows once from the check of a card that has proved it."""
+    is_proved = payment.purpose in CHECKS and payment.status == Status.COMPLETED
+    if not is_proved or payment.effect_state == "applied":
+        return []
+    found = [Wanted(EffectKind.METHOD_VALIDATED, f"validated:{payment.id}")]
+    if payment.capturable_minor:
+        held = Money(payment.capturable_minor, asset(payment.asset))
+        found.append(Wanted(EffectKind.HOLD_RELEASE, f"release:{payment.id}", held))
+    if payment.purpose == Purpose.CARD_VALIDATION:
+        found.append(Wanted(EffectKind.TRIAL_GRANT, f"trial:{payment.id}"))
     return found

@@ -19,12 +19,13 @@ from domain.cases.cases import Finding
 from domain.inbox import workset
 from domain.inbox.inbox_conflicts import body_place
 from domain.inbox.ingest import Arrival, ingest
-from domain.payments import settlement
+from domain.payments import coupon_uses, settlement, vault
 from domain.secrets import credential_uses, keyring, secrets
 from domain.transitions import Why, move_together
 from models.inbound import InboundAttempt, InboundEvent
 from models.payments import Payment
 from providers import registry
+from providers.card_seam import SaidCard
 from providers.seam import PROBE, Delivery, Reading, UnreadableDelivery, Verified
 
 UNMATCHED_SECONDS = (60, 600, 3600, 24 * 3600)
@@ -141,9 +142,7 @@ def find_payment(
     """
     livemode = row.mode == "live"
     if workset.is_batch(session):
-        found = workset.find(
-            session, row.provider, reading.references, reading.payment_id, livemode=livemode
-        )
+        found = workset.find(session, row.provider, reading, livemode=livemode)
         if found is not None:
             return found
     condition = match(row, reading)
@@ -163,9 +162,7 @@ def find_payment(
 
 def match(row: InboundEvent, reading: Reading) -> ColumnElement[bool]:
     """Say which payment an event may speak of."""
-    return workset.condition(
-        row.provider, reading.references, reading.payment_id, livemode=row.mode == "live"
-    )
+    return workset.condition(row.provider, reading, livemode=row.mode == "live")
 
 
 def apply(session: Session, row: InboundEvent, reading: Reading, *, why: Why, waits: bool) -> str:
@@ -178,7 +175,12 @@ def apply(session: Session, row: InboundEvent, reading: Reading, *, why: Why, wa
     if reading.ignored is not None:
         conclude(session, row, Inbound.IGNORED, reading.ignored, why=why)
         return reading.ignored
+    if reading.kept is not None:
+        return _hear_of_card(session, row, reading.kept, why)
     payment = find_payment(session, row, reading, waits=waits)
+    if payment is None and _is_unowned(session, reading):
+        conclude(session, row, Inbound.IGNORED, reading.unowned or "", why=why)
+        return reading.unowned or ""
     if payment is None:
         return _park(session, row, reading, why)
     if payment.provider_reference is None and reading.references:
@@ -190,12 +192,35 @@ def apply(session: Session, row: InboundEvent, reading: Reading, *, why: Why, wa
     return applied.verdict
 
 
+def _hear_of_card(session: Session, row: InboundEvent, said: SaidCard, why: Why) -> str:
+    """Apply what an event says of a kept card instead of a payment."""
+    told = vault.hear(session, row.provider, said, why=why)
+    if told is None:
+        told = "a card that is kept for nobody of ours"
+        conclude(session, row, Inbound.IGNORED, told, why=why)
+        return told
+    verdict = told or "nothing new: the card is known like that"
+    conclude(session, row, Inbound.PROCESSED if told else Inbound.NO_EFFECT, verdict, why=why)
+    return verdict
+
+
+def _is_unowned(session: Session, reading: Reading) -> bool:
+    """Tell whether nothing of ours will ever be meant: our rows are there before the provider is asked.
+
+    A second object that carries the id of a payment of ours is not let pass like that: a person looks.
+    """
+    if reading.unowned is None:
+        return False
+    return reading.payment_id is None or session.get(Payment, reading.payment_id) is None
+
+
 def _adopt_reference(session: Session, payment: Payment, reading: Reading, why: Why) -> None:
     """Learn the provider's name from an event that came before the answer to our own call."""
     reference = reading.references[0]
-    kind = "intent" if payment.method == "intent" else "session"
-    if payment.method == "intent":
+    if payment.method != "checkout":
+        kind = workset.NAMED_BY[payment.method]
         settlement.link_reference(session, payment, payment.provider, reference, kind)
+        coupon_uses.note_invoice(session, payment, reference)
         values = {"provider_reference": reference}
         move_together(session, payment, moves={}, values=values, why=why)
 

@@ -16,8 +16,10 @@ from core import clock, ids
 from core.errors import AppError, UnmappedProviderValue
 from domain import crash, database, queue
 from domain.control import settling
+from domain.disputes import dispute_settlement
 from domain.inbox import inbox, workset
 from domain.inbox.inbox import PaymentTaken
+from domain.payments import vault
 from models.inbound import InboundEvent
 from providers import registry
 from providers.seam import Reading, UnreadableDelivery
@@ -102,13 +104,19 @@ def _apply(session: Session, row: InboundEvent, reading: Reading) -> bool:
 
 
 def _needs_truth(session: Session, row: InboundEvent, reading: Reading) -> bool:
-    """Tell whether the provider must be asked: by a mere hint, or when money went back that never came."""
-    if reading.fetch is None and not reading.refunds:
+    """Tell whether the provider must be asked: by a mere hint, when money went back that never came, or
+    when an older word about a dispute says more than what is known.
+    """
+    if reading.kept is not None:
+        return vault.owner_of(session, row.provider, reading.kept) is not None
+    if reading.fetch is None and not reading.refunds and not reading.disputes:
         return False
     payment = inbox.find_payment(session, row, reading, waits=False)
     if payment is None:
         return False
-    return reading.fetch is not None or payment.received_minor == 0
+    if reading.fetch is not None or payment.received_minor == 0:
+        return True
+    return dispute_settlement.is_stale(session, reading.disputes)
 
 
 def _fetch_and_apply(claimed: Claimed, provider: str, reading: Reading) -> None:

@@ -14,6 +14,7 @@ from domain import database, queue
 from domain.books import chains
 from domain.control import settling
 from domain.jobs import (
+    cards,
     effects,
     housekeeping,
     inbound,
@@ -78,6 +79,7 @@ def loops(threads: int) -> list[Loop]:
         Loop("janitor", _janitor, JANITOR_SECONDS, is_woken=False),
         Loop("effects", effects.retry_next, JANITOR_SECONDS, is_woken=False),
         Loop("refunds", refunding.send_next, JANITOR_SECONDS, is_woken=False),
+        Loop("cards", cards.tend_next, JANITOR_SECONDS, is_woken=False),
         Loop("chains", _link, CHAIN_SECONDS, is_woken=False),
         Loop("overdue", overdue.end_overdue, OVERDUE_SECONDS, is_woken=False),
         Loop("secrets", secrets.look_after, OVERDUE_SECONDS, is_woken=False),

@@ -27,8 +27,8 @@ TYPES = tuple(sorted(set(TRANSACTION_TYPE.values())))
 EXPECTED = {
     Purpose.TOP_UP: EffectKind.WALLET_CREDIT.value,
     Purpose.COUPON: EffectKind.WALLET_CREDIT.value,
-    Purpose.CARD_VALIDATION: "card_validation",
-    Purpose.CARD_SETUP: "card_validation",
+    Purpose.CARD_VALIDATION: EffectKind.METHOD_VALIDATED.value,
+    Purpose.CARD_SETUP: EffectKind.METHOD_VALIDATED.value,
 }
 _APPLIED, _PENDING, _FAILED = "applied", "pending", "failed"
 # Of several effects the transaction shows the one that is furthest behind.

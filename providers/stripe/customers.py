@@ -36,6 +36,7 @@ def read_card(subject: Thing) -> SaidCard:
         last4=word(card.get("last4")),
         exp_month=month if isinstance(month, int) else None,
         exp_year=year if isinstance(year, int) else None,
+        is_card=subject.get("type") in (None, "card"),
     )
 
 

@@ -32,6 +32,17 @@ def confirm(record: dict[str, object], new: NewPayment) -> PaymentDeclined | Non
     return None
 
 
+def expanded(record: dict[str, object]) -> dict[str, object]:
+    """Write an intent as it is answered when its charge is asked for with it."""
+    charge = record.get("latest_charge")
+    is_check = record["metadata"].get("type") == "payment_method_validation"  # type: ignore[attr-defined]
+    if not isinstance(charge, str) or not is_check:
+        return record
+    failed = bool(record["last_payment_error"])
+    told = {"id": charge, "status": "failed" if failed else "succeeded", "amount": record["amount"]}
+    return record | {"latest_charge": told}
+
+
 def refuse(record: dict[str, object], code: str = "insufficient_funds") -> None:
     """Have the bank refuse an intent's card, as Stripe writes it: the intent waits for another one."""
     error = {"code": "card_declined", "decline_code": code, "charge": f"ch_{record['id']}"}

@@ -6,8 +6,11 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from core import clock
 from core.errors import ProviderReference, ProviderRefused
 from providers.card_seam import SaidCard
+from providers.seam import Created, NewPayment, Reading
+from providers.stripe import setups
 
 _numbers = itertools.count(1)
 
@@ -26,6 +29,8 @@ class FakeVault:
     customer_keys: dict[str, str] = field(default_factory=dict)
     cards: dict[str, SaidCard] = field(default_factory=dict)
     preferred: dict[str, str] = field(default_factory=dict)
+    setups: dict[str, dict[str, object]] = field(default_factory=dict)
+    setup_keys: dict[str, str] = field(default_factory=dict)
 
     def _scripted(self, call: str) -> Exception | None:
         raise AssertionError(f"{call} has no script")
@@ -41,6 +46,52 @@ class FakeVault:
         if error is not None:
             raise error
         return self.customer_keys[key]
+
+    def create_setup(self, new: NewPayment, *, key: str) -> Created:
+        error = self._scripted("create_setup")
+        if error is not None and not getattr(error, "after_effect", False):
+            raise error
+        if key not in self.setup_keys:
+            name = self.setup_keys[key] = f"seti_{next(_numbers)}"
+            self.setups[name] = {
+                "id": name,
+                "object": "setup_intent",
+                "status": "requires_payment_method",
+                "client_secret": f"{name}_secret_x",
+                "customer": new.customer,
+                "metadata": {"payment_id": new.payment_id},
+                "payment_method": None,
+                "last_setup_error": None,
+                "latest_attempt": None,
+            }
+        if error is not None:
+            raise error
+        return setups.created_setup(self.setups[self.setup_keys[key]])  # type: ignore[arg-type]
+
+    def complete(self, name: str, card_name: str) -> None:
+        """Have a payer put a card into a setup, and their bank agree."""
+        setup = self.setups[name]
+        setup |= {"status": "succeeded", "payment_method": card_name}
+        self.cards[card_name] = card(card_name, str(setup["customer"]))
+
+    def setup_truth(self, name: str) -> Reading:
+        """Write a setup as it is answered when its card is asked for with it."""
+        record = dict(self.setups[name])
+        said = self.cards.get(str(record["payment_method"]))
+        if said is not None:
+            details = {
+                "brand": said.brand,
+                "last4": said.last4,
+                "exp_month": said.exp_month,
+                "exp_year": said.exp_year,
+            }
+            record["payment_method"] = {
+                "id": said.reference,
+                "type": "card",
+                "customer": said.customer,
+                "card": details,
+            }
+        return setups.read_setup(record, said_at=clock.now())  # type: ignore[arg-type]
 
     def fetch_card(self, reference: str) -> SaidCard:
         if error := self._scripted("fetch_card"):
