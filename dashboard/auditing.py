@@ -24,8 +24,9 @@ from web import access
 from web.exports import csv_stream, json_stream
 
 routes = Blueprint("desk_audit", __name__)
-NAMES = ("q", "actor", "action", "object", "refused", "from", "to")
+NAMES = ("q", "by", "actor", "action", "object", "refused", "from", "to")
 _BAR = BarWords("Filter the audit log", "Search the audit log", "A reason's words, or a whole id")
+_BY = {"": "Anybody", "people": "People only"}
 _REFUSED = {"": "Shown too", "yes": "Only"}
 _CHAIN = ("audit_rows", "audit_chain")
 # Where each kind of object is shown, and what opens that page.
@@ -49,6 +50,7 @@ def wanted_of(session: Session, asked: Asked) -> AuditFilter:
     actor = asked.get("actor")
     return AuditFilter(
         actors=audit_actors.find(session, actor) if actor else None,
+        by_people=asked.get("by") == "people",
         action_begins=asked.get("action") or None,
         about=asked.get("object") or None,
         text=asked.get("q") or None,
@@ -86,11 +88,12 @@ def index() -> Response:
 
 
 def _inputs(asked: Asked) -> list[Input]:
+    kind = listing.select(asked, "by", "By", _BY)
     who = replace(listing.text_input(asked, "actor", "Who"), placeholder="name or e-mail")
     what = replace(listing.text_input(asked, "action", "Act"), placeholder="freeze")
     about = replace(listing.text_input(asked, "object", "Object"), placeholder="id or kind")
     refused = listing.select(asked, "refused", "Refused", _REFUSED)
-    return [who, what, about, refused, *listing.day_inputs(asked)]
+    return [kind, who, what, about, refused, *listing.day_inputs(asked)]
 
 
 def _exports(asked: Asked) -> list[Act]:

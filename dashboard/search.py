@@ -8,7 +8,7 @@ from urllib.parse import quote
 from flask import Blueprint, Response
 
 from core.permissions import Permission
-from dashboard import case_words, listing, payments, render, states, words
+from dashboard import case_words, found_by_id, listing, payments, render, states, words
 from dashboard.shapes import Empty, View
 from domain import desk
 from domain.actors import Actor
@@ -181,8 +181,9 @@ def index() -> Response:
     if text:
         with reading() as session:
             found = _look(session, text, actor)
-    if text and (href := exact(found, text)) is not None:
-        return render.to(href)
+            href = exact(found, text) or found_by_id.page_of(session, text, actor)
+        if href is not None:
+            return render.to(href)
     groups = _groups(found, text)
     titles = [str(group["title"]).lower() for group in groups]
     lead = f"Matches among {', '.join(titles)}, the newest of each." if groups else ""

@@ -29,7 +29,8 @@ class AuditFilter:
     """What the log is narrowed to. since: inclusive; until: exclusive.
 
     actors: any of these, nobody when it is empty; action_begins: as in `freeze` for `freeze.lift`;
-    about: an object's id or its kind; text: inside the reason, or a whole id.
+    about: an object's id or its kind; text: inside the reason, or a whole id; by_people: only what
+    people did themselves, not keys and not Paydesk.
     """
 
     actor: str | None = None
@@ -42,6 +43,7 @@ class AuditFilter:
     since: datetime | None = None
     until: datetime | None = None
     refused: bool | None = None
+    by_people: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ def _conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:
         found.append(AuditRow.object_id == wanted.object_id)
     if wanted.actors is not None:
         found.append(AuditRow.actor.in_(wanted.actors))
+    if wanted.by_people:
+        found.append(AuditRow.actor.startswith("usr_", autoescape=True))
     if wanted.action_begins:
         found.append(AuditRow.action.startswith(wanted.action_begins, autoescape=True))
     if wanted.about:

@@ -52,6 +52,17 @@ def get_refund(session: Session, refund_id: str, *, actor: Actor) -> tuple[Refun
     return found[0], found[1]
 
 
+def named_by_provider(session: Session, reference: str, *, actor: Actor) -> Sequence[Refund]:
+    """List the refunds that a provider calls so, of those the actor may see; two are enough to tell."""
+    statement = (
+        select(Refund)
+        .join(Payment, Payment.id == Refund.payment_id)
+        .where(Refund.provider_reference == reference, *visible(actor, Payment))
+        .limit(2)
+    )
+    return session.scalars(statement).all()
+
+
 def list_refunds(
     session: Session, wanted: RefundFilter, *, actor: Actor, page: Page
 ) -> Sequence[Refund]:

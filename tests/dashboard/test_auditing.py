@@ -95,6 +95,7 @@ def test_each_filter_narrows_it(desk: Desk, who: Personas) -> None:
     assert found(f"q=asked+100%25{span}") == ["thing.made"]
     assert found(f"q=a%25d{span}") == []
     assert found(f"q=inb_7{span}") == ["other.done"]
+    assert found(f"by=people{span}") == ["thing.ended", "thing.made"]
     assert "Nothing matches these filters" in browser.page("/audit?q=zzz")
     assert browser.get("/audit?from=yesterday").status_code == 200
     assert browser.get("/audit?cursor=x").status_code == 400

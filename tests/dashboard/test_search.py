@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from domain import database
+from domain.jobs import refunding
 from models.inbound import InboundEvent
+from models.refunds import Refund
 from tests.api.personas import Personas
 from tests.api.till import Till
-from tests.dashboard.desk import Desk, text
+from tests.dashboard.desk import Desk, hidden, text
 
 
 def test_exact_names_open_what_they_name(desk: Desk, who: Personas, till: Till) -> None:
@@ -38,6 +40,32 @@ def test_what_is_not_exact_is_listed_by_kind(desk: Desk, who: Personas, till: Ti
     assert "Payments 2" in said
     assert "found by amount" in said
     assert "found by e-mail" in text(desk.browser(who.sue).page(f"/search?q={who.bo.email}"))
+
+
+def test_ids_of_refunds_approvals_and_people_open_their_pages(
+    desk: Desk, who: Personas, till: Till
+) -> None:
+    payment = till.payment(who.mels_key, buyerId=who.bo.id)
+    till.settle(payment)
+    fin = desk.browser(who.fin, fresh=True)
+    path = f"/payments/{payment['paymentId']}/refund"
+    once = hidden(fin.page(path), "once")
+    assert fin.post(path, amount="20.00", reason="Broken leg", once=once).status_code == 303
+    assert refunding.send_next()
+    with database.reading() as session:
+        refund = session.query(Refund).one()
+    href = f"/refunds/{refund.id}"
+    sue = desk.browser(who.sue)
+    assert refund.provider_reference
+    for name in (refund.id, refund.provider_reference):
+        assert sue.get(f"/search?q={name}").location == href, name
+        assert "Nothing found" in desk.browser(who.bo).page(f"/search?q={name}")
+        assert "Nothing found" in desk.browser(who.eve).page(f"/search?q={name}")
+    ada = desk.browser(who.ada)
+    assert ada.get(f"/search?q={who.bo.id}").location == f"/users/{who.bo.id}"
+    assert "Nothing found" in sue.page(f"/search?q={who.bo.id}")
+    for absent in ("apr_none", "frz_none", "ref_none", "rul_none", "usr_none"):
+        assert "Nothing found" in ada.page(f"/search?q={absent}")
 
 
 @pytest.mark.parametrize("stranger", ["eve", "sal"])
