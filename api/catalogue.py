@@ -33,6 +33,12 @@ MEANINGS: dict[str, Meaning] = {
     "SECRET_WEAK": Meaning(
         400, "The secret is too weak or is none of this kind.", "Enter the provider's, or generate."
     ),
+    "COUPON_UNSUPPORTED": Meaning(
+        400, "The coupon cannot become credit.", "Only coupons over a fixed amount can be applied."
+    ),
+    "COUPON_EXPIRED": Meaning(
+        400, "The coupon has expired or is used up.", "Ask for another one; asking again is no use."
+    ),
     "CARD_NUMBER_REFUSED": Meaning(
         400, "A field holds a card number.", "Never send us card data. Use the payment page."
     ),
@@ -84,11 +90,17 @@ MEANINGS: dict[str, Meaning] = {
     "NOT_FOUND": Meaning(
         404, "There is no such object, or it is not yours.", "Check the id and whose it is."
     ),
+    "COUPON_NOT_FOUND": Meaning(
+        404, "There is no such coupon or promotion code.", "Check how it is spelled."
+    ),
     "METHOD_NOT_ALLOWED": Meaning(405, "The address lacks this method.", "See the Allow header."),
     "NOT_ACCEPTABLE": Meaning(
         406, "We cannot answer in a form you accept.", "Accept application/json."
     ),
     "CONFLICT": Meaning(409, "This does not fit the present state.", "Read the object and decide."),
+    "COUPON_ALREADY_APPLIED": Meaning(
+        409, "The person has applied this coupon.", "Read the transaction in details.transactionId."
+    ),
     "INVALID_TRANSITION": Meaning(
         409, "The state machine has no such move.", "Read the object; details say from and to."
     ),
@@ -113,6 +125,14 @@ MEANINGS: dict[str, Meaning] = {
         409, "The order's payment has arrived.", "Read the order; details.link names it."
     ),
     "AMOUNT_EXCEEDED": Meaning(409, "That is more than there is.", "Ask for less; see details."),
+    "WALLET_TOO_LOW": Meaning(
+        409,
+        "The wallet it was paid into holds less than that.",
+        "Ask for at most details.available.",
+    ),
+    "NOT_REFUNDABLE": Meaning(
+        409, "Nobody paid this in.", "A coupon or a check of a card is not refunded."
+    ),
     "VERB_NOT_ALLOWED": Meaning(
         409, "The case is not settled this way now.", "Use one of details.allowedVerbs."
     ),

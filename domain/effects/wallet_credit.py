@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from sqlalchemy.orm import Session
 
 from core.errors import Conflict
-from domain import events
 from domain.books import ledger
 from domain.effects.kinds import Wanted
-from domain.payments import receipts
-from domain.transitions import Why, move_together
+from domain.payments import receipts, wallet_events
+from domain.transitions import Why
 from models.payments import Payment
 
 
@@ -36,22 +35,4 @@ def carry_out(
         source=why.source,
         ties=receipts.ties(payment),
     )
-    sequence = payment.event_sequence + 1
-    move_together(session, payment, moves={}, values={"event_sequence": sequence}, why=why)
-    body = {
-        "userId": payment.buyer_id,
-        "transactionId": payment.id,
-        "amount": wanted.amount.major(),
-        "currency": wanted.amount.asset.code,
-    }
-    return [
-        events.row(
-            "wallet.credited",
-            events.about_payment(payment),
-            source=why.source,
-            sequence=sequence,
-            status=payment.status,
-            body=body,
-            is_replay=why.is_replay,
-        )
-    ]
+    return [wallet_events.credited(session, payment, wanted.amount, why=why)]

@@ -25,8 +25,8 @@ from domain.cases.cases import Finding
 from domain.effects import effects, entitlement, kinds
 from domain.effects.kinds import EffectKind, Wanted
 from domain.orders import order_progress
-from domain.payments import receipts
-from domain.refunds import refund_events
+from domain.payments import payment_events, receipts
+from domain.refunds import refund_events, wallet_debits
 from domain.transitions import Why, move_together
 from models.ledger import JournalEntry
 from models.operations import Operation
@@ -121,16 +121,18 @@ def _advance(session: Session, payment: Payment, refund: Refund, said: SaidRefun
     if to == State.SUCCEEDED:
         _book(session, payment, refund, said.keyed, why)
         refund_events.tell(session, "refund.succeeded", refund, payment, why=why)
-        _write_to_payer(session, payment, refund, why)
+        _write_to_payer(session, payment, refund, EffectKind.REFUND_LETTER, why)
     elif to == State.FAILED:
         _fail(session, payment, refund, before, why)
     return f"refund {before} → {to}"
 
 
-def _write_to_payer(session: Session, payment: Payment, refund: Refund, why: Why) -> None:
+def _write_to_payer(
+    session: Session, payment: Payment, refund: Refund, kind: EffectKind, why: Why
+) -> None:
     if kinds.hears(payment):
         amount = Money(refund.amount_minor, asset(refund.asset))
-        wanted = Wanted(EffectKind.REFUND_LETTER, f"refund_letter:{refund.id}", amount)
+        wanted = Wanted(kind, f"{kind}:{refund.id}", amount)
         effects.defer(session, payment, wanted, source=why.source)
 
 
@@ -146,6 +148,7 @@ def _book(session: Session, payment: Payment, refund: Refund, fact: KeyedFact, w
         if payment.order_id:
             hold = ledger.escrow_hold(payment.order_id, payment.merchant_id)
             movements.insert(0, ledger.Movement(hold, funds, amount))
+        movements = wallet_debits.movements(payment, amount) + movements
     ledger.post(
         session,
         "refund",
@@ -156,6 +159,7 @@ def _book(session: Session, payment: Payment, refund: Refund, fact: KeyedFact, w
         note=f"Refund {refund.id}",
         effective_at=fact.fact.said_at,
     )
+    wallet_debits.tell_taken(session, payment, refund, why=why)
 
 
 def _fail(session: Session, payment: Payment, refund: Refund, before: State, why: Why) -> None:
@@ -163,6 +167,8 @@ def _fail(session: Session, payment: Payment, refund: Refund, before: State, why
     if before == State.SUCCEEDED:
         note = f"{refund.id} failed after it had succeeded: {refund.failure_reason}"
         ledger.reverse(session, _entry_of(session, payment, refund), source=why.source, note=note)
+        _write_to_payer(session, payment, refund, EffectKind.REFUND_FAILED_LETTER, why)
+        wallet_debits.tell_put_back(session, payment, refund, why=why)
     amount = Money(refund.amount_minor, asset(refund.asset))
     sentence = (
         f"The refund of {amount.major()} {amount.asset.code} failed: {refund.failure_reason}."
@@ -231,6 +237,7 @@ def recount(session: Session, payment: Payment, *, why: Why) -> None:
         back = payment.received_minor
     asked = min(_total(session, payment, OPEN), payment.received_minor - back)
     before, status = payment.refunded_minor, payment.status
+    stood = payment_events.snapshot(payment)
     values: dict[str, object] = {"refunded_minor": back, "refunding_minor": asked}
     values["updated_at"] = clock.now()
     if asked or back != before:
@@ -244,6 +251,7 @@ def recount(session: Session, payment: Payment, *, why: Why) -> None:
         return
     rows = [refund_events.payment_row(payment, status, why=why)]
     rows += order_progress.give_back(session, payment, why=why)
+    rows += payment_events.transaction_rows(session, payment, stood, why=why)
     rows += entitlement.follow_refund(session, payment, why=why)
     events.append(session, rows)
     pending.write_rows(session)

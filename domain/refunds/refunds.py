@@ -23,7 +23,7 @@ from domain.actors import Actor
 from domain.control import approvals, freezes, money_out
 from domain.control.warrants import Content, Warrant
 from domain.payments import operations
-from domain.refunds import refund_events, refundable
+from domain.refunds import refund_events, refundable, wallet_debits
 from domain.refunds.refund_settlement import recount
 from domain.transitions import Why, move, move_together
 from models.operations import Operation
@@ -52,7 +52,7 @@ def ask(
     `pending` with its operation, or `pending_approval`. The same reference gives the same refund.
     Writes: refunds, payments, operations, approvals, event_log, audit_log. Emits: refund.requested or
     refund.created, approval.requested. Raises: Forbidden, also STEP_UP_REQUIRED; Frozen, InvalidInput,
-    IllegalTransition, Conflict AMOUNT_EXCEEDED, RailNotConfigured. Transaction: caller's.
+    IllegalTransition, Conflict AMOUNT_EXCEEDED or WALLET_TOO_LOW, RailNotConfigured. Transaction: caller's.
     """
     if str(amount.asset) != payment.asset or amount.minor <= 0:
         raise invalid("amount", f"An amount above nothing, in {asset(payment.asset).code}.")
@@ -66,7 +66,9 @@ def ask(
     known = find_by_reference(session, payment.id, reference) if reference else None
     if known is not None:
         return _same(known, amount)
+    wallet_debits.assert_given(payment)
     refundable.assert_refundable(session, payment)
+    wallet_debits.assert_holds(session, payment, amount)
     refundable.reserve(session, payment, amount)
     wanted = content(session, refund, payment)
     got = money_out.ask(session, wanted, actor=actor, source=source, reason=reason)
@@ -228,7 +230,9 @@ def carry_out(session: Session, warrant: Warrant) -> Refund:
     if now is None:
         raise IllegalTransition("refund", refund.state, State.PENDING.value)
     warrant.assert_covers(now)
-    refundable.assert_told(session, payment, Money(refund.amount_minor, asset(refund.asset)))
+    amount = Money(refund.amount_minor, asset(refund.asset))
+    refundable.assert_told(session, payment, amount)
+    wallet_debits.assert_holds(session, payment, amount, besides=refund.id)
     why = Why(warrant.actor, warrant.source, warrant.reason)
     operation = _prepare(session, refund, payment, actor=warrant.actor)
     values: dict[str, object] = {"operation_id": operation.id, "updated_at": clock.now()}

@@ -8,12 +8,15 @@ from core import clock
 from core.case_kinds import Verb
 from core.errors import Conflict
 from core.money import Money
+from core.purposes import TO_WALLET
+from domain import events
 from domain.books import ledger
-from domain.books.ledger import Movement
+from domain.books.ledger import Account, Movement
 from domain.cases.case_subjects import CREDIT, Subject, excess, unapplied
 from domain.cases.case_verbs import Answer, Deed, Doing, Kind, Plan, Refusal
-from domain.payments import receipts
+from domain.payments import receipts, wallet_events
 from domain.transitions import move_together
+from models.payments import Payment
 
 
 def _plan(subject: Subject) -> Answer:
@@ -25,16 +28,26 @@ def _plan(subject: Subject) -> Answer:
         amount, held = unapplied(subject), ledger.unapplied(payment.id)
         if not amount.minor:
             return Refusal("Nothing of this payment lies unapplied any more.")
+        if (wallet := _wallet(payment)) is not None:
+            said = f"{amount.major()} {amount.asset.code} is credited to the payer's wallet."
+            effects = [said, "Nothing leaves Paydesk; they may spend it at once."]
+            return Plan(effects, [Movement(held, wallet, amount)], amount)
         return _planned(amount, Movement(held, funds, amount))
     amount = excess(subject)
     if order is None:
-        return Refusal("Without an order, all of it is booked to the buyer's funds already.")
+        return Refusal("Without an order, all of it is the payer's own already.")
     if subject.open_attempts:
         return Refusal("The order has an open payment that counts on this money. End it first.")
     if not amount.minor:
         return Refusal("Nothing of it is too much any more.")
     hold = ledger.escrow_hold(order.id, order.merchant_id)
     return _planned(amount, Movement(hold, funds, amount))
+
+
+def _wallet(payment: Payment) -> Account | None:
+    """Give the wallet that late money was meant for, if it was meant for one."""
+    is_meant = payment.purpose in TO_WALLET and payment.buyer_id is not None
+    return ledger.wallet(str(payment.buyer_id)) if is_meant else None
 
 
 def _planned(amount: Money, movement: Movement) -> Plan:
@@ -46,7 +59,8 @@ def _planned(amount: Money, movement: Movement) -> Plan:
 def _do(session: Session, doing: Doing) -> Deed:
     """Post the credit; the order counts so much less.
 
-    Writes: journal, payments, orders. Raises: Conflict. Transaction: caller's, payment and order locked.
+    Writes: journal, payments, orders, event_log. Emits: wallet.credited. Raises: Conflict.
+    Transaction: caller's, payment and order locked.
     """
     subject, amount = doing.subject, doing.plan.amount
     assert subject.payment is not None and amount is not None  # the plan was made of them
@@ -66,6 +80,9 @@ def _do(session: Session, doing: Doing) -> Deed:
     payment = subject.payment
     credited: dict[str, object] = {"credited_minor": payment.credited_minor + amount.minor}
     move_together(session, payment, moves={}, values=credited, why=doing.why)
+    if _wallet(payment) is not None:
+        told = wallet_events.credited(session, payment, amount, why=doing.why)
+        events.append(session, [told])
     if subject.order is not None and not subject.is_ended:
         left = {"paid_minor": subject.order.paid_minor - amount.minor, "updated_at": clock.now()}
         move_together(session, subject.order, moves={}, values=left, why=doing.why)
