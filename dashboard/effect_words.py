@@ -16,6 +16,7 @@ NAMES: Mapping[str, str] = {
     "entitlement": "Entitlement",
     "receipt": "Receipt by mail",
     "refund_letter": "Letter about the refund",
+    "refund_failed_letter": "Letter that the refund failed",
 }
 STATES: Mapping[str, State] = {
     "pending": State("Waiting", "open", "quiet"),

@@ -49,6 +49,20 @@ def refund(about: About, amount: Money) -> Letter:
     return Letter("refund", f"Refund of {_said(amount)}", "\n".join(lines))
 
 
+def refund_failed(about: About, amount: Money) -> Letter:
+    """Write that an amount which was said to be given back did not reach the card after all."""
+    lines = [
+        f"The refund of {_said(amount)} that we wrote about did not reach your card.",
+        "",
+        *_facts(about),
+        f"To be given back: {_said(amount)}",
+        *_card(about.payment),
+        "",
+        "The money is still here and yours. We will find another way and write to you.",
+    ]
+    return Letter("refund", f"Your refund of {_said(amount)} did not arrive", "\n".join(lines))
+
+
 def from_support(about: About, text: str) -> Letter:
     """Write what support has to say about a payment. text: as the person wrote it."""
     of = asset(about.payment.asset)

@@ -42,6 +42,8 @@ def test_money_given_back_is_written_about_once(world: World) -> None:
         world.deliver_and_apply(body)
     said = [(kind, subject) for kind, subject, _ in letters()]
     assert said == [("receipt", "Receipt for 25.00 EUR"), ("refund", "Refund of 10.00 EUR")]
+    world.deliver_and_apply(world.refund_event("refund.failed", name, status="failed"))
+    assert letters()[-1][:2] == ("refund", "Your refund of 10.00 EUR did not arrive")
 
 
 def test_a_payer_whom_nobody_knows_is_not_written_to(world: World) -> None:
