@@ -23,6 +23,7 @@ MODULES = (
     "api.captures",
     "api.operations",
     "api.transactions_confirm",
+    "api.wallets",
     "api.transactions",
     "api.coupons",
     "api.exceptions",

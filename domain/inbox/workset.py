@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, aliased
 from core.fold import Fact
 from models.orders import Order
 from models.payments import Payment, PaymentFact, ProviderReference
+from providers.seam import Reading
 
 _KEY = "workset"
 
@@ -130,13 +131,23 @@ def _load_references(session: Session, payment_ids: Sequence[str]) -> None:
         held.by_reference[row.provider, row.reference] = row.payment_id
 
 
-def condition(
-    provider: str, references: Sequence[str], payment_id: str | None, *, livemode: bool
-) -> ColumnElement[bool]:
+# What the provider's first name of a payment is a name of, by the payment's method.
+NAMED_BY = {
+    "intent": "intent",
+    "checkout": "session",
+    "setup": "setup_intent",
+    "invoice": "invoice",
+}
+
+
+def condition(provider: str, said: Reading, *, livemode: bool) -> ColumnElement[bool]:
     """Say which payment an event may speak of: by the provider's names, or by our id in its metadata.
 
-    Our id counts only while the payment has no other name of that kind.
+    Our id counts only while the payment has no other name of that kind, and only an invoice speaks of a
+    payment that was made as one: whatever somebody writes into metadata, nothing else is credited by it.
     """
+    references, payment_id = said.references, said.payment_id
+    is_invoice = Payment.method == "invoice"
     other = aliased(Payment)
     # A union, not an `or`, so that both are looked up by their index.
     candidates = union_all(
@@ -153,27 +164,29 @@ def condition(
         ),
     )
     return and_(
-        Payment.provider == provider, Payment.livemode.is_(livemode), Payment.id.in_(candidates)
+        Payment.provider == provider,
+        Payment.livemode.is_(livemode),
+        is_invoice if said.is_invoice else ~is_invoice,
+        Payment.id.in_(candidates),
     )
 
 
-def find(
-    session: Session,
-    provider: str,
-    references: Sequence[str],
-    payment_id: str | None,
-    *,
-    livemode: bool,
-) -> Payment | None:
+def find(session: Session, provider: str, said: Reading, *, livemode: bool) -> Payment | None:
     """Find the payment of an event among those a batch has loaded; the same rule as `condition`."""
     held = of(session)
-    for reference in references:
+    for reference in said.references:
         if found := held.by_reference.get((provider, reference)):
             payment = held.payments.get(found)
-            if payment is not None and payment.livemode == livemode:
+            if payment is not None and _fits(payment, provider, said, livemode):
                 return payment
-    payment = held.payments.get(payment_id or "")
-    if payment is None or payment.provider != provider or payment.livemode != livemode:
+    payment = held.payments.get(said.payment_id or "")
+    if payment is None or not _fits(payment, provider, said, livemode):
         return None
     free = payment.provider_reference is None or payment.method == "checkout"
-    return payment if free or payment.provider_reference in references else None
+    return payment if free or payment.provider_reference in said.references else None
+
+
+def _fits(payment: Payment, provider: str, said: Reading, livemode: bool) -> bool:
+    is_invoice = payment.method == "invoice"
+    same = (payment.provider, payment.livemode, is_invoice)
+    return same == (provider, livemode, said.is_invoice)

@@ -97,6 +97,13 @@ def _money(payment: Payment, minor: int) -> Money:
     return Money(minor, asset(payment.asset))
 
 
+def bearer(payment: Payment) -> ledger.Account:
+    """Name who bears a payment's money: its provider has it for us, or it is a coupon, which costs us."""
+    if payment.purpose == Purpose.COUPON:
+        return ledger.promotions(payment.provider)
+    return ledger.clearing(payment.provider)
+
+
 def book(
     session: Session, payment: Payment, gained: Money, new_facts: Sequence[KeyedFact], *, why: Why
 ) -> None:
@@ -106,12 +113,9 @@ def book(
     """
     own = next((each for each in new_facts if each.fact.kind == "succeeded"), None)
     fact = own or next(each for each in new_facts if each.fact.kind == MARKED_COMPLETED)
-    place = ledger.clearing if own else ledger.suspense
-    if payment.purpose == Purpose.COUPON:
-        # Nobody paid it in: it costs us.
-        place = ledger.promotions
+    place = bearer(payment) if own else ledger.suspense(payment.provider)
     funds = ledger.buyer_funds(payment.buyer_id, payment.id)
-    movements = [ledger.Movement(place(payment.provider), funds, gained)]
+    movements = [ledger.Movement(place, funds, gained)]
     if payment.order_id:
         hold = ledger.escrow_hold(payment.order_id, payment.merchant_id)
         movements.append(ledger.Movement(funds, hold, gained))
@@ -135,11 +139,10 @@ def book_late(
     Writes: journal, exception_cases. Transaction: caller's, with the payment locked.
     """
     fact = next(each for each in new_facts if each.fact.kind == "succeeded")
-    place, unapplied = ledger.clearing(payment.provider), ledger.unapplied(payment.id)
     ledger.post(
         session,
         "late_receipt",
-        movements=[ledger.Movement(place, unapplied, gained)],
+        movements=[ledger.Movement(bearer(payment), ledger.unapplied(payment.id), gained)],
         source_key=fact.key,
         source=why.source,
         ties=ties(payment),
@@ -176,11 +179,11 @@ def confirm(
         return False
     fact = next(each for each in new_facts if each.fact.kind == "succeeded")
     moved = _money(payment, before.by_hand - now.by_hand)
-    clearing, suspense = ledger.clearing(payment.provider), ledger.suspense(payment.provider)
+    suspense = ledger.suspense(payment.provider)
     ledger.post(
         session,
         "mark_confirmed",
-        movements=[ledger.Movement(clearing, suspense, moved)],
+        movements=[ledger.Movement(bearer(payment), suspense, moved)],
         source_key=f"confirmed:{fact.key}",
         source=why.source,
         ties=ties(payment),

@@ -157,9 +157,7 @@ def _fail(found: Reconciled, name: str, error: Exception) -> None:
 
 def _find(session: Session, rail: Rail, reading: Reading) -> Payment | None:
     """Find and lock the payment that an object belongs to: by the names we know, then by our id in it."""
-    ours = workset.condition(
-        rail.name, reading.references, reading.payment_id, livemode=rail.mode == "live"
-    )
+    ours = workset.condition(rail.name, reading, livemode=rail.mode == "live")
     statement = select(Payment).where(ours).with_for_update(of=Payment, key_share=True)
     return session.scalars(statement.execution_options(populate_existing=True)).first()
 

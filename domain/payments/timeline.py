@@ -9,6 +9,9 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from core.fold import (
+    DISPUTE_FEE,
+    DISPUTE_REINSTATED,
+    DISPUTE_WITHDRAWN,
     MARKED_CANCELLED,
     MARKED_COMPLETED,
     MARKED_FAILED,
@@ -22,6 +25,7 @@ from domain.actors import Actor
 from domain.naming import actor_names
 from models.cases import ExceptionCase
 from models.control import Approval
+from models.disputes import Dispute
 from models.inbound import InboundAttempt, InboundEvent
 from models.ledger import JournalEntry, Posting
 from models.operations import Operation
@@ -58,7 +62,7 @@ def payment_timeline(session: Session, payment: Payment, *, actor: Actor) -> lis
     items = _changes(session, StateChange.payment_id == payment.id)
     items += _postings(session, JournalEntry.payment_id == payment.id)
     items += _facts(session, [payment.id])
-    items += _created(payment) + _refunds(session, payment)
+    items += _created(payment) + _refunds(session, payment) + _disputes(session, payment)
     if actor.is_staff:
         items += _inbound(session, payment) + _operations(session, payment)
         items += _notes(session, payment) + _cases(session, payment)
@@ -137,6 +141,8 @@ def _change_text(change: StateChange) -> tuple[str, str]:
         return "escrow", f"Escrow {change.old} → {change.new}"
     if change.object_kind == "operation":
         return "operation", f"Request to the provider: {change.new}"
+    if change.object_kind == "dispute":
+        return "dispute", f"Dispute {change.old} → {change.new}".replace("_", " ")
     if change.object_kind == "refund":
         return "refund", f"Refund {change.old} → {change.new}".replace("_", " ")
     words = ON_DESK[change.object_kind]
@@ -145,7 +151,7 @@ def _change_text(change: StateChange) -> tuple[str, str]:
 
 
 def _changes(session: Session, condition: object) -> list[Item]:
-    kinds = ("payment", "payment_sub", "escrow", "order", "refund")
+    kinds = ("payment", "payment_sub", "escrow", "order", "refund", "dispute")
     statement = select(StateChange).where(condition, StateChange.object_kind.in_(kinds))  # type: ignore[arg-type]
     items = []
     for change in session.scalars(statement):
@@ -187,7 +193,11 @@ _FACT_WORDS = {
     REFUND_PENDING: "Refund on its way",
     REFUND_SUCCEEDED: "Refunded",
     REFUND_FAILED: "Refund failed",
+    DISPUTE_WITHDRAWN: "The payer's bank took money back",
+    DISPUTE_REINSTATED: "The payer's bank gave money back to us",
+    DISPUTE_FEE: "A dispute cost a fee",
 }
+_BAD = frozenset({"attempt_failed", "failed", REFUND_FAILED, DISPUTE_WITHDRAWN})
 _BY_HAND = frozenset({MARKED_COMPLETED, MARKED_FAILED, MARKED_CANCELLED})
 
 
@@ -200,7 +210,7 @@ def _facts(session: Session, payment_ids: list[str]) -> list[Item]:
             text += f" ({fact.code})"
         references = {"heard": fact.source, "fact": fact.fact_key}
         level = "strong" if fact.kind in ("succeeded", REFUND_SUCCEEDED) else "plain"
-        level = "bad" if fact.kind in ("attempt_failed", "failed", REFUND_FAILED) else level
+        level = "bad" if fact.kind in _BAD else level
         items.append(
             Item(
                 fact.said_at,
@@ -273,9 +283,30 @@ def _refunds(session: Session, payment: Payment) -> list[Item]:
     return items
 
 
+def _disputes(session: Session, payment: Payment) -> list[Item]:
+    items = []
+    for row in session.scalars(select(Dispute).where(Dispute.payment_id == payment.id)):
+        amount = Money(row.amount_minor, asset(row.asset))
+        said = (row.reason or "no reason given").replace("_", " ")
+        text = f"Dispute of {amount.major()} {amount.asset.code} opened ({said})"
+        references = {"dispute": row.id, "reference": row.provider_reference}
+        items.append(
+            Item(
+                *(row.opened_at, "provider", "dispute", text),
+                references=references,
+                payment_id=payment.id,
+                level="bad",
+            )
+        )
+    return items
+
+
 _OPERATION_WORDS = {
+    "dispute_evidence": "Handed evidence to the payer's bank",
+    "dispute_close": "Gave a dispute up at the provider",
     "create_intent": "Asked the provider for a payment intent",
     "create_checkout": "Asked the provider for a checkout page",
+    "apply_coupon": "Asked the provider to turn the coupon into credit",
     "cancel": "Asked the provider to cancel",
     "expire": "Asked the provider to end the expired attempt",
     "refund": "Asked the provider for a refund",

@@ -6,17 +6,15 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
-from core.errors import Forbidden, IdempotencyMismatch, NotFound, invalid
+from core.errors import IdempotencyMismatch, NotFound, invalid
 from core.money import Money
 from core.purposes import Purpose
-from core.states import Kyc
 from core.strictjson import Json
 from domain.actors import Actor
 from domain.orders.orders import house_merchant
 from domain.payments import kept_cards, operation_queries, transactions
 from domain.payments.intents import Begun
 from domain.payments.transactions import TransactionWanted
-from models.people import User
 
 # How long a payer has to pass their bank's check; an attempt left open longer is ended.
 OPEN_SECONDS = 3600
@@ -44,7 +42,7 @@ def begin(session: Session, wanted: TopUpWanted, *, actor: Actor, source: str) -
     Transaction: caller's; the provider is called after its commit.
     """
     user_id = kept_cards.payer_of(session, wanted.user_id, actor=actor)
-    _assert_verified(session, user_id)
+    transactions.assert_verified(session, user_id)
     _assert_payable(wanted.amount)
     asked = TransactionWanted(
         Purpose.TOP_UP,
@@ -65,12 +63,6 @@ def begin(session: Session, wanted: TopUpWanted, *, actor: Actor, source: str) -
         # Its answer would tell one merchant that another one's top-up was its own.
         raise IdempotencyMismatch
     return begun
-
-
-def _assert_verified(session: Session, user_id: str) -> None:
-    """Whoever acts for somebody does not get around their verification."""
-    if session.get_one(User, user_id).kyc != Kyc.APPROVED:
-        raise Forbidden("Their identity is not verified yet.", code="KYC_REQUIRED")
 
 
 def _assert_payable(amount: Money) -> None:

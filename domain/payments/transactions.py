@@ -8,10 +8,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core import clock, ids
-from core.errors import IdempotencyMismatch, NotFound
+from core.errors import Forbidden, IdempotencyMismatch, NotFound
 from core.money import Money
 from core.purposes import Purpose
-from core.states import MAPPING_VERSION, Escrow, PaymentSub
+from core.states import MAPPING_VERSION, Escrow, Kyc, PaymentSub
 from core.states import Payment as Status
 from core.strictjson import Json
 from domain import audit, events
@@ -33,7 +33,7 @@ class TransactionWanted:
     kind: the operation to run; request: what it needs beside the payment; amount: zero of an asset for a
     card setup; key: the payer's own name for it, used once for ever; open_key: what may be under way only
     once when there is no such name; method_id: the kept card, with how its brand and end are shown;
-    open_seconds: how long its payer has, None: no limit of ours.
+    open_seconds: how long its payer has, None: no limit of ours; method: what it is made of at its provider.
     """
 
     purpose: Purpose
@@ -47,6 +47,7 @@ class TransactionWanted:
     card_brand: str | None = None
     card_last4: str | None = None
     open_seconds: int | None = None
+    method: str = "intent"
     provider: str = "stripe"
     livemode: bool = False
     demo: bool = False
@@ -62,7 +63,7 @@ def begin(session: Session, wanted: TransactionWanted, *, actor: Actor, source: 
     Transaction: caller's; the provider is called after its commit.
     """
     rail = registry.configured(wanted.provider, livemode=wanted.livemode)
-    is_demo = _lock_person(session, wanted.user_id)
+    is_demo = lock_person(session, wanted.user_id)
     if (payment := _known(session, wanted)) is not None:
         return _take_up(session, payment, wanted)
     payment = _row(session, wanted, rail.rail, actor)
@@ -76,13 +77,25 @@ def begin(session: Session, wanted: TransactionWanted, *, actor: Actor, source: 
     return Begun(payment, operation, operation.fence, is_new=True)
 
 
-def _lock_person(session: Session, user_id: str) -> bool:
-    """Lock a person's row; their transactions begin one after the other. Gives whether it is a demo's."""
+def lock_person(session: Session, user_id: str) -> bool:
+    """Lock a person's row; their transactions begin one after the other. Gives whether it is a demo's.
+
+    Raises: NotFound. Transaction: caller's.
+    """
     statement = select(User.demo).where(User.id == user_id).with_for_update(key_share=True)
     is_demo = session.scalar(statement)
     if is_demo is None:
         raise NotFound
     return is_demo
+
+
+def assert_verified(session: Session, user_id: str) -> None:
+    """Refuse money for somebody whose identity is not verified, whoever acts for them.
+
+    Raises: Forbidden KYC_REQUIRED. Transaction: caller's, reads only.
+    """
+    if session.get_one(User, user_id).kyc != Kyc.APPROVED:
+        raise Forbidden("Their identity is not verified yet.", code="KYC_REQUIRED")
 
 
 def _known(session: Session, wanted: TransactionWanted) -> Payment | None:
@@ -107,6 +120,14 @@ def _take_up(session: Session, payment: Payment, wanted: TransactionWanted) -> B
     same = (wanted.amount.minor, str(wanted.amount.asset), wanted.method_id)
     if (payment.amount_minor, payment.asset, payment.method_id) != same:
         raise IdempotencyMismatch("This key was used for another amount or card. Use a new key.")
+    return go_on(session, payment)
+
+
+def go_on(session: Session, payment: Payment) -> Begun:
+    """Go on with a transaction whose creation has not finished; fence None: it has.
+
+    Writes: operations. Raises: LostRace when the provider is being asked right now. Transaction: caller's.
+    """
     operation = session.scalars(
         select(Operation).where(Operation.business_key == f"create:{payment.id}")
     ).one()
@@ -142,7 +163,7 @@ def _row(session: Session, wanted: TransactionWanted, rail: str, actor: Actor) -
         amount_minor=wanted.amount.minor,
         rail=rail,
         provider=wanted.provider,
-        method="intent",
+        method=wanted.method,
         direction="in",
         public_id=ids.new("pp"),
         open_key=None if wanted.key is not None else wanted.open_key,

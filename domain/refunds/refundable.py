@@ -7,14 +7,14 @@ from collections.abc import Collection
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from core import clock
+from core import clock, disputes
 from core.errors import Conflict, IllegalTransition
 from core.money import Money, asset
-from core.states import Case
+from core.purposes import Purpose
 from core.states import Payment as PaymentStatus
 from core.states import Refund as State
 from domain.payments import receipts
-from models.cases import ExceptionCase
+from models.disputes import Dispute
 from models.payments import Payment
 from models.refunds import Refund
 
@@ -46,21 +46,39 @@ def sent_alone(session: Session, payment_ids: Collection[str]) -> dict[str, int]
 def is_disputed(session: Session, payment_id: str) -> bool:
     """Tell whether the payer's bank asks this payment back; then it is not refunded as well.
 
+    A mere inquiry takes no money and ends when the payment is given back in full, so it may be.
+    Source: https://docs.stripe.com/disputes/how-disputes-work#inquiries
     Transaction: caller's, reads only.
     """
-    statement = select(ExceptionCase.id).where(
-        ExceptionCase.payment_id == payment_id,
-        ExceptionCase.kind == "DISPUTE",
-        ExceptionCase.state != Case.RESOLVED.value,
+    open_ones = [status.value for status in disputes.OPEN - disputes.INQUIRY]
+    statement = select(Dispute.id).where(
+        Dispute.payment_id == payment_id, Dispute.status.in_(open_ones)
     )
     return session.scalar(statement.limit(1)) is not None
+
+
+def charged_back(session: Session, payment_ids: Collection[str]) -> dict[str, int]:
+    """Sum what payers' banks have taken of some payments and kept, in minor units; one without is absent.
+
+    It is with the payer already, so it is not given back a second time. Transaction: caller's, reads only.
+    """
+    kept = func.sum(Dispute.withdrawn_minor - Dispute.reinstated_minor)
+    statement = (
+        select(Dispute.payment_id, kept)
+        .where(Dispute.payment_id.in_(payment_ids))
+        .group_by(Dispute.payment_id)
+        .having(kept > 0)
+    )
+    return {payment_id: int(total) for payment_id, total in session.execute(statement)}
 
 
 def assert_refundable(session: Session, payment: Payment) -> None:
     """Check that a payment stands where money of it may be given back.
 
-    Raises: IllegalTransition. Transaction: caller's, reads only.
+    Raises: IllegalTransition, Conflict for a coupon's. Transaction: caller's, reads only.
     """
+    if payment.purpose == Purpose.COUPON:
+        raise Conflict("A coupon's credit was never paid in, so there is nothing to give back.")
     if payment.status == PaymentStatus.REFUNDED:
         return
     if payment.status not in REFUNDABLE or not payment.received_minor:
@@ -69,13 +87,14 @@ def assert_refundable(session: Session, payment: Payment) -> None:
         raise IllegalTransition("payment", "disputed", PaymentStatus.REFUNDED.value)
 
 
-def left(payment: Payment, *, suspended: Money) -> Money:
+def left(payment: Payment, *, suspended: Money, charged_back_minor: int = 0) -> Money:
     """Say how much of a payment can still be given back: received, less what is back,
     asked back or credited to the buyer's funds, and less what only people vouch for.
 
-    suspended: as `receipts.in_suspense` gives it.
+    suspended: as `receipts.in_suspense` gives it; charged_back_minor: as `charged_back` gives it.
     """
-    return Money(max(0, _kept_minor(payment) - suspended.minor), asset(payment.asset))
+    most = _kept_minor(payment) - suspended.minor - charged_back_minor
+    return Money(max(0, most), asset(payment.asset))
 
 
 def _kept_minor(payment: Payment) -> int:
@@ -86,15 +105,17 @@ def _kept_minor(payment: Payment) -> int:
 def reserve(session: Session, payment: Payment, amount: Money) -> None:
     """Set the amount aside; the database decides, whoever asks at the same moment.
 
-    What only people vouch for stays where it is: the provider may never have had it.
+    What only people vouch for stays where it is: the provider may never have had it. What the payer's
+    bank has taken is with the payer already.
     Writes: payments. Raises: Conflict AMOUNT_EXCEEDED. Transaction: caller's, with the payment locked.
     """
     suspended = receipts.in_suspense(session, payment)
+    gone = charged_back(session, [payment.id]).get(payment.id, 0)
     asked_back = Payment.refunded_minor + Payment.refunding_minor
     kept = Payment.received_minor - asked_back - Payment.credited_minor
     statement = (
         update(Payment)
-        .where(Payment.id == payment.id, kept >= amount.minor + suspended.minor)
+        .where(Payment.id == payment.id, kept >= amount.minor + suspended.minor + gone)
         .values(
             refunding_minor=Payment.refunding_minor + amount.minor,
             updated_at=clock.now(),
@@ -103,7 +124,8 @@ def reserve(session: Session, payment: Payment, amount: Money) -> None:
         .execution_options(synchronize_session=False)
     )
     if session.execute(statement).first() is None:
-        raise _exceeded(payment, left(payment, suspended=suspended), suspended)
+        most = left(payment, suspended=suspended, charged_back_minor=gone)
+        raise _exceeded(payment, most, suspended)
     session.refresh(payment)
 
 

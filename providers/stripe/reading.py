@@ -243,7 +243,7 @@ def _refund(subject: Thing, said_at: datetime) -> Reading:
 
 
 def _dispute(subject: Thing, said_at: datetime) -> Reading:
-    return disputes.read_dispute(subject, said_at=said_at)
+    return disputes.read_dispute(subject, said_at=said_at, is_present=False)
 
 
 def _failed_attempt(subject: Thing, said_at: datetime) -> Reading:
