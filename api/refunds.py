@@ -147,7 +147,9 @@ def ask(call: Call[RefundIn, NoQuery]) -> Answer:
         of = asset(payment.asset)
         # Where nothing is left, the smallest amount is refused, after what has to be said before.
         suspended = receipts.in_suspense(session, payment)
-        left = Money(max(1, refundable.left(payment, suspended=suspended).minor), of)
+        gone = refundable.charged_back(session, [payment.id]).get(payment.id, 0)
+        most = refundable.left(payment, suspended=suspended, charged_back_minor=gone)
+        left = Money(max(1, most.minor), of)
         refund = refunds.ask(
             session,
             payment,

@@ -129,6 +129,22 @@ KINDS: Mapping[str, Kind] = {
         (V.ACCEPT,),
         "The payer's bank asks for the money back. Never refund a payment that is disputed.",
     ),
+    "EARLY_FRAUD_WARNING": Kind(
+        "Early fraud warning",
+        T.FINANCE,
+        8,
+        _BUSINESS,
+        (V.REFUND_ALL, V.ACCEPT),
+        "The card's issuer expects a dispute. Refund it now to spare that, or accept the risk; until then nothing is released.",
+    ),
+    "PAYMENT_REVIEW": Kind(
+        "Under review for fraud",
+        T.FINANCE,
+        8,
+        _BUSINESS,
+        (V.REFUND_ALL, V.ACCEPT),
+        "The provider wants a person to look at this payment. Approve or refund it; until then nothing is released.",
+    ),
     "REFUND_FAILED": Kind(
         "Refund failed",
         T.FINANCE,

@@ -22,6 +22,7 @@ class Act(StrEnum):
     FREEZE_LIFT = "freeze_lift"
     RULE_ENABLE = "rule_enable"
     ROLE_CHANGE = "role_change"
+    DISPUTE_ACCEPT = "dispute_accept"
 
 
 class Second(StrEnum):
@@ -103,6 +104,16 @@ RULES: Mapping[Act, Rule] = {
         requests=P.USERS_APPROVE,
         agrees=P.USERS_APPROVE,
         second=Second.WHEN_GRANTING,
+        asker_steps_up=True,
+        is_held_by_freeze=False,
+    ),
+    # The bank took the money already: giving up moves nothing out, but it cannot be undone.
+    Act.DISPUTE_ACCEPT: Rule(
+        "Give a dispute up",
+        asks=P.DISPUTES_ACCEPT,
+        requests=P.DISPUTES_ACCEPT,
+        agrees=P.APPROVALS_DECIDE,
+        second=Second.ALWAYS,
         asker_steps_up=True,
         is_held_by_freeze=False,
     ),

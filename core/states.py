@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
+from core.disputes import Status as Dispute
 from core.errors import IllegalTransition
 
 
@@ -307,6 +308,9 @@ MOVES: Mapping[str, Moves] = {
         }
     ),
     "card": _table({"active": "removing removed", "removing": "removed", "removed": ""}),
+    "dispute": _table(
+        {word: " ".join(other for other in Dispute if other != word) for word in map(str, Dispute)}
+    ),
     "case_rule": _table({"draft": "enabled disabled", "enabled": "disabled", "disabled": "draft"}),
     "secret_version": _table(
         {

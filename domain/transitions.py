@@ -46,6 +46,7 @@ _COLUMN = {
     "approval": "state",
     "freeze": "state",
     "refund": "state",
+    "dispute": "status",
     "card": "state",
     "case_rule": "state",
     "mail": "state",

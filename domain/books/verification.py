@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from core import clock
 from core.strictjson import Json
 from domain import database
-from domain.books import chains, proofs, standings
+from domain.books import chains, proofs, standings, wallet_proofs
+from domain.disputes import dispute_proofs
 from domain.refunds import refund_proofs
 from models.presence import Schedule
 
@@ -77,7 +78,11 @@ CHECKS: dict[str, Callable[[Session], Iterator[str | None]]] = {
     "refunds": refund_proofs.refunds,
     "payments_marked": standings.marked,
     "payments_credited": standings.credited,
+    "disputes": dispute_proofs.disputes,
+    "release_holds": dispute_proofs.holds,
     "orders_paid": standings.orders,
+    "wallet_credits": wallet_proofs.credited,
+    "wallets": wallet_proofs.balances,
     "inbox": standings.inbox,
 }
 

@@ -11,6 +11,7 @@ from core import clock
 from core.states import Case as State
 from core.strictjson import Json
 from domain.cases import case_events
+from domain.orders import release_holds
 from domain.transitions import Why, move_together
 from models.cases import ExceptionCase
 from models.control import Approval
@@ -43,6 +44,7 @@ def agreed(session: Session, row: Approval, result: Mapping[str, Json], *, why: 
     move_together(session, case, moves={"case": State.RESOLVED.value}, values=values, why=said)
     after: dict[str, Json] = {"verb": case.verb, "approvalId": row.id, "askedBy": row.requested_by}
     case_events.tell(session, "exception.resolved", case, why=said, after=after)
+    release_holds.case_settled(session, case.id, why=said)
 
 
 def ended(session: Session, row: Approval, *, why: Why) -> None:

@@ -21,7 +21,7 @@ from domain.cases.case_subjects import Subject
 from domain.cases.case_verbs import Call, Deed, Doing, Plan, Refusal, Wanted
 from domain.control import freezes
 from domain.control.warrants import Content
-from domain.orders import order_progress
+from domain.orders import order_progress, release_holds
 from domain.payments import operations
 from domain.transitions import Why, move_together
 from models.cases import ExceptionCase
@@ -214,3 +214,4 @@ def _settle(session: Session, case: ExceptionCase, *, wanted: Wanted, deed: Deed
     kept = {name: value for name, value in deed.result.items() if name != "verdict"}
     after: dict[str, Json] = {"verb": case.verb} | kept
     case_events.tell(session, "exception.resolved", case, why=why, after=after)
+    release_holds.case_settled(session, case.id, why=why)

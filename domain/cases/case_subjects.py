@@ -19,6 +19,7 @@ from core.states import Payment as Status
 from domain.refunds import refundable
 from models.cases import ExceptionCase
 from models.control import Approval
+from models.disputes import Dispute
 from models.inbound import InboundEvent
 from models.orders import Order
 from models.payments import Payment
@@ -31,7 +32,8 @@ PAYABLE = frozenset({OrderStatus.AWAITING_DEPOSIT.value, OrderStatus.DEPOSIT_PAI
 @dataclass(frozen=True)
 class Subject:
     """One case with what it is about. open_attempts: the order's open payments, by their purpose;
-    sent_alone_minor: what of the payment went back on one person's word.
+    sent_alone_minor: what of the payment went back on one person's word; charged_back_minor: what its
+    bank has taken of it; has_open_dispute: the case's own dispute is not decided.
     """
 
     case: ExceptionCase
@@ -41,6 +43,8 @@ class Subject:
     approval: Approval | None = None
     open_attempts: Mapping[str, str] = field(default_factory=dict)
     sent_alone_minor: int = 0
+    charged_back_minor: int = 0
+    has_open_dispute: bool = False
 
     @property
     def unit(self) -> Asset | None:
@@ -54,7 +58,7 @@ class Subject:
         if payment is None:
             return 0
         gone = payment.refunded_minor + payment.refunding_minor + payment.credited_minor
-        return payment.received_minor - gone
+        return payment.received_minor - gone - self.charged_back_minor
 
     @property
     def is_ended(self) -> bool:
@@ -126,6 +130,8 @@ def load(session: Session, cases: Sequence[ExceptionCase]) -> dict[str, Subject]
     approvals = _by_id(session, Approval, (case.approval_id for case in cases))
     attempts = _open_attempts(session, list(orders))
     alone = refundable.sent_alone(session, list(payments)) if payments else {}
+    gone = refundable.charged_back(session, list(payments)) if payments else {}
+    disputed = _open_disputes(session, cases)
     found = {}
     for case in cases:
         payment = payments.get(case.payment_id or "")
@@ -138,6 +144,8 @@ def load(session: Session, cases: Sequence[ExceptionCase]) -> dict[str, Subject]
             approvals.get(case.approval_id or ""),
             open_attempts=attempts.get(order_id or "", {}),
             sent_alone_minor=alone.get(case.payment_id or "", 0),
+            charged_back_minor=gone.get(case.payment_id or "", 0),
+            has_open_dispute=case.id in disputed,
         )
     return found
 
@@ -164,6 +172,15 @@ def _events(session: Session, ids: Sequence[str]) -> dict[str, InboundEvent]:
     # Bodies are large, and sealed.
     statement = select(InboundEvent).options(defer(InboundEvent.body_sealed))
     return {row.id: row for row in session.scalars(statement.where(InboundEvent.id.in_(ids)))}
+
+
+def _open_disputes(session: Session, cases: Sequence[ExceptionCase]) -> set[str]:
+    """Find the cases whose dispute the bank has not decided yet."""
+    own = [case.id for case in cases if case.kind == "DISPUTE"]
+    if not own:
+        return set()
+    statement = select(Dispute.case_id).where(Dispute.case_id.in_(own), Dispute.closed_at.is_(None))
+    return {str(case_id) for case_id in session.scalars(statement)}
 
 
 def _open_attempts(session: Session, order_ids: Sequence[str]) -> dict[str, dict[str, str]]:

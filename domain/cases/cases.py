@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
@@ -19,7 +20,9 @@ from models.payments import Payment
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found. subject_key: what makes a second report the same case; sentence: with both values."""
+    """What was found. subject_key: what makes a second report the same case; sentence: with both values;
+    due_at: when somebody outside wants it settled; else the kind's target says it.
+    """
 
     kind: str
     subject_key: str
@@ -30,6 +33,7 @@ class Finding:
     payment: Payment | None = None
     inbound_id: str | None = None
     operation_id: str | None = None
+    due_at: datetime | None = None
 
 
 def open_case(session: Session, finding: Finding, *, why: Why) -> str | None:
@@ -58,7 +62,7 @@ def open_case(session: Session, finding: Finding, *, why: Why) -> str | None:
         "team": target.team.value,
         "source": why.source,
         "opened_at": opened_at,
-        "sla_due_at": case_targets.due_at(target, opened_at),
+        "sla_due_at": finding.due_at or case_targets.due_at(target, opened_at),
         "demo": payment.demo if payment else False,
     }
     dialect = sqlite if database.is_sqlite() else postgresql

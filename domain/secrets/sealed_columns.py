@@ -10,6 +10,7 @@ from sqlalchemy import Case, ColumnElement, case, func, inspect
 from core import vault
 from models.base import Base
 from models.cases import Attachment
+from models.disputes import Dispute
 from models.idempotency import IdempotencyKey
 from models.inbound import InboundEvent
 from models.operations import Operation
@@ -75,6 +76,7 @@ COLUMNS: tuple[SealedColumn, ...] = (
     SealedColumn(
         Payment, "client_secret_sealed", "client_secret", _by_id("payments|client_secret")
     ),
+    SealedColumn(Dispute, "evidence_sealed", "dispute_evidence", _by_id("disputes|evidence")),
     SealedColumn(InvoiceDraft, "sealed", "person", _by_id("invoice_drafts|sealed")),
     # Each is as large as 10 MiB.
     SealedColumn(Attachment, "sealed", "attachment", _by_id("attachments|sealed"), at_once=4),

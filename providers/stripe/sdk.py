@@ -15,6 +15,7 @@ from providers.stripe.things import Thing
 
 # The version the SDK 16.1 was generated for; events are compared with it.
 API_VERSION = "2026-10-28.endive"
+API, FILES = "https://api.stripe.com", "https://files.stripe.com"
 CONNECT_SECONDS = 3
 _T = TypeVar("_T")
 _Listed = TypeVar("_Listed", bound=stripe.StripeObject)
@@ -36,10 +37,15 @@ def client(secret_key: str, api_base: str, timeout_seconds: int) -> stripe.Strip
     return stripe.StripeClient(
         secret_key,
         stripe_version=API_VERSION,
-        base_addresses={"api": api_base},
+        base_addresses={"api": api_base, "files": _files_base(api_base)},
         max_network_retries=0,
         http_client=transport,
     )
+
+
+def _files_base(api_base: str) -> str:
+    """Files go to an address of their own at Stripe; whoever stands in for it takes both at one."""
+    return FILES if api_base == API else api_base
 
 
 def asked(call: Callable[[], _T]) -> _T:

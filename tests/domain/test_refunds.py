@@ -203,9 +203,8 @@ def test_request_stands_when_only_the_card_was_learned_or_another_waits(
 
 def test_disputed_payment_is_not_refunded_as_well(world: World, sue: Actor) -> None:
     payment = paid(world)
-    record = world.rail.intents[str(payment.provider_reference)]
-    dispute = record | {"id": "dp_1", "payment_intent": record["id"], "charge": None}
-    world.deliver_and_apply(world._signed_body("charge.dispute.created", dispute, None))
+    record = world.rail.dispute(str(payment.provider_reference), 2_500)
+    world.deliver_and_apply(world.dispute_event("created", str(record["id"])))
     assert cases() == ["DISPUTE"]
     with pytest.raises(IllegalTransition):
         ask(payment, 100, sue)

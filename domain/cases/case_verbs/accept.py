@@ -6,10 +6,12 @@ from sqlalchemy.orm import Session
 
 from core.case_kinds import Verb
 from domain.cases.case_subjects import PAYABLE, Subject, missing, unapplied
-from domain.cases.case_verbs import Deed, Doing, Kind, Plan
+from domain.cases.case_verbs import Answer, Deed, Doing, Kind, Plan, Refusal
 
 
-def _plan(subject: Subject) -> Plan:
+def _plan(subject: Subject) -> Answer:
+    if subject.has_open_dispute:
+        return Refusal("The bank has not decided yet. Answer the dispute, or give it up, first.")
     effects = ["No money moves and nothing is posted; the case is closed with your reason."]
     if subject.payment is not None and (order := subject.order) is not None:
         lacks, left = missing(subject), unapplied(subject)

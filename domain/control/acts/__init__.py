@@ -52,6 +52,7 @@ _MODULES = {
     Act.FREEZE_LIFT: "freeze_lift",
     Act.RULE_ENABLE: "rule_enable",
     Act.ROLE_CHANGE: "role_change",
+    Act.DISPUTE_ACCEPT: "dispute_accept",
 }
 
 
