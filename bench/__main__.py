@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import control, ingest, page, pages, revoke, rig, sse, start, worker
+from bench import control, ingest, page, pages, revoke, rig, sse, start, waiting, worker
 from bench.report import Report
 
 
@@ -22,7 +22,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     add(
         "--requests",
         type=int,
-        help="of ingest: per round; of pages: per page; of sse: followed; of control and revoke: rounds",
+        help="of ingest: per round; of pages: per page; of sse and waiting: followed; of control and revoke: rounds",
     )
     add("--rounds", type=int, default=3, help="of ingest, in turns with the floor")
     add("--events", type=int, default=5000, help="of worker")
@@ -51,6 +51,7 @@ _MEASUREMENTS: dict[str, Callable[[argparse.Namespace], Report]] = {
     "sse": lambda said: sse.measure(
         requests=said.requests or 200, clients=said.clients, engines=_engines(said)
     ),
+    "waiting": lambda said: waiting.measure(requests=said.requests or 200),
     "pages": lambda said: pages.measure(
         payments=said.payments, requests=said.requests or 200, engines=_engines(said)
     ),

@@ -47,6 +47,15 @@ First: one client of the stream; the time from sending a webhook to the frame `p
 the client, through web, inbox, worker, event log and stream. Then a crowd of clients on one gevent
 process while webhooks come at ten a second; the time from an event's own moment to its frame.
 """,
+    "waiting": """\
+## A call that waits
+
+Five hundred calls with `awaitStatus=succeeded` are held by one gevent process on PostgreSQL, each for a
+transaction of its own; webhooks settle others of theirs at ten a second. The time from sending the
+webhook to the waiting client's answer, through web, inbox, worker and event log. Beside it, in the same
+run with the same worker and client, a peer that does nothing but wait as source 002 proposes: each of
+its calls asks the database every 500 ms.
+""",
     "pages": """\
 ## Home and lists over a year of payments
 

@@ -55,7 +55,7 @@ def measure(
 @contextmanager
 def _running(engine: str, count: int) -> Iterator[tuple[Bench, Running, str, list[Pending]]]:
     with rig.ground(engine) as ground, ground.bound():
-        pending, token = stock.add_pending(count), _token()
+        pending, token = stock.add_pending(count), token_of_staff()
         web = ground.web(processes=1)
         worker = ground.worker()
         try:
@@ -69,7 +69,7 @@ def _running(engine: str, count: int) -> Iterator[tuple[Bench, Running, str, lis
             web.stop()
 
 
-def _token() -> str:
+def token_of_staff() -> str:
     """Give the token of somebody who sees everything, signed with the ground's own keys."""
     wanted = people.NewUser("sue@bench.example", Role.SUPPORT, name="Sue", kyc=Kyc.APPROVED)
     with database.transaction() as session:
@@ -82,7 +82,7 @@ def _token() -> str:
     return issued.token
 
 
-class _Sender:
+class Sender:
     """Sends one signed event after another over one connection."""
 
     def __init__(self, url: str) -> None:
@@ -107,7 +107,7 @@ def _one(
     client.request("GET", "/api/events/stream", headers={"Authorization": f"Bearer {token}"})
     stream: IO[bytes] = client.getresponse()
     stream.readline()
-    sender, taken = _Sender(web.url), []
+    sender, taken = Sender(web.url), []
     for each in pending:
         began = time.perf_counter()
         sender.send(each)
@@ -173,7 +173,7 @@ def _crowd(
 
 
 def _send_steadily(url: str, pending: Sequence[Pending]) -> None:
-    sender, began = _Sender(url), time.perf_counter()
+    sender, began = Sender(url), time.perf_counter()
     for number, each in enumerate(pending):
         time.sleep(max(0.0, began + number / CROWD_RATE - time.perf_counter()))
         sender.send(each)

@@ -17,7 +17,7 @@ from domain import database
 from domain.inbox import inbox
 from models.orders import Order
 from models.payments import Payment, ProviderReference
-from models.people import Merchant
+from models.people import Merchant, User
 from providers.stripe.sdk import API_VERSION
 
 SECRET = "whsec_bench"
@@ -126,6 +126,30 @@ def add_pending(count: int) -> list[Pending]:
             session.execute(insert(Payment), [_payment(each, house) for each in batch])
             session.execute(insert(ProviderReference), [_name(each) for each in batch])
     return made
+
+
+def add_transactions(count: int) -> list[Pending]:
+    """Add top-ups of one person's wallet, each at the provider, that wait for their money.
+
+    Transaction: opens its own, one per batch.
+    """
+    with database.reading() as session:
+        house = session.scalars(select(Merchant.id).where(Merchant.is_house)).one()
+        payer = session.scalars(select(User.id).order_by(User.created_at)).first()
+    made = [
+        Pending(ids.new("pay"), "", f"pi_bench{number:06d}{ids.new('x')[-12:]}")
+        for number in range(count)
+    ]
+    for batch in _batches(made):
+        rows = [_payment(each, house) | _of_nothing(payer) for each in batch]
+        with database.transaction() as session:
+            session.execute(insert(Payment), rows)
+            session.execute(insert(ProviderReference), [_name(each) for each in batch])
+    return made
+
+
+def _of_nothing(payer: str | None) -> dict[str, object]:
+    return {"order_id": None, "purpose": "top_up", "open_key": ids.new("key"), "buyer_id": payer}
 
 
 def _batches(made: Sequence[Pending]) -> Iterator[list[Pending]]:
