@@ -101,6 +101,17 @@ MEANINGS: dict[str, Meaning] = {
     "COUPON_ALREADY_APPLIED": Meaning(
         409, "The person has applied this coupon.", "Read the transaction in details.transactionId."
     ),
+    "TRIAL_ALREADY_GRANTED": Meaning(
+        409,
+        "The trial was granted with another card.",
+        "Read details.transactionId; it is one each.",
+    ),
+    "METHOD_IN_USE": Meaning(
+        409,
+        "A transaction with this card has not ended.",
+        "Wait for its end, or have it cancelled; then remove the card.",
+        retryable=True,
+    ),
     "INVALID_TRANSITION": Meaning(
         409, "The state machine has no such move.", "Read the object; details say from and to."
     ),
@@ -132,6 +143,14 @@ MEANINGS: dict[str, Meaning] = {
     ),
     "NOT_REFUNDABLE": Meaning(
         409, "Nobody paid this in.", "A coupon or a check of a card is not refunded."
+    ),
+    "EVIDENCE_DUE_PASSED": Meaning(
+        409,
+        "The bank takes no evidence any more.",
+        "See details.evidenceDueAt; nothing is left to do.",
+    ),
+    "EVIDENCE_ALREADY_SUBMITTED": Meaning(
+        409, "The bank has the evidence; it takes it once.", "Wait for the bank's decision."
     ),
     "VERB_NOT_ALLOWED": Meaning(
         409, "The case is not settled this way now.", "Use one of details.allowedVerbs."

@@ -8,17 +8,17 @@ from typing import Annotated, Any, Literal
 from flask import Blueprint
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
-from api import steps
+from api import one_try, steps
 from api.contract import Answer, Call, In, NoQuery, Out, Session, endpoint
 from api.contract.records import WrappedErrorOut
 from api.steps import Step, Told
 from core import money
-from core.errors import AppError, Conflict, PaymentDeclined, ProviderReference, invalid
+from core.errors import invalid
 from core.money import Money
 from core.permissions import Permission
 from core.states import OPEN_PAYMENT, PaymentSub
 from core.states import Payment as Status
-from domain.payments import operations, top_ups
+from domain.payments import top_ups
 from domain.payments.top_ups import TopUpWanted
 from models.operations import Operation
 from models.payments import Payment
@@ -96,38 +96,6 @@ def _money(said: ConfirmIn) -> Money:
     return found
 
 
-def _declined(error: AppError, payment: Payment) -> AppError:
-    """Tell a refused charge with the transaction that keeps it."""
-    refusal = steps.declined(error, payment)
-    refusal.details = refusal.details | {"transactionId": payment.id}
-    return refusal
-
-
-def _failed(payment: Payment) -> AppError:
-    """Tell again how a transaction ended without money."""
-    if payment.status == Status.CANCELLED:
-        return Conflict("This transaction was cancelled.", details={"transactionId": payment.id})
-    details = {
-        "transactionId": payment.id,
-        "stripeCode": payment.provider_code,
-        "adviceCode": None,
-        "retryable": False,
-    }
-    provider = ProviderReference(payment.provider_reference, payment.provider_code)
-    return PaymentDeclined(payment.provider_message, details=details, provider=provider)
-
-
-def _waits_for_payer(payment: Payment) -> dict[str, Any]:
-    return {
-        "success": False,
-        "transactionId": payment.id,
-        "requires3DS": True,
-        "requiresAction": True,
-        "clientSecret": operations.client_secret(payment),
-        "paymentIntentId": payment.provider_reference,
-    }
-
-
 def _unknown(operation: Operation, payment: Payment) -> dict[str, Any]:
     is_known = payment.status == Status.PROCESSING
     body: dict[str, Any] = {"success": False, "transactionId": payment.id}
@@ -139,11 +107,12 @@ def _told(call: Call[ConfirmIn, NoQuery], operation: Operation, payment: Payment
     if payment.status in _PAID:
         return Answer(200, {"success": True, "transactionId": payment.id})
     if payment.status not in OPEN_PAYMENT:
-        error = _failed(payment)
+        error = one_try.failed(payment)
         body = errors.document(error, path="/v1/", request_id=call.request_id)
         return Answer(error.http_status, body)
     if payment.sub_state == PaymentSub.REQUIRES_ACTION:
-        return Answer(202, _waits_for_payer(payment))
+        asks = {"success": False, "requiresAction": True}
+        return Answer(202, asks | one_try.waits_for_payer(payment))
     return Answer(202, _unknown(operation, payment))
 
 
@@ -189,4 +158,4 @@ def confirm(call: Call[ConfirmIn, NoQuery]) -> Answer:
     def done(_: Session, payment: Payment) -> Answer:
         return _told(call, known[-1], payment)
 
-    return steps.run(call, begin, Told(done=done, refused=_declined, unknown=_unknown))
+    return steps.run(call, begin, Told(done=done, refused=one_try.declined, unknown=_unknown))

@@ -87,8 +87,11 @@ def visible(user_id: str, actor: Actor | None) -> list[ColumnElement[bool]]:
         PaymentMethod.user_id == user_id,
         PaymentMethod.state == ACTIVE,
     ]
-    if actor is None:
-        return conditions
+    return conditions if actor is None else conditions + _known_to(user_id, actor)
+
+
+def _known_to(user_id: str, actor: Actor) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
     if actor.livemode is not None:
         conditions.append(PaymentMethod.livemode.is_(actor.livemode))
     if actor.merchant_id is not None and actor.id != user_id:
@@ -114,6 +117,22 @@ def find_card(
     if card is None:
         raise NotFound
     return card
+
+
+def get_card(session: Session, reference: str, *, actor: Actor) -> PaymentMethod:
+    """Give a card that somebody may change, also one that is on its way out already.
+
+    Raises: NotFound when it is unknown, foreign or removed. Transaction: caller's.
+    """
+    row = session.get(PaymentMethod, reference)
+    if row is None or row.state == REMOVED:
+        raise NotFound
+    own = [PaymentMethod.id == reference, *_known_to(row.user_id, actor)]
+    if actor.merchant_id is None and row.user_id != actor.id:
+        raise NotFound
+    if session.scalar(select(PaymentMethod.id).where(*own)) is None:
+        raise NotFound
+    return row
 
 
 def list_cards(

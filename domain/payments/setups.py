@@ -31,13 +31,15 @@ def begin(
     payer = kept_cards.payer_of(session, user_id, actor=actor)
     livemode = registry.configured(provider, livemode=actor.livemode).mode == "live"
     merchant_id = actor.merchant_id or house_merchant(session).id
+    nothing = Money(0, trial_terms.limit().asset)
     wanted = TransactionWanted(
         Purpose.CARD_SETUP,
         payer,
         KIND,
-        Money(0, trial_terms.limit().asset),
+        nothing,
         # Its answer lets a browser put a card in: nobody is given another one's.
         open_key=f"setup:{merchant_id}:{payer}:{'live' if livemode else 'test'}",
+        request={"amountMinor": nothing.minor, "asset": str(nothing.asset)},
         provider=provider,
         method=METHOD,
         livemode=livemode,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from config import TRIAL_LIMIT, Settings, parse_trial_limit
-from core.money import Money
+from core.money import Asset, Money, asset
+from models.effects import Trial
 
 _limit: list[Money] = [parse_trial_limit(TRIAL_LIMIT)]
 # What is held, in the smallest unit of a currency without decimals: Stripe takes about half a dollar and up.
@@ -25,3 +26,8 @@ def hold() -> Money:
     """Give what is held on a card to prove it, and let go at once: 1.00 of the account's currency."""
     of = _limit[0].asset
     return Money(10**of.scale if of.scale >= 2 else _LEAST_WITHOUT_DECIMALS, of)
+
+
+def asset_of(trial: Trial) -> Asset:
+    """Give the currency of a trial as it was when it was asked for."""
+    return asset(trial.asset)

@@ -7,6 +7,7 @@ from sqlalchemy import select, update
 from core import clock
 from domain import database
 from domain.actors import Actor
+from domain.books import verification
 from domain.jobs import cards as job
 from domain.jobs import janitor, worker
 from domain.payments import operations, setups, trials
@@ -98,3 +99,8 @@ def told(*kinds: str) -> list[str]:
 def every(model: type[Payment] | type[Operation]) -> list[Payment] | list[Operation]:
     with database.reading() as session:
         return list(session.scalars(select(model).order_by(model.id)))  # type: ignore[return-value]
+
+
+def proved() -> list[object]:
+    """List what does not prove of the books and standings."""
+    return [each.first_bad for each in verification.verify().checks if each.first_bad]
