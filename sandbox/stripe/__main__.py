@@ -10,7 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
-from sandbox.stripe import endpoints, tasks
+from sandbox.stripe import endpoints, shelf, tasks
 from sandbox.stripe.clock import Clock
 from sandbox.stripe.deliver import Backoff, Courier
 from sandbox.stripe.faults import FaultScript
@@ -38,6 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
     with unit(world) as call:
         if options.webhook_url:
             endpoints.register(call, options.webhook_url, options.webhook_secret)
+    if options.coupons:
+        shelf.stock(world)
     world.courier.start(world.settings.lanes)
     world.timetable.start(lambda name, subject: tasks.run(world, name, subject))
     _serve(server, f"http://{host}:{port}", options.port_file, int(port))
@@ -106,6 +108,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     add("--state", default=":memory:", help="SQLite file that survives a restart")
     add("--webhook-url")
     add("--webhook-secret", action="append", default=[], help="repeat: every one signs")
+    add("--coupons", action="store_true", help="begin with a few coupons: see shelf.py")
     add("--api-version", default=API_VERSION)
     add("--seed", type=int, help="makes faults with a rate repeatable")
     add("--settle-seconds", type=float, default=3.0, help="how long a bank debit takes")

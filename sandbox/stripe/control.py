@@ -78,6 +78,17 @@ def _ledger(world: World, _sent: Obj) -> Obj:
     return ledger
 
 
+def _invoices(world: World, _sent: Obj) -> Obj:
+    """Return what really became of each invoice, for a checker to compare with."""
+    shown = (
+        "status", "subtotal", "total", "total_discount_amounts", "amount_paid", "currency",
+        "customer", "metadata",
+    )  # fmt: skip
+    with world.store.locked():
+        found = list(world.store.every("invoice"))
+    return {each["id"]: {name: each[name] for name in shown} for each in found}
+
+
 def _deliveries(world: World, _sent: Obj) -> Obj:
     with world.store.locked() as db:
         rows = db.execute(
@@ -149,6 +160,7 @@ _ACTS: dict[tuple[str, str], Answer] = {
     ("POST", "faults"): _add_faults,
     ("DELETE", "faults"): _clear_faults,
     ("GET", "ledger"): _ledger,
+    ("GET", "invoices"): _invoices,
     ("GET", "deliveries"): _deliveries,
     ("GET", "requests"): _requests,
     ("GET", "webhook_endpoints"): _endpoints,

@@ -24,7 +24,15 @@ _KINDS = {
     "re": "refund",
     "pyr": "refund",
     "cs": "checkout.session",
+    "promo": "promotion_code",
+    "in": "invoice",
+    "ii": "invoiceitem",
+    "di": "discount",
 }
+# Coupons are called what their maker likes, so that the field tells what they are.
+_BY_FIELD = {"coupon": "coupon"}
+# Fields that are left out unless they are asked for.
+_ON_DEMAND = {("coupon", "applies_to"): "_applies_to"}
 
 
 def page(
@@ -111,15 +119,29 @@ def _expand_one(call: Call, body: Any, parts: list[str]) -> bool:
     if isinstance(body, list):
         expanded = [_expand_one(call, item, parts) for item in body]
         return all(expanded)
+    if isinstance(body, dict) and (hidden := _ON_DEMAND.get((body.get("object", ""), parts[0]))):
+        kept = call.store.find(body["object"], body["id"]) or {}
+        body[parts[0]] = kept.get(hidden)
     if not isinstance(body, dict) or parts[0] not in body:
         return False
     value = body[parts[0]]
     if isinstance(value, str):
-        kind = _KINDS.get(value.split("_", 1)[0])
+        kind = _KINDS.get(value.split("_", 1)[0]) or _BY_FIELD.get(parts[0])
         found = call.store.find(kind, value) if kind else None
         if found is None:
             return False
-        value = body[parts[0]] = visible(found)
+        value = body[parts[0]] = _as_now(call, found)
     if len(parts) == 1 or value is None:
         return value is None or isinstance(value, dict)
     return _expand_one(call, value, parts[1:])
+
+
+def _as_now(call: Call, found: Obj) -> Obj:
+    """Return an object as it is shown; whether a coupon is valid is a matter of the moment."""
+    from sandbox.stripe import coupons, promotions
+
+    if found["object"] == coupons.KIND:
+        return coupons.shown(call, found)
+    if found["object"] == promotions.KIND:
+        return promotions.shown(call, found)
+    return visible(found)

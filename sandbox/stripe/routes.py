@@ -11,11 +11,14 @@ from sandbox.stripe import (
     charges,
     checkout,
     confirm,
+    coupons,
     customers,
     endpoints,
     events,
     intents,
+    invoices,
     methods,
+    promotions,
     refunds,
     search,
     setups,
@@ -43,7 +46,7 @@ class Route:
 
 def _route(line: str, op: str, act: Act, *, browser: bool = False) -> Route:
     method, path = line.split()
-    pattern = re.compile("/v1/" + path.replace("{id}", "([A-Za-z0-9_]+)"))
+    pattern = re.compile("/v1/" + path.replace("{id}", "([A-Za-z0-9_-]+)"))
     return Route(method, pattern, op, act, browser)
 
 
@@ -106,6 +109,31 @@ ROUTES = [
     _route("GET refunds/{id}", "refunds.retrieve", refunds.retrieve),
     _route("POST refunds/{id}", "refunds.update", refunds.update),
     _route("POST refunds/{id}/cancel", "refunds.cancel", refunds.cancel),
+    _route("POST coupons", "coupons.create", coupons.create),
+    _route("GET coupons", "coupons.list", coupons.listing),
+    _route("GET coupons/{id}", "coupons.retrieve", coupons.retrieve),
+    _route("POST coupons/{id}", "coupons.update", coupons.update),
+    _route("DELETE coupons/{id}", "coupons.delete", coupons.delete),
+    _route("POST promotion_codes", "promotion_codes.create", promotions.create),
+    _route("GET promotion_codes", "promotion_codes.list", promotions.listing),
+    _route("GET promotion_codes/{id}", "promotion_codes.retrieve", promotions.retrieve),
+    _route("POST promotion_codes/{id}", "promotion_codes.update", promotions.update),
+    _route("POST invoices", "invoices.create", invoices.create),
+    _route("GET invoices", "invoices.list", invoices.listing),
+    _route("GET invoices/{id}", "invoices.retrieve", invoices.retrieve),
+    _route("POST invoices/{id}", "invoices.update", invoices.update),
+    _route("DELETE invoices/{id}", "invoices.delete", invoices.delete),
+    _route("POST invoices/{id}/finalize", "invoices.finalize", invoices.finalize),
+    _route("POST invoices/{id}/pay", "invoices.pay", invoices.pay),
+    _route("POST invoices/{id}/void", "invoices.void", invoices.void),
+    _route(
+        "POST invoices/{id}/mark_uncollectible",
+        "invoices.mark_uncollectible",
+        invoices.mark_uncollectible,
+    ),
+    _route("POST invoiceitems", "invoiceitems.create", invoices.create_item),
+    _route("GET invoiceitems", "invoiceitems.list", invoices.list_items),
+    _route("GET invoiceitems/{id}", "invoiceitems.retrieve", invoices.retrieve_item),
     _route("GET events", "events.list", events.listing),
     _route("GET events/{id}", "events.retrieve", events.retrieve),
     _route("GET balance", "balance.retrieve", balance.retrieve),
