@@ -49,7 +49,8 @@ def _books_problem(session: Session, row: Dispute) -> str | None:
 def _hold_problem(session: Session, row: Dispute) -> str | None:
     if row.order_id is None:
         return None
-    is_held = release_holds.of(session, release_holds.DISPUTE, row.provider_reference) is not None
+    name = row.provider_reference
+    is_held = name in release_holds.standing(session, release_holds.DISPUTE, [name])
     if is_held != (row.status not in CLOSED):
         return f"{row.id} is {row.status}, its order is {'held' if is_held else 'not held'} for it"
     return None

@@ -133,11 +133,15 @@ def begin_submission(
 ) -> Begun:
     """Write down that evidence is handed in, leased to this caller, who asks the provider after the commit.
 
-    What is sent stays as it is until the provider has answered: no draft is taken meanwhile.
+    What is sent stays as it is until the provider has answered: no draft is taken meanwhile, and whoever
+    sends the very same takes up the call that was not finished.
     Writes: disputes, operations, audit_log. Raises: as `save`; InvalidInput when there is nothing to
-    hand in, RailNotConfigured. Transaction: caller's.
+    hand in, LostRace, RailNotConfigured. Transaction: caller's.
     """
     dispute, payment = lock(session, dispute_id, actor=actor)
+    running = under_way(session, dispute)
+    if running is not None and _is_same(dispute, running, draft):
+        return Begun(dispute, payment, running, operations.take(session, running))
     _assert_answerable(session, dispute)
     evidence.assert_sound(session, dispute, draft)
     if draft.is_empty:
@@ -146,6 +150,11 @@ def begin_submission(
     _keep(session, dispute, draft, "dispute.submit", actor=actor, source=source)
     operation = _prepare(session, dispute, payment, dispute_calls.EVIDENCE, actor=actor)
     return Begun(dispute, payment, operation, operation.fence)
+
+
+def _is_same(dispute: Dispute, running: Operation, draft: Draft) -> bool:
+    """Tell whether the very same evidence is on its way: whoever asks again takes it up."""
+    return running.kind == dispute_calls.EVIDENCE and evidence.open_draft(dispute) == draft
 
 
 def _prepare(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import select, update
@@ -96,14 +97,14 @@ def reasons(session: Session, order_id: str) -> list[str]:
     return list(session.scalars(statement.order_by(ReleaseHold.placed_at, ReleaseHold.reference)))
 
 
-def of(session: Session, kind: str, reference: str) -> str | None:
-    """Give the reason of one hold that stands, or None. Transaction: caller's, reads only."""
-    statement = select(ReleaseHold.reason).where(
+def standing(session: Session, kind: str, references: Collection[str]) -> dict[str, str]:
+    """Give the reasons of those holds of a kind that stand. Transaction: caller's, reads only."""
+    statement = select(ReleaseHold).where(
         ReleaseHold.kind == kind,
-        ReleaseHold.reference == reference,
+        ReleaseHold.reference.in_(references),
         ReleaseHold.lifted_at.is_(None),
     )
-    return session.scalar(statement)
+    return {row.reference: row.reason for row in session.scalars(statement)}
 
 
 def _sum_up(session: Session, order: Order, *, why: Why) -> bool:

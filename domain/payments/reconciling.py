@@ -42,7 +42,8 @@ class Reconciled:
 
     compared = equal + healed + missing + failed; unknown: objects that are not ours; missing: ours
     that the provider does not know; different: new cases of money that differs. refunds: refunds of
-    ours that were compared, refunds_healed: of these, of which something had been missed.
+    ours that were compared, refunds_healed: of these, of which something had been missed; the same
+    for disputes.
     """
 
     compared: int = 0
@@ -54,6 +55,8 @@ class Reconciled:
     failed: int = 0
     refunds: int = 0
     refunds_healed: int = 0
+    disputes: int = 0
+    disputes_healed: int = 0
     changes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -70,6 +73,8 @@ def wire(found: Reconciled) -> dict[str, Json]:
         "failed": found.failed,
         "refunds": found.refunds,
         "refundsHealed": found.refunds_healed,
+        "disputes": found.disputes,
+        "disputesHealed": found.disputes_healed,
         "changes": list(found.changes),
         "problems": list(found.problems),
     }
@@ -86,7 +91,7 @@ def reconcile(
 
     1. each listed object is applied to its payment, like an event, in a transaction of its own;
     2. each payment of ours that was not listed is asked for by its name; absence opens a case;
-    3. each refund is applied to its payment.
+    3. each refund, then each dispute, is applied to its payment.
     Calls: the provider, with no transaction open. Writes, Emits: as settlement, and cases.
     Raises: ProviderUnavailable, ProviderRefused when the list cannot be read. Transaction: opens its own.
     """
@@ -103,7 +108,30 @@ def reconcile(
     for reading in rail.list_refunds(since=since):
         _compare_refund(rail, reading, found, why)
         progress(found)
+    for reading in rail.list_disputes(since=since):
+        _compare_dispute(rail, reading, found, why)
+        progress(found)
     return found
+
+
+def _compare_dispute(rail: Rail, reading: Reading, found: Reconciled, why: Why) -> None:
+    """Apply one listed dispute to its payment: what no event told is heard here."""
+    try:
+        with database.transaction() as session:
+            payment = _find(session, rail, reading)
+            if payment is None:
+                return
+            applied = settlement.apply(session, payment, reading, why=why)
+    except (AppError, SQLAlchemyError) as error:
+        names = ", ".join(said.reference for said in reading.disputes)
+        log.warning("reconcile.failed", subject=names, error=type(error).__name__)
+        said = error.message if isinstance(error, AppError) else type(error).__name__
+        found.problems.append(f"{names}: {said}")
+        return
+    found.disputes += 1
+    if applied.changed:
+        found.disputes_healed += 1
+        found.changes.append(f"{payment.id}: {applied.verdict}")
 
 
 def _compare_refund(rail: Rail, reading: Reading, found: Reconciled, why: Why) -> None:
