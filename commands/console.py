@@ -14,6 +14,7 @@ from domain.people.sandbox_people import SandboxPerson
 
 COLOURS = {"web": "cyan", "worker": "magenta", "stripe": "yellow", "demo": "blue"}
 _QUIET = ("level", "timestamp", "event", "exception")
+_COUPON = '{"couponId":"WELCOME10"}'
 _lock = threading.Lock()
 _PROOF = """  Address, password, and the secret of a code app. Acts with money, keys and rights ask for its
   code; the sandbox's page for that shows the present one too."""
@@ -105,6 +106,11 @@ def _first_steps(settings: Settings, people: Sequence[SandboxPerson], *, has_dem
         [
             "Order and pay as a buyer, in another terminal; then open the payUrl of the answer:",
             *(f"  {line}" for line in _purchase(settings, people)),
+        ],
+        [
+            "In the same terminal, spend a coupon on the buyer's wallet; then open its payment:",
+            f"  ask {settings.public_url}/v1/stripe/coupons/apply '{_COUPON}'",
+            "SUMMER15 is over and SHARE20 takes off a share: both are refused, with the reason.",
         ],
         [f"Every route of the API, with examples: {settings.public_url}/api/docs"],
     ]

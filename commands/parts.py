@@ -144,7 +144,7 @@ def stripe(chosen: StandIn, env: Mapping[str, str]) -> Part:
     argv = [sys.executable, "-m", "sandbox.stripe", "--host", chosen.host]
     argv += ["--port", str(chosen.port), "--public-url", chosen.public_url]
     argv += ["--state", str(chosen.state), "--webhook-url", chosen.webhook_url]
-    argv += ["--webhook-secret", chosen.webhook_secret]
+    argv += ["--webhook-secret", chosen.webhook_secret, "--coupons"]
     return Part("stripe", argv, env, rank=2)
 
 
