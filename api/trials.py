@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from flask import Blueprint
+from pydantic import Field
 
 from api import one_try, steps
 from api.contract import Answer, Call, In, NoQuery, Out, Session, endpoint
@@ -61,7 +62,7 @@ class TrialStartingOut(Out):
     """It is not over: the card's owner is asked by their bank, or nobody knows yet."""
 
     transaction_id: str
-    requires_3ds: bool | None = None
+    requires_3ds: bool | None = Field(default=None, alias="requires3DS")
     client_secret: str | None = None
     payment_intent_id: str | None = None
     operation_id: str | None = None

@@ -51,7 +51,7 @@ def begin(session: Session, wanted: TrialWanted, *, actor: Actor, source: str) -
     vault.lock_person(session, actor.id)
     if (proved := _proved(session, actor.id)) is not None:
         return _again(session, proved, wanted)
-    livemode = registry.configured(wanted.provider, livemode=actor.livemode).mode == "live"
+    livemode = registry.get(wanted.provider).mode == "live"
     card = _card(session, wanted, actor, livemode=livemode)
     customer = kept_cards.customer_of(session, actor.id, card.provider, card.livemode)
     if customer is None:
