@@ -8,10 +8,10 @@ from flask import Blueprint, Response
 
 from config import Settings
 from core.permissions import Permission
-from core.states import Lifecycle
-from dashboard import listing, render, states, words
+from core.states import Lifecycle, Role
+from dashboard import listing, render, states, wallet_words, words
 from dashboard.listing import Asked, BarWords
-from dashboard.shapes import Empty, Link, View
+from dashboard.shapes import Act, Empty, Link, View
 from domain import desk, desk_queries
 from domain.actors import Actor
 from domain.database import reading
@@ -24,7 +24,6 @@ from web import access
 
 routes = Blueprint("desk_payments", __name__)
 NAMES = ("q", "state", "rail", "demo", "order", "from", "to")
-PURPOSES = {"deposit": "Deposit", "balance": "Balance"}
 TABS: Mapping[str, str] = {
     "": "All",
     "pending": "Pending",
@@ -60,12 +59,18 @@ def wanted_of(asked: Asked) -> PaymentFilter:
 
 def purpose(payment: Payment) -> str:
     """Name what a payment is for."""
-    return PURPOSES.get(payment.purpose, payment.purpose.replace("_", " ").capitalize())
+    return words.PURPOSES.get(payment.purpose, payment.purpose.replace("_", " ").capitalize())
 
 
 def order_link(order: Order) -> Link:
     """Link an order by the name its merchant gave it, or by its own id."""
     return Link(order.reference or words.short(order.id), f"/orders/{order.id}")
+
+
+def _sub(payment: Payment) -> str:
+    if wallet_words.is_without_order(payment):
+        return wallet_words.sub_of(payment)
+    return f"{purpose(payment)} · {words.short(payment.id)}"
 
 
 def row_view(payment: Payment, around: Around) -> View:
@@ -79,11 +84,11 @@ def row_view(payment: Payment, around: Around) -> View:
         "version": listing.version(payment.updated_at, payment.status, len(cases)),
         "href": f"/payments/{payment.id}",
         "title": order.description if order else purpose(payment),
-        "sub": f"{purpose(payment)} · {words.short(payment.id)}",
+        "sub": _sub(payment),
         "state": states.of_payment(payment),
         "amount": words.money(payment.amount_minor, payment.asset),
         "refunded": words.money(refunded, payment.asset) if refunded else None,
-        "order": order_link(order) if order else None,
+        "order": order_link(order) if order else wallet_words.place_of(payment),
         "payer": around.people.get(payment.buyer_id or ""),
         "rail": words.rail(payment.rail),
         "reference": words.ref("provider reference", reference) if reference else None,
@@ -145,11 +150,18 @@ def index() -> Response:
     every = "Every payment on every rail" if actor.is_staff else "Your payments"
     view |= {
         "lead": f"{every}, newest first. The list changes as the providers speak.",
-        "acts": [],
+        "acts": _acts(actor),
         "tabs_items": listing.tabs(asked, TABS, _counts(actor)),
         "bar": listing.bar(asked, _BAR if actor.is_staff else _OWN_BAR, inputs),
     }
     return render.page("payments/index.html", view)
+
+
+def _acts(actor: Actor) -> list[Act]:
+    """Lead a payer to what they may spend."""
+    if actor.role != Role.BUYER:
+        return []
+    return [Act("wallet", "Your wallet", wallet_words.href(actor.id), icon="card")]
 
 
 def _counts(actor: Actor) -> dict[str, str]:

@@ -66,6 +66,8 @@ def changed(event: EventLog) -> Iterator[tuple[str, str]]:
     if area in _OWN_LISTS:
         yield _OWN_LISTS[area], about
         yield f"{area}-{about}", about
+    if area in ("transaction", "wallet", "refund") and event.buyer_id:
+        yield f"wallet-{event.buyer_id}", about
     if area in ("payment", "order", "inbound", "exception", "approval", "freeze", "control"):
         yield "home", event.id
 

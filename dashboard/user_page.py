@@ -8,7 +8,7 @@ from flask import Blueprint, Response
 
 from core.permissions import Permission
 from core.states import Person, Role
-from dashboard import people_words, render, users, words
+from dashboard import people_words, render, users, wallet_words, words
 from dashboard.account import browser_words
 from dashboard.shapes import Act, Fact, View
 from domain import desk, naming
@@ -210,7 +210,16 @@ def body(session: Session, user: User, actor: Actor) -> View:
         ],
         "entries": [entry_view(each, names) for each in entries],
         "audit_href": f"/audit?object={user.id}",
+        "wallet": _wallet(session, user, actor),
     }
+
+
+def _wallet(session: Session, user: User, actor: Actor) -> View | None:
+    """Prepare what a payer may spend; the staff have no wallets."""
+    if people_words.is_staff(user):
+        return None
+    sums = wallet_words.sums(session, user.id, actor)
+    return {"sums": sums, "href": wallet_words.href(user.id)}
 
 
 @routes.get("/users/<user_id>")

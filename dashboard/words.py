@@ -15,6 +15,15 @@ from core.strictjson import Json
 from dashboard.shapes import Moment, Person, RailMark, Ref, Sum
 from providers import registry
 
+# What a payment is for.
+PURPOSES = {
+    "deposit": "Deposit",
+    "balance": "Balance",
+    "top_up": "Wallet top-up",
+    "coupon": "Coupon",
+    "card_validation": "Card check",
+    "card_setup": "Card setup",
+}
 _ICONS = {"card": "card", "bank": "bank", "chain": "chain", "crypto": "chain", "escrow": "chain"}
 _RAILS = {"card": "Card", "bank": "Bank", "chain": "On-chain"}
 # What is shown of a long name: enough to tell two apart, and its kind.
