@@ -30,8 +30,8 @@ EXPECTED = {
     Purpose.CARD_VALIDATION: EffectKind.METHOD_VALIDATED.value,
     Purpose.CARD_SETUP: EffectKind.METHOD_VALIDATED.value,
 }
+_NEWEST = (Payment.created_at.desc(), Payment.id.desc())
 _APPLIED, _PENDING, _FAILED = "applied", "pending", "failed"
-# Of several effects the transaction shows the one that is furthest behind.
 _BEHIND = {_APPLIED: 0, _PENDING: 1, _FAILED: 2}
 
 
@@ -80,17 +80,15 @@ def get_transaction(session: Session, transaction_id: str, *, actor: Actor) -> T
 
     Raises: NotFound, the same for a foreign id and for a payment of an order. Transaction: caller's.
     """
-    own = (Payment.id == transaction_id, Payment.order_id.is_(None), *visible(actor, Payment))
-    payment = session.scalars(select(Payment).where(*own)).first()
-    if payment is None:
+    found = _read(session, Payment.id == transaction_id, *visible(actor, Payment))
+    if not found:
         raise NotFound
-    return _with_more(session, [payment])[0]
+    return found[0]
 
 
 def see(session: Session, transaction_ids: Collection[str]) -> Mapping[str, TransactionSeen]:
-    """Read several transactions at once, whoever may see them. Transaction: caller's."""
-    them = (Payment.id.in_(transaction_ids), Payment.order_id.is_(None))
-    found = _with_more(session, session.scalars(select(Payment).where(*them)).all())
+    """Read several transactions by one query, whoever may see them. Transaction: caller's."""
+    found = _read(session, Payment.id.in_(transaction_ids))
     return {seen.payment.id: seen for seen in found}
 
 
@@ -103,10 +101,8 @@ def list_transactions(
     """
     conditions = _conditions(wanted, actor)
     total = session.scalar(select(func.count()).select_from(Payment).where(*conditions)) or 0
-    newest = (Payment.created_at.desc(), Payment.id.desc())
-    statement = select(Payment).where(*conditions).order_by(*newest)
-    rows = session.scalars(statement.limit(min(limit, LONGEST_PAGE)).offset(offset)).all()
-    return _with_more(session, rows), total
+    page = select(Payment.id).where(*conditions).order_by(*_NEWEST).limit(min(limit, LONGEST_PAGE))
+    return _in_order(session, session.scalars(page.offset(offset)).all()), total
 
 
 def walk(wanted: TransactionFilter, *, actor: Actor) -> Iterator[TransactionSeen]:
@@ -115,18 +111,17 @@ def walk(wanted: TransactionFilter, *, actor: Actor) -> Iterator[TransactionSeen
     Each page is read by itself, so that a slow reader holds nothing open.
     Transaction: opens its own, read only.
     """
-    conditions, newest = _conditions(wanted, actor), (Payment.created_at.desc(), Payment.id.desc())
+    conditions = _conditions(wanted, actor)
     before: tuple[datetime, str] | None = None
     while True:
         place = [tuple_(Payment.created_at, Payment.id) < before] if before else []
-        statement = select(Payment).where(*conditions, *place).order_by(*newest)
+        page = select(Payment.id).where(*conditions, *place).order_by(*_NEWEST).limit(LONGEST_PAGE)
         with reading() as session:
-            rows = session.scalars(statement.limit(LONGEST_PAGE)).all()
-            found = _with_more(session, rows)
+            found = _in_order(session, session.scalars(page).all())
         yield from found
-        if len(rows) < LONGEST_PAGE:
+        if len(found) < LONGEST_PAGE:
             return
-        before = (rows[-1].created_at, rows[-1].id)
+        before = (found[-1].payment.created_at, found[-1].payment.id)
 
 
 def _conditions(wanted: TransactionFilter, actor: Actor) -> list[ColumnElement[bool]]:
@@ -161,31 +156,33 @@ def _is_at(word: TransactionWord) -> ColumnElement[bool]:
     return Payment.status.in_(statuses)
 
 
-def _with_more(session: Session, payments: Sequence[Payment]) -> list[TransactionSeen]:
-    ids = [payment.id for payment in payments]
-    if not ids:
-        return []
-    effects = _effects_of(session, ids)
-    coupons = session.scalars(select(CouponUse).where(CouponUse.payment_id.in_(ids)))
-    used = {coupon.payment_id: coupon for coupon in coupons}
-    return [
-        TransactionSeen(
-            payment,
-            effects.get(payment.id) or EffectSeen(EXPECTED[Purpose(payment.purpose)], _PENDING),
-            used.get(payment.id),
-        )
-        for payment in payments
-    ]
+def _in_order(session: Session, transaction_ids: Sequence[str]) -> list[TransactionSeen]:
+    found = see(session, transaction_ids) if transaction_ids else {}
+    return [found[transaction_id] for transaction_id in transaction_ids]
 
 
-def _effects_of(session: Session, payment_ids: Sequence[str]) -> dict[str, EffectSeen]:
-    """Give the effect of each that is furthest behind; what nobody waits for is left out."""
-    statement = select(Effect.payment_id, Effect.kind, Effect.state).where(
-        Effect.payment_id.in_(payment_ids), Effect.kind.not_in([kind.value for kind in DEFERRED])
+def _read(session: Session, *conditions: ColumnElement[bool]) -> list[TransactionSeen]:
+    """Read transactions with their coupon and effects by one query: a row for each effect."""
+    is_shown = Effect.kind.not_in(sorted(kind.value for kind in DEFERRED))
+    statement = (
+        select(Payment, CouponUse, Effect.kind, Effect.state)
+        .outerjoin(CouponUse, CouponUse.payment_id == Payment.id)
+        .outerjoin(Effect, and_(Effect.payment_id == Payment.id, is_shown))
+        .where(Payment.order_id.is_(None), *conditions)
+        .order_by(Effect.created_at)
     )
-    found: dict[str, EffectSeen] = {}
-    for payment_id, kind, state in session.execute(statement.order_by(Effect.created_at)):
-        shown = found.get(payment_id)
-        if shown is None or _BEHIND[state] > _BEHIND[shown.status]:
-            found[payment_id] = EffectSeen(kind, state)
-    return found
+    found: dict[str, TransactionSeen] = {}
+    for payment, coupon, kind, state in session.execute(statement):
+        effect = EffectSeen(EXPECTED[Purpose(payment.purpose)], _PENDING)
+        if kind is not None:
+            effect = EffectSeen(kind, state)
+        seen, known = TransactionSeen(payment, effect, coupon), found.get(payment.id)
+        if known is None or _prominence(seen) > _prominence(known):
+            found[payment.id] = seen
+    return list(found.values())
+
+
+def _prominence(seen: TransactionSeen) -> tuple[int, bool]:
+    """Of several effects show the one that is furthest behind; of equal ones what it is all about."""
+    is_expected = seen.effect.kind == EXPECTED[Purpose(seen.payment.purpose)]
+    return _BEHIND[seen.effect.status], is_expected

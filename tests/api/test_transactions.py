@@ -12,6 +12,7 @@ from flask import Flask
 from sqlalchemy import update
 
 from core import clock
+from core.money import Money, asset
 from core.purposes import Purpose
 from domain import database
 from models.effects import CouponUse
@@ -75,7 +76,9 @@ def test_every_state_has_its_word_when_read_and_when_filtered(till: Till, who: P
 
 
 def test_a_transaction_has_exactly_the_documented_shape(till: Till, who: Personas) -> None:
-    payment = transacting.send(transacting.begin(who.bo.id, amount=1_999, method_id="pm_1"))
+    payment = transacting.send(
+        transacting.begin(who.bo.id, amount=Money(1_999, asset("EUR")), method_id="pm_1")
+    )
     pending = one(till, payment.id, who.bo)
     assert pending["effect"] == {"kind": "wallet_credit", "status": "pending"}
     transacting.says(payment.id, "succeeded")

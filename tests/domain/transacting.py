@@ -22,13 +22,13 @@ WHY = Why(system("test"), "test:provider")
 ENDINGS = {"succeeded": "succeeded", "failed": "failed", "cancelled": "canceled"}
 
 
-def wanted(user_id: str, *, amount: int = 2_500, **more: object) -> TransactionWanted:
-    """Ask for a top-up, unless told otherwise."""
+def wanted(user_id: str, more: dict[str, object]) -> TransactionWanted:
+    """Ask for a top-up of 25.00 EUR, unless told otherwise."""
     key = ids.token(8)
     asked: dict[str, object] = {
         "purpose": Purpose.TOP_UP,
         "kind": "create_intent",
-        "amount": Money(amount, asset("EUR")),
+        "amount": Money(2_500, asset("EUR")),
         "open_key": key,
         "key": key,
     }
@@ -42,7 +42,7 @@ def begin(user_id: str, *, merchant_id: str | None = None, **more: object) -> Be
         actor = Actor("key_test", "key", Role.MERCHANT, "Key", merchant_id=merchant_id)
     with database.transaction() as session:
         return transactions.begin(
-            session, wanted(user_id, **more), actor=actor, source=f"{actor.kind}:{actor.id}"
+            session, wanted(user_id, more), actor=actor, source=f"{actor.kind}:{actor.id}"
         )
 
 
