@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -160,12 +161,12 @@ def writing_turn() -> Iterator[None]:
         turn.give()
 
 
-class Untold(Exception):
+class Untold(Exception, ABC):
     """Ended a transaction, and has something to be kept all the same, once that is rolled back."""
 
+    @abstractmethod
     def tell(self) -> None:
         """Keep it. Transaction: opens its own."""
-        raise NotImplementedError
 
 
 @contextmanager

@@ -25,10 +25,11 @@ CHANCE_ALLOWED = {
 # Whoever opens a transaction commits it.
 OPENERS = ("api/", "dashboard/", "commands/", "domain/jobs", "domain/payments/operations")
 OPENERS_ALLOWED = {
+    "domain/payments/abandoning.py": "ends at the provider what has ended here: a job of the janitor",
     "domain/payments/asking.py": "asks a provider: one transaction before the call, one after, none during",
     "domain/books/chains.py": "a duty of the worker: links committed rows, a batch at a time",
     "domain/secrets/credential_uses.py": "writes what was counted, in a thread of its own that nobody waits for",
-    "domain/database.py": "defines it, and a rehearsal is one that is always rolled back",
+    "domain/effects/effects.py": "keeps a failed effect, after the transaction that it broke was rolled back",
     "domain/inbox/ingest.py": "one commit gathers the deliveries of many requests; none of them owns it",
     "domain/payments/kept_cards.py": "makes a person known to a provider: keeps its name after the call, none open during it",
     "domain/payments/reconciling.py": "reads a provider's list, then keeps what differs: a job by another name",

@@ -18,6 +18,7 @@ from tests.rig.locate import ROOT
 AREAS = (
     "order|payment|exception|inbound|user|session|api_key|ops"
     "|approval|freeze|control|refund|rule|secret"
+    "|transaction|wallet|payment_method|trial|entitlement|dispute"
 )
 # Crash points, actions of the audit log and lines of the log are written alike, but are not events.
 NOT_EVENTS = re.compile(r"^ops\.(?!probe)|\.(before|after)_")
@@ -39,7 +40,7 @@ def emitted() -> set[str]:
             "events.row(" in text
             or ".tell(" in text
             or "_EVENT" in text
-            or path.name == "payment_events.py"
+            or path.name in ("payment_events.py", "transactions.py")
         ):
             found |= {each for each, _ in source.texts(path) if name.match(each)}
     return {
