@@ -21,6 +21,7 @@ from tests.api import personas
 from tests.api.personas import Personas
 from tests.api.till import Caller, Till, fresh_key
 from tests.dashboard.desk import Browser, Desk
+from tests.domain import transacting
 from tests.domain.wallets import keep_card
 from web import access
 from web.access import Door
@@ -79,6 +80,9 @@ def mels(till: Till, who: Personas) -> Owned:
             "refundId": refund["refundId"],
             "approvalId": refund["approvalId"],
             "paymentMethodId": keep_card(who.bo.id),
+            "transactionId": transacting.begin(
+                who.bo.id, merchant_id=who.merchant("Mel's")
+            ).payment.id,
         }
     )
 
