@@ -34,13 +34,15 @@ class SaidCoupon:
 class NewCoupon:
     """What to spend a coupon on. payment: for whom and over how much, its `customer` known.
 
-    look_since: since when an earlier try may have left something at the provider, None at the first one.
+    look_since: since when an earlier try may have left something at the provider, None at the first one;
+    may_make: the keys are still known there, so that nothing is made twice.
     """
 
     payment: NewPayment
     coupon_id: str
     promotion: str | None = None
     look_since: datetime | None = None
+    may_make: bool = True
 
 
 class CouponKeeper(Protocol):

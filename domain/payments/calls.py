@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from core import clock
 from core.money import Money, asset
 from core.purposes import TRANSACTION_TYPE, Purpose
 from core.strictjson import Json
@@ -46,6 +47,11 @@ def new_payment(operation: Operation, payment: Payment) -> NewPayment:
         customer=text_of(said.get("customer")),
         card=text_of(said.get("card")),
     )
+
+
+def key_lives(rail: Rail, operation: Operation) -> bool:
+    """Tell whether the provider still knows the key of an operation's calls."""
+    return (clock.now() - operation.created_at).total_seconds() < rail.key_lifetime_seconds
 
 
 def _create_intent(rail: Rail, operation: Operation, payment: Payment) -> Created:
@@ -101,6 +107,7 @@ def _apply_coupon(rail: Rail, operation: Operation, payment: Payment) -> Created
         coupon_id=str(said["coupon"]),
         promotion=text_of(said.get("promotion")),
         look_since=None if is_first else operation.created_at,
+        may_make=key_lives(rail, operation),
     )
     return rail.apply_coupon(new, key=operation.provider_key)
 

@@ -154,10 +154,10 @@ def _assert_key_lives(operation: Operation, payment: Payment) -> None:
 
     Raises: ProviderUnknown
     """
-    if operation.kind not in calls.CREATES:
+    if operation.kind not in calls.CREATES - calls.RESUMES:
         return
     rail = registry.configured(operation.provider, livemode=payment.livemode)
-    if (clock.now() - operation.created_at).total_seconds() >= rail.key_lifetime_seconds:
+    if not calls.key_lives(rail, operation):
         raise ProviderUnknown("What became of this is being looked up; it is not asked for again.")
 
 

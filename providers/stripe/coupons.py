@@ -161,6 +161,8 @@ def apply(api: stripe.StripeClient, new: NewCoupon, *, key: str) -> Created:
     """
     payment_id = new.payment.payment_id
     invoice = find_invoice(api, payment_id, since=new.look_since) if new.look_since else None
+    if invoice is None and not new.may_make:
+        raise ProviderUnknown("What became of this is being looked up; it is not asked for again.")
     if invoice is None:
         invoice = _draft(api, new, key=f"{key}-invoice")
     try:

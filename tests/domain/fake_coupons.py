@@ -18,8 +18,13 @@ from providers.seam import Created, Reading
 from providers.stripe import coupons, invoices
 
 _numbers = itertools.count(1)
-# Of what a scripted call does: nothing and cut off, all of it and cut off, or a plain no.
-BEFORE, AFTER, REFUSED = "before", "after", "refused"
+# Of what a scripted call does: nothing and cut off, all of it and cut off, a plain no, all of it and then
+# the process that called is dead, or a failure that Stripe keeps answering under that key.
+BEFORE, AFTER, REFUSED, DEAD, STUCK = "before", "after", "refused", "dead", "stuck"
+
+
+class Died(BaseException):
+    """The process that called is no more: nothing of it runs on."""
 
 
 def coupon(name: str, amount_off: int | None = 1_000, **more: object) -> dict[str, Any]:
@@ -47,6 +52,7 @@ class FakeStripe:
     kept: dict[str, dict[str, Any]] = field(default_factory=dict)
     answers: dict[str, dict[str, Any]] = field(default_factory=dict)
     script: list[tuple[str, str]] = field(default_factory=list)
+    stuck: set[str] = field(default_factory=set)
     made: list[str] = field(default_factory=list)
     # What the discount takes off at most; a test may have it cover less than the item.
     covers: int | None = None
@@ -103,14 +109,21 @@ class FakeStripe:
                 raise stripe.InvalidRequestError(
                     "No.", None, code="coupon_expired", http_status=400
                 )
+            if key in self.stuck:
+                raise stripe.APIError("again", http_status=500)
             if key is None or key not in self.answers:
                 answer = copy.deepcopy(act())
                 if key is not None:
                     self.answers[key] = answer
             else:
                 answer = self.answers[key]
+            if fault == STUCK:
+                self.stuck.add(str(key))
+                raise stripe.APIError("stored", http_status=500)
             if fault == AFTER:
                 raise stripe.APIConnectionError("cut off")
+            if fault == DEAD:
+                raise Died
             return stripe.StripeObject.construct_from(copy.deepcopy(answer), None)
 
 
