@@ -7,7 +7,16 @@ from collections.abc import Mapping, Sequence
 from core.money_out import RULES, Act
 from core.permissions import Permission
 from core.states import Role
-from dashboard import case_words, home_side, orders, payments, states, words
+from dashboard import (
+    case_words,
+    dispute_panel,
+    hold_words,
+    home_side,
+    orders,
+    payments,
+    states,
+    words,
+)
 from dashboard.shapes import State, View
 from domain import desk, desk_queries
 from domain.actors import Actor
@@ -18,6 +27,7 @@ from domain.control.approval_queries import ApprovalFilter, list_approvals
 from domain.desk import Around, Session
 from domain.desk_queries import Today
 from domain.orders.order_queries import OrderFilter, list_orders
+from domain.payments import captures
 from domain.payments.payment_queries import list_payments
 from domain.payments.payments import Page, PaymentFilter
 from models.cases import ExceptionCase
@@ -119,7 +129,7 @@ def staff_view(session: Session, actor: Actor) -> View:
         needs = f"{words.counted(waiting, 'thing needs', 'things need')} a look."
     return {
         "needs": needs,
-        "queues": [agreeing, broken, ageing, cases],
+        "queues": [agreeing, dispute_panel.view(session, actor), broken, ageing, cases],
         "providers": [
             home_side.provider_view(each, str(broken["href"]))
             for each in desk_queries.provider_health(session)
@@ -227,16 +237,19 @@ def _ageing(session: Session, actor: Actor, counted: dict[str, int]) -> View:
     old, number = desk_queries.old_payments(session, actor=actor, limit=ROWS)
     unmatched = desk_queries.old_events(session, limit=2)
     around = desk.around_payments(session, old, actor=actor)
-    rows = [_event_row(each, {}) for each in unmatched]
-    rows += [payment_row(each, around) for each in old]
-    total = number + counted["unmatched"]
+    holds = captures.list_ending(session, actor=actor, limit=ROWS)
+    rows = [hold_words.ending_row(each) for each in holds]
+    rows += [_event_row(each, {}) for each in unmatched]
+    named = {each.id for each in holds}
+    rows += [payment_row(each, around) for each in old if each.id not in named]
+    total = number + counted["unmatched"] + desk_queries.count_young_holds(session, actor=actor)
     return {
         "id": "ageing",
         "title": "What is getting old",
         "count": _shown(total),
         "total": total,
         "tone": "warn",
-        "note": "not settled after an hour, or without a payment",
+        "note": "not settled after an hour, held for less than a day, or without a payment",
         "href": "/payments?state=pending",
         "link": "All waiting payments",
         "rows": rows[:ROWS],
@@ -253,7 +266,7 @@ def payment_row(row: Payment, around: Around) -> View:
         "id": row.id,
         "state": states.of_payment(row),
         "title": order.description if order else payments.purpose(row),
-        "text": f"{where}{payments.purpose(row)} · {words.short(row.id)}",
+        "text": f"{where}{payments.sub_of(row)}",
         "at": words.moment(row.created_at),
         "amount": words.money(row.amount_minor, row.asset),
         "href": f"/payments/{row.id}",

@@ -11,6 +11,7 @@ from core.states import Order as Status
 from dashboard import (
     books,
     confirming,
+    dispute_words,
     listing,
     payment_offers,
     payment_page,
@@ -21,7 +22,7 @@ from dashboard import (
     words,
 )
 from dashboard.confirming import Question
-from dashboard.shapes import Act, Alert, Fact, FactGroup, Link, View
+from dashboard.shapes import Act, Alert, Fact, FactGroup, Link, Ref, View
 from dashboard.timelines import Timeline, Told
 from domain import desk
 from domain.actors import Actor
@@ -29,8 +30,9 @@ from domain.books import book_queries
 from domain.books.book_queries import EntryFilter
 from domain.database import reading, transaction
 from domain.desk import Session
+from domain.disputes import dispute_queries
 from domain.orders import orders
-from domain.payments import timeline
+from domain.payments import payment_links, timeline
 from domain.payments.payments import LONGEST_PAGE, Page
 from models.ledger import JournalEntry
 from models.orders import Milestone, Order
@@ -58,10 +60,11 @@ def view_of(session: Session, order_id: str, actor: Actor) -> View:
         "order": _head(order, actor, paid_by),
         "milestones": _milestones(order, milestones),
         "payments": [_payment(payment) for payment in paid_by],
+        "disputes": dispute_words.lines(dispute_queries.of_order(session, order.id), actor),
         "timeline": _timeline(session, order, actor, paid_by, (entries, movements)),
         "entries": books.entries(entries, movements) if reads_books else [],
         "shows_books": reads_books,
-        "facts": _facts(session, order, actor),
+        "facts": [*_facts(session, order, actor), *_pay_links(paid_by)],
         "links": {"body": f"/orders/{order.id}/body"},
     }
 
@@ -79,7 +82,7 @@ def _head(order: Order, actor: Actor, paid_by: list[Payment]) -> View:
         "reference": words.ref("reference", reference, text=reference) if reference else None,
         "created": words.moment(order.created_at),
         "acts": [],
-        "more_acts": [_cancel_act(order, actor, paid_by)],
+        "more_acts": [*_link_acts(actor, paid_by), _cancel_act(order, actor, paid_by)],
         "progress": _progress(order),
     }
 
@@ -197,6 +200,33 @@ def _facts(session: Session, order: Order, actor: Actor) -> list[FactGroup]:
         FactGroup("people", "People", people),
         FactGroup("how", "How it stands", standing),
         FactGroup("dates", "Dates", dates),
+    ]
+
+
+def _pay_links(paid_by: list[Payment]) -> list[FactGroup]:
+    """Show what the buyer can pay with now, to copy."""
+    url = render.settings().public_url
+    rows = [
+        Fact(
+            payments.purpose(each),
+            ref=Ref(
+                "payment link",
+                f"{url}{payment_links.path_of(each)}",
+                words.short(each.public_id),
+            ),
+        )
+        for each in paid_by
+        if payment_links.why_not(each) is None
+    ]
+    return [FactGroup("links", "Payment link", rows, "one click copies")] if rows else []
+
+
+def _link_acts(actor: Actor, paid_by: list[Payment]) -> list[Act]:
+    """Offer to send the buyer the link of each payment that can be paid."""
+    return [
+        payment_offers.send_link_act(each, actor)
+        for each in paid_by
+        if payment_links.why_not(each) is None
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -11,7 +12,8 @@ from dashboard import payments, words
 from dashboard.shapes import Fact, View
 from domain import desk
 from domain.desk import Session
-from domain.payments import operations
+from domain.payments import captures, operations
+from domain.payments.captures import Capture
 from domain.payments.payments import get_by_public_id
 from models.orders import Order
 from models.payments import Payment
@@ -36,15 +38,21 @@ TEST_CARDS = (
 )
 
 
+# Why a hold that nobody captured was given up by the provider itself.
+_LAPSED = frozenset({"automatic", "expired"})
+
+
 @dataclass(frozen=True)
 class Shown:
-    """A payment as its payer sees it."""
+    """A payment as its payer sees it. later: the attempt that took its place."""
 
     payment: Payment
     order: Order | None
     merchant: str
     rail: Rail
     secret: str | None
+    later: Payment | None = None
+    captures: Sequence[Capture] = ()
 
     @property
     def href(self) -> str:
@@ -60,12 +68,15 @@ def find(session: Session, public_id: str) -> Shown:
     payment = get_by_public_id(session, public_id)
     found = desk.orders_by_id(session, [payment.order_id])
     merchants = desk.merchants_of(session, [payment.merchant_id])
+    is_part = 0 < payment.received_minor < payment.amount_minor
     return Shown(
         payment=payment,
         order=found.get(payment.order_id or ""),
         merchant=merchants.get(payment.merchant_id, "the merchant"),
         rail=registry.get(payment.provider),
         secret=operations.client_secret(payment) if payment.status == Status.PENDING else None,
+        captures=captures.list_captures(session, payment.id) if is_part else (),
+        later=session.get(Payment, payment.superseded_by_id) if payment.superseded_by_id else None,
     )
 
 
@@ -77,7 +88,11 @@ def has_form(shown: Shown) -> bool:
 
 
 def _amount(shown: Shown) -> str:
-    return words.plain(words.money(shown.payment.amount_minor, shown.payment.asset))
+    return _said(shown, shown.payment.amount_minor)
+
+
+def _said(shown: Shown, minor: int) -> str:
+    return words.plain(words.money(minor, shown.payment.asset))
 
 
 def page_view(shown: Shown) -> View:
@@ -158,17 +173,31 @@ def _is_made(shown: Shown) -> bool:
 
 
 def _paid(shown: Shown) -> View:
-    if shown.payment.status == Status.REFUNDED:
-        text = f"{_amount(shown)} went back to your card. Banks show it within a few days."
+    payment = shown.payment
+    received = _said(shown, payment.received_minor or payment.amount_minor)
+    if payment.status == Status.REFUNDED:
+        text = f"{received} went back to your card. Banks show it within a few days."
         said = ("quiet", "refunded", "This payment was refunded", text)
         return _state("paid", said, shown, final=True)
-    text = f"{_amount(shown)} arrived and is held for {shown.merchant}. You may close this page."
+    text = f"{received} arrived and is held for {shown.merchant}. You may close this page."
+    if taken := captures.deliberate(shown.captures, payment):
+        let_go = words.plain(words.shown(taken.let_go))
+        text = (
+            f"{received} of the {_amount(shown)} held on your card was charged; {let_go} was let go."
+            " Banks show that within a few days."
+        )
     return _state("paid", ("good", "done", "Paid, thank you", text), shown, final=True)
 
 
 def _processing(shown: Shown) -> View:
-    if shown.payment.sub_state == PaymentSub.REQUIRES_CAPTURE:
-        text = f"{_amount(shown)} is reserved on your card. You are charged when the order is confirmed."
+    payment = shown.payment
+    if payment.sub_state == PaymentSub.REQUIRES_CAPTURE:
+        held = _said(shown, payment.capturable_minor or payment.amount_minor)
+        until = f", until {words.absolute(payment.hold_ends_at)}" if payment.hold_ends_at else ""
+        text = (
+            f"{held} is held on your card{until}, and not charged yet."
+            f" {shown.merchant} charges it when the order is confirmed, or lets it go."
+        )
         said = ("info", "hold", "The amount is reserved", text)
         return _state("processing", said, shown)
     text = "The payment is on its way. You may close this page; the seller is told when it arrives."
@@ -176,26 +205,44 @@ def _processing(shown: Shown) -> View:
 
 
 def _ended(shown: Shown) -> View:
-    payment = shown.payment
+    """Say how the attempt ended, whether anything was charged, and how to pay all the same."""
+    payment, link = shown.payment, None
     again = f"Ask {shown.merchant} for a new link if you still want to pay."
+    if shown.later is not None:
+        again, link = (
+            "A new payment took its place.",
+            (f"/pay/{shown.later.public_id}", "Go on there"),
+        )
+    name, mark, title, first = _end_of(payment)
+    kept = payment.received_minor - payment.refunded_minor
+    if kept > 0:
+        # It came after the end: whoever pays must neither pay twice nor be told that nothing happened.
+        first = f"{_said(shown, kept)} arrived for it afterwards. {shown.merchant} gives it back or uses it for you."
+        again = "Please do not pay again before you have heard from them."
+        link = None
+    said = ("bad" if name == "failed" else "quiet", mark, title, f"{first} {again}")
+    return _state(name, said, shown, final=True, link=link)
+
+
+def _end_of(payment: Payment) -> tuple[str, str, str, str]:
+    """Give the name, mark, title and first sentences of how an attempt ended."""
+    nothing = "Nothing was charged."
     if payment.status == Status.CANCELLED:
-        said = ("quiet", "cancelled", "This payment was cancelled", f"Nothing was charged. {again}")
-        return _state("cancelled", said, shown, final=True)
+        title = "This payment was cancelled"
+        if payment.failure_reason in _LAPSED:
+            title, nothing = (
+                "The reservation has ended",
+                f"Your card holds nothing any more. {nothing}",
+            )
+        return "cancelled", "cancelled", title, nothing
     if payment.failure_reason == "expired":
         until = (
             f"It was open until {words.absolute(payment.expires_at)}. "
             if payment.expires_at
             else ""
         )
-        said = (
-            "quiet",
-            "expired",
-            "This payment page has expired",
-            f"{until}Nothing was charged. {again}",
-        )
-        return _state("expired", said, shown, final=True)
-    said = ("bad", "failed", "This payment did not go through", f"Nothing was charged. {again}")
-    return _state("failed", said, shown, final=True)
+        return "expired", "expired", "This payment page has expired", f"{until}{nothing}"
+    return "failed", "failed", "This payment did not go through", nothing
 
 
 def _elsewhere(shown: Shown) -> View:

@@ -8,10 +8,12 @@ from core.errors import Forbidden
 from core.permissions import Permission
 from core.states import OPEN_PAYMENT, Kyc, Role
 from core.states import Payment as Status
-from dashboard import effect_words, refund_words, words
+from dashboard import effect_words, hold_words, refund_words, wallet_words, words
 from dashboard.shapes import Act
 from domain.actors import Actor
-from domain.payments import writing
+from domain.cases.case_subjects import PAYABLE
+from domain.payments import payment_links, reattempting, writing
+from models.payments import Payment
 
 if TYPE_CHECKING:
     from dashboard.payment_page import Shown
@@ -23,7 +25,9 @@ _PAID = frozenset({Status.COMPLETED, Status.RELEASED, Status.REFUNDED})
 def acts(shown: Shown) -> list[Act]:
     """Offer what stands at the head of the page."""
     found = [sync_act(shown)]
-    if shown.payment.status == Status.PENDING and shown.payment.provider_reference:
+    if hold_words.is_held(shown.payment):
+        found.insert(0, hold_words.capture_act(shown))
+    if wallet_words.has_pay_page(shown.payment):
         href = f"/pay/{shown.payment.public_id}"
         is_payer = shown.payment.buyer_id == shown.actor.id
         label, tone = ("Pay now", "primary") if is_payer else ("Open the pay page", "plain")
@@ -47,6 +51,10 @@ def sync_act(shown: Shown) -> Act:
 def more_acts(shown: Shown) -> list[Act]:
     """Offer what stands beside the page."""
     found = [cancel_act(shown)]
+    if shown.payment.order_id is not None and shown.payment.status == Status.FAILED:
+        found.insert(0, reattempt_act(shown))
+    if shown.payment.status == Status.PENDING:
+        found.insert(0, send_link_act(shown.payment, shown.actor))
     if shown.actor.is_staff or shown.actor.role == Role.MERCHANT:
         found.append(refund_words.ask_act(shown))
     if shown.actor.may(Permission.INBOUND_READ):
@@ -108,12 +116,57 @@ def cancel_act(shown: Shown) -> Act:
         reason = "The payment has ended; nobody can pay with it any more."
     elif payment.provider_reference is None:
         reason = "The provider has not answered its creation yet. Ask it first."
+    elif shown.ending is not None and shown.ending.kind != "cancel":
+        reason = "It is being captured or ended, and the outcome is not known yet."
+    elif shown.actor.role == Role.BUYER and payment.status == Status.PROCESSING:
+        reason = "Your card holds the amount for the seller; ask them to give it up."
     said = "The payer can no longer pay with this attempt. Asks for a reason first."
     return Act(
         *("cancel", "Cancel the payment", f"{shown.href}/cancel", reason is None, reason),
         text=said,
         verb="Cancel",
     )
+
+
+def reattempt_act(shown: Shown) -> Act:
+    """Offer to start again after an attempt that ended unpaid, or say why that is not possible."""
+    payment, reason = shown.payment, None
+    label, href = "Start again", f"{shown.href}/reattempt"
+    if payment.superseded_by_id is not None:
+        said = "A later attempt follows this one."
+        return Act(
+            "reattempt", label, f"/payments/{payment.superseded_by_id}", text=said, verb="Open"
+        )
+    if not shown.actor.may(Permission.PAYMENTS_REATTEMPT):
+        reason = "Support, the buyer and the merchant start payments again; your role does not."
+    elif lacks_kyc(shown.actor):
+        reason = KYC_WORDS
+    elif (refusal := reattempting.refusal(payment)) is not None:
+        reason = refusal.message
+    elif shown.order is not None and shown.order.status not in PAYABLE:
+        reason = f"The order is {shown.order.status.replace('_', ' ')}; it takes no payment."
+    said = (
+        "A new attempt of what the order lacks, with a pay link of its own; this one stays ended."
+    )
+    return Act("reattempt", label, href, reason is None, reason, text=said)
+
+
+def send_link_act(payment: Payment, actor: Actor) -> Act:
+    """Offer to send the link, or say why that is not possible."""
+    reason = payment_links.why_not(payment)
+    if not actor.may(Permission.PAYMENTS_SEND_LINK):
+        reason = "Support, finance, admins and the merchant send links; your role does not."
+    elif lacks_kyc(actor):
+        reason = KYC_WORDS
+    elif reason is None and payment.buyer_id is None:
+        reason = "Nobody is named as the buyer. Copy the link instead."
+    elif reason is None and not payment_links.can_be_sent():
+        reason = "This installation sends no mail. Copy the link instead."
+    amount = words.plain(words.money(payment.amount_minor, payment.asset))
+    label, href = "Send the payment link", f"/payments/{payment.id}/link"
+    said = f"A letter to the buyer with the address where they pay {amount}."
+    is_free = reason is None
+    return Act(f"link-{payment.id}", label, href, is_free, reason, text=said, verb="Send")
 
 
 def mark_act(shown: Shown) -> Act:

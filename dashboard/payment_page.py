@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from core.money import Money
@@ -13,11 +13,13 @@ from core.states import Payment as Status
 from dashboard import (
     case_words,
     effect_words,
+    hold_words,
     payment_offers,
     payments,
     refund_words,
     states,
     timelines,
+    wallet_words,
     words,
 )
 from dashboard.axis import Lag
@@ -33,7 +35,8 @@ from domain.cases.case_queries import CaseFilter
 from domain.control import approval_queries
 from domain.desk import Session
 from domain.effects import effect_queries
-from domain.payments import receipts, timeline
+from domain.payments import captures, receipts, timeline
+from domain.payments.captures import Capture
 from domain.payments.payments import LONGEST_PAGE, Page, get_payment
 from domain.payments.support import outline, support_block
 from domain.refunds import refund_queries
@@ -41,6 +44,7 @@ from models.cases import ExceptionCase
 from models.control import Approval
 from models.effects import Effect
 from models.inbound import InboundEvent
+from models.operations import Operation
 from models.orders import Order
 from models.payments import Payment
 
@@ -59,7 +63,8 @@ _PAID = frozenset({Status.COMPLETED, Status.RELEASED, Status.REFUNDED})
 @dataclass(frozen=True)
 class Shown:
     """A payment with what its page needs beside it. marking: the request to settle it by hand; hold:
-    what keeps it from being refunded; suspended: what of its money only people vouch for.
+    what keeps it from being refunded; suspended: what of its money only people vouch for; captures: what
+    was asked to be taken of a hold, by whom (names); ending: the act that ends it and has no outcome yet.
     """
 
     payment: Payment
@@ -71,6 +76,9 @@ class Shown:
     suspended: Money
     marking: Approval | None = None
     effects: Sequence[Effect] = ()
+    captures: Sequence[Capture] = ()
+    ending: Operation | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
     hold: Hold = field(default_factory=Hold)
 
     @property
@@ -87,6 +95,8 @@ def find(session: Session, payment_id: str, *, actor: Actor, public_url: str) ->
     payment = get_payment(session, payment_id, actor=actor)
     orders = desk.orders_by_id(session, [payment.order_id])
     replays = actor.may(Permission.INBOUND_READ)
+    taken = captures.list_captures(session, payment.id)
+    askers = [each.actor for each in taken]
     return Shown(
         payment=payment,
         order=orders.get(payment.order_id or ""),
@@ -100,6 +110,9 @@ def find(session: Session, payment_id: str, *, actor: Actor, public_url: str) ->
         ),
         hold=refund_words.hold_of(session, payment) if actor.is_staff else Hold(),
         effects=effect_queries.of_payment(session, payment.id) if actor.is_staff else (),
+        captures=taken,
+        ending=captures.under_way(session, payment),
+        names=naming.actor_names(session, askers, for_staff=actor.is_staff),
     )
 
 
@@ -121,11 +134,12 @@ def head(shown: Shown) -> View:
         "state": states.of_payment(payment),
         "sub_state": sub,
         "demo": payment.demo,
-        "sentence": f"{title}. {outline(payment, suspended=shown.suspended)}",
+        "sentence": f"{title}. {outline(payment, suspended=shown.suspended)}{hold_words.sentence(shown)}",
         "ref": words.ref("payment id", payment.id),
         "order": payments.order_link(shown.order) if shown.order else None,
         "rail": words.rail(payment.rail, payment.provider),
         "created": words.moment(payment.created_at),
+        "alert": hold_words.alert(shown),
         "acts": payment_offers.acts(shown),
         "more_acts": payment_offers.more_acts(shown),
     }
@@ -244,9 +258,12 @@ def _agreement(payment: Payment, lags: timeline.Lags, *, booked: bool) -> Lag:
 def facts(session: Session, shown: Shown) -> list[FactGroup]:
     """Prepare the panels beside the timeline."""
     return [
-        FactGroup("money", "Money", _money(shown.payment, shown.suspended)),
+        FactGroup(
+            *("money", "Money"),
+            [*_money(shown.payment, shown.suspended), *hold_words.money_facts(shown)],
+        ),
         FactGroup("refs", "References", _references(session, shown), "one click copies"),
-        FactGroup("who", "People and order", _people(session, shown)),
+        FactGroup("who", "People and order" if shown.order else "People", _people(session, shown)),
         FactGroup("how", "How it stands", _standing(shown.payment)),
         *effect_words.group(shown.effects),
     ]
@@ -283,16 +300,21 @@ def _references(session: Session, shown: Shown) -> list[Fact]:
         rows.append(("Subscription", words.ref("subscription", payment.subscription_ref)))
     if payment.subscription_period:
         rows.append(("Period", words.ref("period", payment.subscription_period)))
-    if payment.status == Status.PENDING:
+    if wallet_words.has_pay_page(payment):
         url = f"{shown.public_url}/pay/{payment.public_id}"
         rows.append(("Pay link", Ref("pay link", url, words.short(payment.public_id))))
-    return [Fact(label, ref=ref) for label, ref in rows]
+    return [Fact(label, ref=ref) for label, ref in rows] + wallet_words.receipt_fact(payment)
 
 
 def _people(session: Session, shown: Shown) -> list[Fact]:
     payment = shown.payment
     names = desk.names_of(session, [payment.buyer_id, payment.seller_id], actor=shown.actor)
     merchants = desk.merchants_of(session, [payment.merchant_id])
+    if wallet_words.is_without_order(payment):
+        name = names.get(payment.buyer_id or "", "Nobody named")
+        merchant = merchants.get(payment.merchant_id, payment.merchant_id)
+        found = wallet_words.people_facts(payment, name, merchant)
+        return [*found, Fact("Purpose", payments.purpose(payment))]
     found = [
         Fact("Buyer", names.get(payment.buyer_id or "", "Nobody named")),
         Fact("Seller", names.get(payment.seller_id or "", "Nobody named")),
@@ -312,17 +334,17 @@ def _standing(payment: Payment) -> list[Fact]:
             lifecycle(payment.status, payment.failure_reason).value,
             note=f"mapping v{MAPPING_VERSION}",
         ),
-        Fact("Escrow", payment.escrow_state.replace("_", " ")),
     ]
+    if not wallet_words.is_without_order(payment):
+        found.append(Fact("Escrow", payment.escrow_state.replace("_", " ")))
     if payment.card_last4:
         brand = (payment.card_brand or "card").replace("_", " ").capitalize()
         found.append(Fact("Card", f"{brand} ending {payment.card_last4}"))
     if payment.provider_code:
         found.append(Fact("Last answer", payment.provider_code, note=payment.provider_message))
-    found.append(
-        Fact("Method", "Our pay page" if payment.method == "intent" else "Stripe checkout")
-    )
-    if payment.status in OPEN_PAYMENT and payment.expires_at:
+    found.append(Fact("Method", wallet_words.method_of(payment)))
+    found += hold_words.standing_facts(payment)
+    if payment.status == Status.PENDING and payment.expires_at:
         found.append(Fact("Open until", at=words.moment(payment.expires_at)))
     found.append(Fact("Created", at=words.moment(payment.created_at)))
     return [*found, Fact("Changed", at=words.moment(payment.updated_at))]

@@ -21,6 +21,7 @@ from domain.cases import case_queries
 from domain.control import approval_queries
 from domain.desk import MOST_COUNTED
 from domain.orders.orders import visible
+from domain.payments import captures
 from models.cases import ExceptionCase
 from models.control import Approval
 from models.events import EventLog
@@ -274,6 +275,12 @@ def old_payments(session: Session, *, actor: Actor, limit: int) -> tuple[list[Pa
     oldest = (Payment.created_at, Payment.id)
     rows = list(session.scalars(statement.order_by(*oldest).limit(limit)))
     return rows, count(session, *waiting)
+
+
+def count_young_holds(session: Session, *, actor: Actor) -> int:
+    """Count the holds that end within a day although they were placed within the hour."""
+    young = Payment.created_at >= clock.after(-OLD_SECONDS)
+    return count(session, *captures.ending(actor), young)
 
 
 def provider_health(session: Session) -> list[ProviderHealth]:

@@ -6,14 +6,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from core import clock
 from core.errors import Conflict
 from core.money import Money, asset
 from core.states import Operation as State
+from core.states import Payment as Status
 from core.states import PaymentSub
+from domain.actors import Actor
+from domain.orders.orders import visible
 from models.operations import Operation
 from models.payments import Payment
 from providers.seam import KeyedFact
@@ -59,10 +62,11 @@ def list_captures(session: Session, payment_id: str) -> list[Capture]:
     """List the captures that were asked for of a payment, oldest first. Transaction: caller's, reads only."""
     statement = select(Operation).where(Operation.payment_id == payment_id, Operation.kind == KIND)
     rows = session.scalars(statement.order_by(Operation.created_at, Operation.id))
-    return [_capture(row) for row in rows]
+    return [as_asked(row) for row in rows]
 
 
-def _capture(row: Operation) -> Capture:
+def as_asked(row: Operation) -> Capture:
+    """Read what a capture's operation asks for."""
     said = row.request
     of, minor = asset(str(said["asset"])), int(str(said["amountMinor"]))
     reason = said.get("reason")
@@ -101,6 +105,22 @@ def presumed_end(new_facts: Iterable[KeyedFact]) -> datetime | None:
     """Say until when an amount is held where its provider has not told: as long as it does by default."""
     held = [keyed.fact.said_at for keyed in new_facts if keyed.fact.kind == "authorized"]
     return max(held) + PRESUMED if held else None
+
+
+def ending(actor: Actor) -> list[ColumnElement[bool]]:
+    """Give the conditions of the holds that are lost unless somebody captures them within a day."""
+    return [
+        *visible(actor, Payment),
+        Payment.sub_state == PaymentSub.REQUIRES_CAPTURE.value,
+        Payment.status == Status.PROCESSING.value,
+        Payment.hold_ends_at <= clock.now() + SOON,
+    ]
+
+
+def list_ending(session: Session, *, actor: Actor, limit: int) -> list[Payment]:
+    """List the holds that end within a day, the next to end first. Transaction: caller's, reads only."""
+    statement = select(Payment).where(*ending(actor))
+    return list(session.scalars(statement.order_by(Payment.hold_ends_at, Payment.id).limit(limit)))
 
 
 def ends_soon(payment: Payment) -> bool:

@@ -23,6 +23,7 @@ from core.money import Money, asset
 from core.states import ON_DESK, PaymentSub
 from domain.actors import Actor
 from domain.naming import actor_names
+from domain.payments import operation_words
 from models.cases import ExceptionCase
 from models.control import Approval
 from models.disputes import Dispute
@@ -301,38 +302,14 @@ def _disputes(session: Session, payment: Payment) -> list[Item]:
     return items
 
 
-_OPERATION_WORDS = {
-    "dispute_evidence": "Handed evidence to the payer's bank",
-    "dispute_close": "Gave a dispute up at the provider",
-    "create_intent": "Asked the provider for a payment intent",
-    "create_checkout": "Asked the provider for a checkout page",
-    "apply_coupon": "Asked the provider to turn the coupon into credit",
-    "cancel": "Asked the provider to cancel",
-    "expire": "Asked the provider to end the expired attempt",
-    "refund": "Asked the provider for a refund",
-}
-
-
 def _operations(session: Session, payment: Payment) -> list[Item]:
     items = []
     for row in session.scalars(select(Operation).where(Operation.payment_id == payment.id)):
-        text = f"{_OPERATION_WORDS[row.kind]}: {row.state}"
-        references = {"operation": row.id, "reference": row.provider_reference or ""}
+        said, names = operation_words.sentence(row), {"operation": row.id}
+        names["reference"] = row.provider_reference or ""
         level = "bad" if row.state in ("failed", "unknown") else "plain"
-        reason = row.error_message or row.last_error
-        items.append(
-            Item(
-                row.created_at,
-                "us",
-                "operation",
-                text,
-                row.actor,
-                reason,
-                references,
-                payment.id,
-                level,
-            )
-        )
+        why, at = row.error_message or row.last_error, row.created_at
+        items.append(Item(at, "us", "operation", said, row.actor, why, names, payment.id, level))
     return items
 
 
