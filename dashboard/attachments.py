@@ -1,4 +1,4 @@
-"""Files on cases and payments: their list, the form that takes one, handing one out, removing one."""
+"""Files on cases, payments and disputes: their list, the form that takes one, handing one out, removing one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,11 @@ from web import access
 
 routes = Blueprint("desk_files", __name__)
 _STAFF = "staff only; to everybody else no file exists"
-_PAGES = {"case": ("/exceptions", "Exceptions"), "payment": ("/payments", "Payments")}
+_PAGES = {
+    "case": ("/exceptions", "Exceptions"),
+    "payment": ("/payments", "Payments"),
+    "dispute": ("/disputes", "Disputes"),
+}
 _MEDIA = {
     "application/pdf": "PDF",
     "image/png": "PNG",
@@ -45,7 +49,7 @@ def view(
 ) -> View | None:
     """Prepare what `attachments/_list.html` prints as `files`; None for who is not staff.
 
-    kind: `case` or `payment`.
+    kind: `case`, `payment` or `dispute`.
     """
     if not actor.is_staff:
         return None
@@ -161,6 +165,18 @@ def of_payment(payment_id: str) -> Response:
 @access.page(Permission.PAYMENTS_NOTE, note=_STAFF, takes_files=True)
 def add_to_payment(payment_id: str) -> Response:
     return _put("payment", payment_id)
+
+
+@routes.get("/disputes/<dispute_id>/files")
+@access.page(Permission.PAYMENTS_SUPPORT, note=_STAFF)
+def of_dispute(dispute_id: str) -> Response:
+    return _show("dispute", dispute_id)
+
+
+@routes.post("/disputes/<dispute_id>/files")
+@access.page(Permission.DISPUTES_ANSWER, note=_STAFF, takes_files=True)
+def add_to_dispute(dispute_id: str) -> Response:
+    return _put("dispute", dispute_id)
 
 
 @routes.get("/files/<file_id>")

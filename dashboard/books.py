@@ -14,6 +14,10 @@ _KINDS = {
     "late_receipt": "Late money kept as unapplied",
     "marked_deposit": "Deposit marked by hand",
     "mark_confirmed": "What was marked by hand is confirmed",
+    "dispute_withdrawn": "Taken back by the payer's bank",
+    "dispute_reinstated": "Given back by the payer's bank",
+    "dispute_fee": "Fee of a dispute",
+    "dispute_lost": "Dispute lost",
     "case_credit": "Credited to the buyer's funds",
     "write_off": "Written off",
     "reversal": "Reversal",
@@ -33,6 +37,8 @@ def account(address: str) -> str:
     name, _, part = rest.rpartition(":")
     if owner == "provider":
         return f"{words.provider_label(name)} {_PARTS.get(part, part)}"
+    if owner in ("dispute", "disputes"):
+        return {"at_risk": "Held by the payer's bank", "lost": "Disputes lost"}.get(part, "Dispute fees")
     if owner == "suspense":
         return f"{words.provider_label(part)}, told by hand"
     if owner in ("buyer", "payer"):

@@ -55,6 +55,7 @@ _PLACES = (
     ("Exceptions", "/exceptions", "exceptions", "e", Permission.EXCEPTIONS_READ),
     ("Approvals", "/approvals", "approvals", "a", Permission.APPROVALS_READ),
     ("Refunds", "/refunds", "undo", "r", Permission.REFUNDS_LIST),
+    ("Disputes", "/disputes", "flag", "d", Permission.DISPUTES_READ),
 )
 # Who may do what, and what holds money.
 _CONTROL = (

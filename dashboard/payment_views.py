@@ -7,11 +7,12 @@ from collections.abc import Callable
 from flask import Blueprint, Response
 
 from core.permissions import Permission
-from dashboard import attachments, payment_page, render
+from dashboard import attachments, dispute_words, payment_page, render
 from dashboard.payment_page import Shown
 from dashboard.shapes import View
 from domain.database import reading
 from domain.desk import Session
+from domain.disputes import dispute_queries
 from web import access
 
 routes = Blueprint("desk_payment", __name__)
@@ -34,6 +35,9 @@ def view_of(
         "links": payment_page.links(shown),
         "cases": payment_page.cases(session, shown),
         "refunds": payment_page.refunds(session, shown),
+        "disputes": dispute_words.lines(
+            dispute_queries.of_payment(session, shown.payment.id), shown.actor
+        ),
         "support": payment_page.support(session, shown),
         "timeline": payment_page.story(session, shown),
         "facts": payment_page.facts(session, shown),

@@ -26,7 +26,7 @@ LIVE = frozenset(
         *("home", "payments", "payment", "payment_acts", "orders", "order"),
         *("webhooks", "webhook", "exceptions", "exception"),
         *("approvals", "freezes", "refunds", "refund", "secrets", "secret_keys"),
-        *("users", "user", "wallet"),
+        *("users", "user", "wallet", "disputes", "dispute"),
     )
 )
 

@@ -22,7 +22,7 @@ PACE_SECONDS = 0.1
 LONGEST_BACKLOG = 2000
 LISTS = (
     *("home", "payments", "orders", "webhooks", "exceptions"),
-    *("approvals", "freezes", "refunds", "secrets", "users"),
+    *("approvals", "freezes", "refunds", "disputes", "secrets", "users"),
 )
 # Events whose object is a row of one list.
 _OWN_LISTS = {
@@ -30,6 +30,7 @@ _OWN_LISTS = {
     "freeze": "freezes",
     "control": "freezes",
     "refund": "refunds",
+    "dispute": "disputes",
     "secret": "secrets",
     "api_key": "secrets",
     "user": "users",

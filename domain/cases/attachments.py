@@ -1,4 +1,4 @@
-"""Files on cases and payments: checked, sealed, listed, opened and removed; for staff and nobody else."""
+"""Files on cases, payments and disputes: checked, sealed, listed, opened and removed; for staff and nobody else."""
 
 from __future__ import annotations
 
@@ -19,14 +19,19 @@ from domain.cases import file_kinds
 from domain.cases.file_kinds import Checked
 from domain.secrets import keyring
 from models.cases import Attachment, ExceptionCase
+from models.disputes import Dispute
 from models.payments import Payment
 
 # The vault binds each file to its row: nobody can swap the bytes of two.
 PURPOSE = "attachment"
 MOST_FILES = 50
 SHORTEST_REASON, LONGEST_REASON = 3, 500
-KINDS = ("case", "payment")
-_WRITES = {"case": Permission.EXCEPTIONS_NOTE, "payment": Permission.PAYMENTS_NOTE}
+KINDS = ("case", "payment", "dispute")
+_WRITES = {
+    "case": Permission.EXCEPTIONS_NOTE,
+    "payment": Permission.PAYMENTS_NOTE,
+    "dispute": Permission.DISPUTES_ANSWER,
+}
 
 
 @dataclass(frozen=True)
@@ -70,12 +75,13 @@ def assert_may_read(actor: Actor) -> None:
 
 
 def may_write(actor: Actor, object_kind: str) -> bool:
-    """Tell whether somebody may put a file to a case or a payment."""
+    """Tell whether somebody may put a file to a case, a payment or a dispute."""
     return actor.is_staff and actor.may(_WRITES[object_kind])
 
 
 def _find(object_kind: str, object_id: str) -> Select[str]:
-    found = {"case": ExceptionCase.id, "payment": Payment.id}.get(object_kind)
+    known = {"case": ExceptionCase.id, "payment": Payment.id, "dispute": Dispute.id}
+    found = known.get(object_kind)
     if found is None:
         raise NotFound
     return select(found).where(found == object_id)
