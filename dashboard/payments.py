@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 from config import Settings
 from core.permissions import Permission
 from core.states import Lifecycle, Role
-from dashboard import listing, render, states, wallet_words, words
+from dashboard import coupon_words, listing, render, states, wallet_words, words
 from dashboard.listing import Asked, BarWords
 from dashboard.shapes import Act, Empty, Link, View
 from domain import desk, desk_queries
@@ -18,6 +18,7 @@ from domain.database import reading
 from domain.desk import Around
 from domain.payments.payment_queries import list_payments
 from domain.payments.payments import PaymentFilter
+from models.effects import CouponUse
 from models.orders import Order
 from models.payments import Payment
 from web import access
@@ -67,15 +68,24 @@ def order_link(order: Order) -> Link:
     return Link(order.reference or words.short(order.id), f"/orders/{order.id}")
 
 
-def _sub(payment: Payment) -> str:
+def sub_of(payment: Payment) -> str:
+    """Say under a payment's title what it is, or with what it is paid."""
     if wallet_words.is_without_order(payment):
         return wallet_words.sub_of(payment)
     return f"{purpose(payment)} · {words.short(payment.id)}"
 
 
+def title_of(payment: Payment, order: Order | None, coupon: CouponUse | None) -> str:
+    """Name a payment in a list: by its order, its coupon, or what it is for."""
+    if order is not None:
+        return order.description
+    return coupon_words.title(coupon) if coupon is not None else purpose(payment)
+
+
 def row_view(payment: Payment, around: Around) -> View:
     """Prepare one row."""
     order = around.orders.get(payment.order_id or "")
+    coupon = around.coupons.get(payment.id)
     cases = around.cases.get(payment.id, [])
     reference = payment.provider_reference
     refunded = payment.refunded_minor
@@ -83,8 +93,8 @@ def row_view(payment: Payment, around: Around) -> View:
         "id": payment.id,
         "version": listing.version(payment.updated_at, payment.status, len(cases)),
         "href": f"/payments/{payment.id}",
-        "title": order.description if order else purpose(payment),
-        "sub": _sub(payment),
+        "title": title_of(payment, order, coupon),
+        "sub": coupon_words.sub(coupon, payment) if coupon else sub_of(payment),
         "state": states.of_payment(payment),
         "amount": words.money(payment.amount_minor, payment.asset),
         "refunded": words.money(refunded, payment.asset) if refunded else None,

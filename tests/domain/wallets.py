@@ -15,26 +15,39 @@ from domain.payments.top_ups import TopUpWanted
 from models.cards import PaymentMethod
 from models.payments import Payment
 from tests.domain.world import World
+from tests.reliability.clients import Provider
 
 _numbers = itertools.count(1)
 
 
 def keep_card(user_id: str, name: str = "pm_visa", **more: object) -> str:
-    """Let a person keep a card at the provider. Gives the provider's name of it, unique to the test run."""
+    """Let a person keep a card of the fake rail's. Gives the provider's name of it, unique to the test run."""
     name = f"{name}_{next(_numbers)}"
+    put_card(user_id, name, f"cus_{user_id}", **more)
+    return name
+
+
+def put_card(user_id: str, name: str, customer: str, **more: object) -> None:
+    """Write down that a person keeps a card, as the provider told us."""
     now = clock.now()
     said: dict[str, object] = {"brand": "visa", "last4": "4242", "livemode": False} | more
     with database.transaction() as session:
         livemode = bool(said["livemode"])
-        kept_cards.remember_customer(
-            session, user_id, "stripe", f"cus_{user_id}", livemode=livemode
-        )
+        kept_cards.remember_customer(session, user_id, "stripe", customer, livemode=livemode)
         row = PaymentMethod(id=name, reference=name, user_id=user_id, provider="stripe")
         for column, value in said.items():
             setattr(row, column, value)
         row.is_default, row.state, row.created_at, row.updated_at = False, "active", now, now
         session.add(row)
-    return name
+
+
+def keep_at(provider: Provider, user_id: str, card: str = "visa") -> str:
+    """Let a person keep a test card at the stand-in. Gives its name there."""
+    customer = str(provider.call("POST", "customers")["id"])
+    path = f"payment_methods/pm_card_{card}/attach"
+    made = provider.call("POST", path, customer=customer)
+    put_card(user_id, str(made["id"]), customer)
+    return str(made["id"])
 
 
 def usd(minor: int) -> Money:
