@@ -12,6 +12,7 @@ from core.states import MAPPING_VERSION, OPEN_PAYMENT, lifecycle
 from core.states import Payment as Status
 from dashboard import (
     case_words,
+    coupon_words,
     effect_words,
     hold_words,
     payment_offers,
@@ -42,7 +43,7 @@ from domain.payments.support import outline, support_block
 from domain.refunds import refund_queries
 from models.cases import ExceptionCase
 from models.control import Approval
-from models.effects import Effect
+from models.effects import CouponUse, Effect
 from models.inbound import InboundEvent
 from models.operations import Operation
 from models.orders import Order
@@ -80,6 +81,7 @@ class Shown:
     ending: Operation | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     hold: Hold = field(default_factory=Hold)
+    coupon: CouponUse | None = None
 
     @property
     def href(self) -> str:
@@ -109,6 +111,7 @@ def find(session: Session, payment_id: str, *, actor: Actor, public_url: str) ->
             session, MoneyAct.MARK_PAYMENT, payment.id, actor=actor
         ),
         hold=refund_words.hold_of(session, payment) if actor.is_staff else Hold(),
+        coupon=desk.coupons_of(session, [payment]).get(payment.id),
         effects=effect_queries.of_payment(session, payment.id) if actor.is_staff else (),
         captures=taken,
         ending=captures.under_way(session, payment),
@@ -126,6 +129,7 @@ def head(shown: Shown) -> View:
     payment = shown.payment
     what = payments.purpose(payment)
     title = f"{what} for “{shown.order.description}”" if shown.order else what
+    title = coupon_words.title(shown.coupon) if shown.coupon else title
     sub = states.SUB_WORDS.get(payment.sub_state) if payment.status in OPEN_PAYMENT else None
     return {
         "id": payment.id,
@@ -265,6 +269,7 @@ def facts(session: Session, shown: Shown) -> list[FactGroup]:
         FactGroup("refs", "References", _references(session, shown), "one click copies"),
         FactGroup("who", "People and order" if shown.order else "People", _people(session, shown)),
         FactGroup("how", "How it stands", _standing(shown.payment)),
+        *coupon_words.group(shown.coupon, shown.payment, shown.actor),
         *effect_words.group(shown.effects),
     ]
 

@@ -10,7 +10,7 @@ from core.money import Money, zero
 from core.permissions import Permission
 from core.states import Payment as PaymentStatus
 from core.states import Refund as Word
-from dashboard import listing, words
+from dashboard import coupon_words, listing, words
 from dashboard.shapes import Act, Fact, Link, Ref, State, View
 from domain import desk, naming
 from domain.actors import Actor
@@ -206,6 +206,8 @@ def why_not(shown: Shown) -> str | None:
         return "Refunds are asked for over the API, with a key that has the scope refunds:request."
     if not actor.may(Permission.REFUNDS_ASK):
         return "Support, finance and admins ask for refunds."
+    if coupon_words.is_coupon(payment):
+        return coupon_words.NO_REFUND
     if payment.status in (PaymentStatus.PENDING, PaymentStatus.PROCESSING):
         return "Nothing has arrived for good yet. An open payment is cancelled, not refunded."
     if payment.status == PaymentStatus.RELEASED:

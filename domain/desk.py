@@ -10,10 +10,13 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session as Session  # noqa: PLC0414  # the desk names it in its signatures
 
 from core.errors import NotFound
+from core.purposes import Purpose
 from domain.actors import Actor
 from domain.orders.orders import visible
+from domain.payments import coupon_uses
 from domain.payments.payments import open_cases_of
 from domain.people import people
+from models.effects import CouponUse
 from models.inbound import InboundAttempt, InboundEvent
 from models.ledger import JournalEntry
 from models.operations import Operation
@@ -34,6 +37,7 @@ class Around:
     people: Mapping[str, str] = field(default_factory=dict)
     merchants: Mapping[str, str] = field(default_factory=dict)
     cases: Mapping[str, list[str]] = field(default_factory=dict)
+    coupons: Mapping[str, CouponUse] = field(default_factory=dict)
 
 
 def capped(number: int) -> str:
@@ -96,7 +100,14 @@ def around_payments(session: Session, payments: Sequence[Payment], *, actor: Act
         orders=orders_by_id(session, (payment.order_id for payment in payments)),
         people=names_of(session, (payment.buyer_id for payment in payments), actor=actor),
         cases=open_cases_of(session, ids) if ids else {},
+        coupons=coupons_of(session, payments),
     )
+
+
+def coupons_of(session: Session, payments: Sequence[Payment]) -> Mapping[str, CouponUse]:
+    """Fetch the coupons behind those payments that a coupon pays."""
+    wanted = [payment.id for payment in payments if payment.purpose == Purpose.COUPON]
+    return coupon_uses.of_payments(session, wanted)
 
 
 def around_orders(session: Session, orders: Sequence[Order], *, actor: Actor) -> Around:

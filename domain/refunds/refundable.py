@@ -75,10 +75,11 @@ def charged_back(session: Session, payment_ids: Collection[str]) -> dict[str, in
 def assert_refundable(session: Session, payment: Payment) -> None:
     """Check that a payment stands where money of it may be given back.
 
-    Raises: IllegalTransition, Conflict for a coupon's. Transaction: caller's, reads only.
+    Raises: IllegalTransition, Conflict NOT_REFUNDABLE for a coupon's. Transaction: caller's, reads only.
     """
     if payment.purpose == Purpose.COUPON:
-        raise Conflict("A coupon's credit was never paid in, so there is nothing to give back.")
+        said = "A coupon's credit was never paid in, so there is nothing to give back."
+        raise Conflict(said, code="NOT_REFUNDABLE")
     if payment.status == PaymentStatus.REFUNDED:
         return
     if payment.status not in REFUNDABLE or not payment.received_minor:

@@ -27,15 +27,15 @@ class Died(BaseException):
     """The process that called is no more: nothing of it runs on."""
 
 
-def coupon(name: str, amount_off: int | None = 1_000, **more: object) -> dict[str, Any]:
+def coupon(coupon_id: str, amount_off: int | None = 1_000, **more: object) -> dict[str, Any]:
     """Make a coupon as Stripe writes it; 10.00 EUR unless told otherwise."""
     return {
-        "id": name,
+        "id": coupon_id,
         "object": "coupon",
         "amount_off": amount_off,
         "currency": "eur" if amount_off else None,
         "percent_off": None if amount_off else 20.0,
-        "name": f"{name} for you",
+        "name": f"{coupon_id} for you",
         "valid": True,
         "max_redemptions": None,
         "times_redeemed": 0,
