@@ -15,7 +15,7 @@ from core.strictjson import Json
 from providers.seam import Created, NewPayment, Reading
 from providers.stripe import disputes, reading, sessions
 from providers.stripe.amounts import to_stripe
-from providers.stripe.sdk import asked, done, every, plain
+from providers.stripe.sdk import asked, done, every, plain, through
 from providers.stripe.things import Thing, reference_of, thing, word
 
 
@@ -146,11 +146,11 @@ def find(
         "created": {"gte": int(since.timestamp()) - 60},
     }
     if method == "checkout":
-        for found in every(lambda: api.v1.checkout.sessions.list(window)):  # type: ignore[arg-type]
+        for found in through(api, "checkout/sessions", window):
             if found.get("client_reference_id") == payment_id:
                 return created_session(found)
         return None
-    for listed in every(lambda: api.v1.payment_intents.list(window)):  # type: ignore[arg-type]
+    for listed in through(api, "payment_intents", window):
         if thing(listed.get("metadata")).get("payment_id") == payment_id:
             return created_intent(listed)
     return None

@@ -122,6 +122,8 @@ def _trial_balance(book: Book, _: Claim) -> Iterator[str]:
 def _entries(book: Book, _: Claim) -> Iterator[str]:
     lines = book.by("postings", "entry_id")
     seals = {row["entry_id"]: row for row in book["journal_seals"]}
+    # What is paid in without an order, such as into a wallet, has none.
+    order_of = {row["id"]: row["order_id"] for row in book["payments"]}
     for entry in book["journal_entries"]:
         own, seal = lines.pop(entry["id"], []), seals.pop(entry["id"], None)
         if seal is None or len(own) < 2 or seal["postings"] != len(own):
@@ -133,7 +135,7 @@ def _entries(book: Book, _: Claim) -> Iterator[str]:
             yield f"{entry['id']} does not balance: {dict(sums)}"
         if not entry["payment_id"] or not entry["provider_reference"] or not entry["source"]:
             yield f"{entry['id']} is not tied to payment, provider's reference and source"
-        if entry["kind"] == "deposit" and not entry["order_id"]:
+        if entry["kind"] == "deposit" and entry["order_id"] != order_of.get(entry["payment_id"]):
             yield f"{entry['id']} is a deposit without its order"
     yield from (f"postings of {entry_id} have no entry" for entry_id in lines)
     yield from (f"the seal of {entry_id} has no entry" for entry_id in seals)
