@@ -10,7 +10,7 @@ from pydantic import StringConstraints
 from api import steps
 from api.contract import Answer, Call, In, NoQuery, Out, Session, endpoint
 from api.steps import Step, Told
-from api.transactions import TransactionCouponOut
+from api.transaction_shapes import TransactionCouponOut
 from api.v1_shapes import Number, number
 from core.errors import AppError, Conflict, InvalidInput
 from core.money import asset
