@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 from core import clock, disputes
 from core.errors import Conflict, IllegalTransition
 from core.money import Money, asset
-from core.purposes import Purpose
 from core.states import Payment as PaymentStatus
 from core.states import Refund as State
 from domain.payments import receipts
@@ -75,11 +74,8 @@ def charged_back(session: Session, payment_ids: Collection[str]) -> dict[str, in
 def assert_refundable(session: Session, payment: Payment) -> None:
     """Check that a payment stands where money of it may be given back.
 
-    Raises: IllegalTransition, Conflict NOT_REFUNDABLE for a coupon's. Transaction: caller's, reads only.
+    Raises: IllegalTransition. Transaction: caller's, reads only.
     """
-    if payment.purpose == Purpose.COUPON:
-        said = "A coupon's credit was never paid in, so there is nothing to give back."
-        raise Conflict(said, code="NOT_REFUNDABLE")
     if payment.status == PaymentStatus.REFUNDED:
         return
     if payment.status not in REFUNDABLE or not payment.received_minor:
