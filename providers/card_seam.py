@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 
@@ -30,6 +31,10 @@ class CardKeeper(Protocol):
 
         Nothing personal is sent: our id of the person is enough to find them again.
         """
+        ...
+
+    def find_customer(self, user_id: str, *, since: datetime) -> str | None:
+        """Look for the customer that an earlier call with a lost answer may have made. Calls: the provider."""
         ...
 
     def fetch_card(self, reference: str) -> SaidCard:

@@ -64,8 +64,9 @@ def _create_checkout(rail: Rail, operation: Operation, payment: Payment) -> Crea
 
 def _create_setup(rail: Rail, operation: Operation, payment: Payment) -> Created:
     person, mode = str(payment.buyer_id), payment.livemode
+    attempt = kept_cards.Attempt(operation.attempts, operation.created_at)
     customer = kept_cards.ensure_customer(
-        person, payment.provider, livemode=mode, demo=payment.demo
+        person, payment.provider, livemode=mode, demo=payment.demo, attempt=attempt
     )
     new = replace(new_payment(operation, payment), customer=customer)
     return rail.create_setup(new, key=operation.provider_key)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
@@ -44,11 +47,29 @@ def customer_of(session: Session, user_id: str, provider: str, livemode: bool) -
     return row.reference if row is not None else None
 
 
-def ensure_customer(user_id: str, provider: str, *, livemode: bool, demo: bool = False) -> str:
+@dataclass(frozen=True)
+class Attempt:
+    """Which try this is of what a customer is needed for, from 0, and when the first one began."""
+
+    no: int
+    since: datetime
+
+
+def ensure_customer(
+    user_id: str,
+    provider: str,
+    *,
+    livemode: bool,
+    demo: bool = False,
+    attempt: Attempt | None = None,
+) -> str:
     """Give the provider's name of a person, and make them known there once.
 
     The key of the call is the same for everybody who asks at the same time or after a crash, so the
-    provider makes one customer; whoever comes second reads the row of the first.
+    provider makes one customer; whoever comes second reads the row of the first. A provider may answer
+    the same key with the same failure for a day, so a later attempt looks for what an earlier one made and
+    then asks under a key of its own.
+    Source: https://docs.stripe.com/api/idempotent_requests
     Writes: provider_customers. Calls: the provider, with no transaction open. Raises: the provider errors.
     Transaction: opens its own.
     """
@@ -57,7 +78,12 @@ def ensure_customer(user_id: str, provider: str, *, livemode: bool, demo: bool =
             return known
     rail = registry.configured(provider, livemode=livemode)
     key = f"customer:{user_id}:{'live' if livemode else 'test'}"
-    reference = rail.create_customer(user_id, key=key, demo=demo)
+    reference = None
+    if attempt is not None and attempt.no:
+        key += f":{attempt.no}:{int(attempt.since.timestamp())}"
+        reference = rail.find_customer(user_id, since=attempt.since)
+    if reference is None:
+        reference = rail.create_customer(user_id, key=key, demo=demo)
     with database.transaction() as session:
         return remember_customer(session, user_id, provider, reference, livemode=livemode)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import stripe
 
@@ -20,6 +21,18 @@ def create_customer(api: stripe.StripeClient, user_id: str, *, key: str, demo: b
     metadata = {"user_id": user_id} | ({"demo": "true"} if demo else {})
     answer = done(lambda: api.v1.customers.create({"metadata": metadata}, {"idempotency_key": key}))
     return str(answer.id)
+
+
+def find_customer(api: stripe.StripeClient, user_id: str, *, since: datetime) -> str | None:
+    """Look through the newest customers for ours, by metadata; listing is consistent, search is not.
+
+    Source: https://docs.stripe.com/api/customers/list
+    """
+    window = {"limit": 100, "created": {"gte": int(since.timestamp()) - 60}}
+    for found in every(lambda: api.v1.customers.list(window)):  # type: ignore[arg-type]
+        if thing(found.get("metadata")).get("user_id") == user_id:
+            return word(found.get("id"))
+    return None
 
 
 def read_card(subject: Thing) -> SaidCard:

@@ -168,6 +168,10 @@ class StripeRail:
         """Create a customer for one of our people."""
         return customers.create_customer(self._api(), user_id, key=key, demo=demo)
 
+    def find_customer(self, user_id: str, *, since: datetime) -> str | None:
+        """Look for what a call with a lost answer may have made of somebody."""
+        return customers.find_customer(self._api(), user_id, since=since)
+
     def fetch_card(self, reference: str) -> SaidCard:
         """Ask what is known of a card now."""
         return customers.fetch_card(self._api(), reference)

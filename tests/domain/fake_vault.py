@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from core import clock
 from core.errors import ProviderReference, ProviderRefused
@@ -92,6 +93,12 @@ class FakeVault:
                 "card": details,
             }
         return setups.read_setup(record, said_at=clock.now())  # type: ignore[arg-type]
+
+    def find_customer(self, user_id: str, *, since: datetime) -> str | None:
+        del since
+        if error := self._scripted("find_customer"):
+            raise error
+        return next((name for name, who in self.customers.items() if who == user_id), None)
 
     def fetch_card(self, reference: str) -> SaidCard:
         if error := self._scripted("fetch_card"):
