@@ -62,13 +62,17 @@ def _create_checkout(rail: Rail, operation: Operation, payment: Payment) -> Crea
     return rail.create_checkout(new_payment(operation, payment), key=operation.provider_key)
 
 
-def _create_setup(rail: Rail, operation: Operation, payment: Payment) -> Created:
-    person, mode = str(payment.buyer_id), payment.livemode
+def _customer(operation: Operation, payment: Payment) -> str:
+    """Name the payer as the provider knows them; from now on it does."""
     attempt = kept_cards.Attempt(operation.attempts, operation.created_at)
-    customer = kept_cards.ensure_customer(
+    person, mode = str(payment.buyer_id), payment.livemode
+    return kept_cards.ensure_customer(
         person, payment.provider, livemode=mode, demo=payment.demo, attempt=attempt
     )
-    new = replace(new_payment(operation, payment), customer=customer)
+
+
+def _create_setup(rail: Rail, operation: Operation, payment: Payment) -> Created:
+    new = replace(new_payment(operation, payment), customer=_customer(operation, payment))
     return rail.create_setup(new, key=operation.provider_key)
 
 
@@ -98,10 +102,7 @@ def _refund(rail: Rail, operation: Operation, payment: Payment) -> Reading:
 
 def _apply_coupon(rail: Rail, operation: Operation, payment: Payment) -> Created:
     """Spend a coupon on its person, whom the provider comes to know by this if it does not yet."""
-    said, person = operation.request, str(payment.buyer_id)
-    customer = kept_cards.ensure_customer(
-        person, payment.provider, livemode=payment.livemode, demo=payment.demo
-    )
+    said, customer = operation.request, _customer(operation, payment)
     is_first = operation.fence == 1 and not operation.attempts
     new = NewCoupon(
         replace(new_payment(operation, payment), customer=customer),
