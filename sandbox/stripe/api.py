@@ -7,7 +7,7 @@ import binascii
 import time
 from dataclasses import dataclass, replace
 
-from sandbox.stripe import idempotency, lists, params, routes
+from sandbox.stripe import files, idempotency, lists, params, routes
 from sandbox.stripe.errors import INVALID, ApiError, Obj
 from sandbox.stripe.faults import Fault
 from sandbox.stripe.ids import new_id
@@ -74,10 +74,17 @@ def _answer(world: World, request: Request, request_id: str, note: Obj) -> Reply
     early = _before(fault)
     if early is not None:
         return early
-    sent = request.params()
+    sent = _sent(request)
     call = Call(world, request_id, key, browser)
     asked = Asked(call, route, ids, request.path, sent, fault)
     return _after(fault, _execute(asked) if key is None else _with_key(asked, key))
+
+
+def _sent(request: Request) -> Obj:
+    kind = request.headers.get("content-type", "")
+    if kind.startswith("multipart/form-data"):
+        return files.form_of(request.body, kind)
+    return request.params()
 
 
 def _with_key(asked: Asked, key: str) -> Reply:

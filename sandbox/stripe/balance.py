@@ -74,6 +74,35 @@ def book_refund(call: Call, charge: Obj, refund: Obj, *, failed: bool = False) -
     return str(call.store.put("balance_transaction", booked)["id"])
 
 
+def book_dispute(call: Call, dispute: Obj, amount: int, *, fee: int) -> Obj:
+    """Book money that a bank takes back, below nothing, or gives back. Writes: the transaction.
+
+    Source: https://docs.stripe.com/reports/reporting-categories (dispute, dispute_reversal)
+    """
+    category = "dispute" if amount < 0 else "dispute_reversal"
+    details = {"amount": fee, "application": None, "currency": dispute["currency"],
+               "description": "Dispute fee", "type": "stripe_fee"}  # fmt: skip
+    booked = {
+        "id": new_id("txn_1"),
+        "object": "balance_transaction",
+        "amount": amount,
+        "available_on": call.now,
+        "balance_type": "payments",
+        "created": call.now,
+        "currency": dispute["currency"],
+        "description": f"Chargeback {category} for {dispute['charge']}",
+        "exchange_rate": None,
+        "fee": fee,
+        "fee_details": [details] if fee else [],
+        "net": amount - fee,
+        "reporting_category": category,
+        "source": dispute["id"],
+        "status": "available",
+        "type": "adjustment",
+    }
+    return call.store.put("balance_transaction", booked)
+
+
 def retrieve(call: Call, sent: Obj) -> Obj:
     """Answer `GET /v1/balance`."""
     params.only(sent, ())

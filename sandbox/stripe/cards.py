@@ -16,7 +16,8 @@ class SampleCard:
     `decline` names an entry of `declines.DECLINES`; `authentication` says when 3DS is asked: never,
     optional (only on request), on_session, unless_set_up (off-session passes after a setup), always.
     `refund` says what becomes of a refund later: pending (then it succeeds), fails (after it had
-    succeeded), or nothing.
+    succeeded), or nothing. `dispute` is the reason for which each charge is disputed, or `inquiry`;
+    `fraud_record` says that the issuer warns of fraud.
     """
 
     number: str
@@ -31,6 +32,8 @@ class SampleCard:
     risk: str = "normal"
     bypass_pending: bool = False
     refund: str | None = None
+    dispute: str | None = None
+    fraud_record: bool = False
 
     @property
     def last4(self) -> str:
@@ -110,6 +113,16 @@ _PECULIAR = [
     SampleCard("4000000000005126", "refundFail", refund="fails"),
 ]
 
+# Source: https://docs.stripe.com/testing#disputes
+_DISPUTED = [
+    SampleCard("4000000000000259", "createDispute", dispute="fraudulent"),
+    SampleCard(
+        "4000000000002685", "createDisputeProductNotReceived", dispute="product_not_received"
+    ),
+    SampleCard("4000000000001976", "createDisputeInquiry", dispute="inquiry"),
+    SampleCard("4000000000005423", "createIssuerFraudRecord", fraud_record=True),
+]
+
 _AUTHENTICATED = [
     SampleCard("4000000000003220", "threeDSecure2Required", authentication="always"),
     SampleCard("4000000000003063", "threeDSecureRequired", authentication="always"),
@@ -148,7 +161,7 @@ _AUTHENTICATED = [
     ),
 ]
 
-SAMPLES = [*_BRANDS, *_DECLINED, *_PECULIAR, *_AUTHENTICATED]
+SAMPLES = [*_BRANDS, *_DECLINED, *_PECULIAR, *_DISPUTED, *_AUTHENTICATED]
 BY_NUMBER = {card.number: card for card in SAMPLES}
 BY_TOKEN = {card.token: card for card in SAMPLES} | {
     alias: BY_NUMBER[number]

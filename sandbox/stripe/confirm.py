@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sandbox.stripe import balance, challenges, charges, events, methods, money, params, sessions
+from sandbox.stripe import (
+    balance,
+    challenges,
+    charges,
+    disputes,
+    events,
+    methods,
+    money,
+    params,
+    sessions,
+)
 from sandbox.stripe.cards import asks_authentication
 from sandbox.stripe.declines import DECLINES, refusal
 from sandbox.stripe.errors import ApiError, Obj, card_error, doc_url, invalid, wrong_state
@@ -272,6 +282,7 @@ def _move(call: Call, intent: Obj, status: str, event: str | None) -> None:
 def _succeed(call: Call, intent: Obj, received: int) -> None:
     intent |= {"amount_received": received, "next_action": None, "last_payment_error": None}
     _move(call, intent, "succeeded", "payment_intent.succeeded")
+    disputes.after_payment(call, intent)
 
 
 def _keep_method(call: Call, intent: Obj, method: Obj) -> None:

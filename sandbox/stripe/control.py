@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from sandbox.stripe import challenge_page, endpoints, events
+from sandbox.stripe import challenge_page, disputes, endpoints, events
 from sandbox.stripe.errors import ApiError, Obj
 from sandbox.stripe.faults import BadFault
 from sandbox.stripe.wire import Reply, Request, json_reply
@@ -61,7 +61,7 @@ def _ledger(world: World, _sent: Obj) -> Obj:
             intent["id"]: {name: intent[name] for name in (
                 "amount", "amount_received", "amount_capturable", "currency", "status", "metadata",
                 "latest_charge",
-            )} | {"charges": [], "captures": [], "refunds": []}
+            )} | {"charges": [], "captures": [], "refunds": [], "disputes": []}
             for intent in world.store.every("payment_intent")
         }  # fmt: skip
         for charge in world.store.every("charge"):
@@ -75,6 +75,11 @@ def _ledger(world: World, _sent: Obj) -> Obj:
             shown = ("id", "status", "amount", "charge", "metadata", "failure_reason")
             line = ledger[refund["payment_intent"]]
             line["refunds"].append({name: refund[name] for name in shown})
+        for dispute in world.store.every(disputes.KIND):
+            shown = ("id", "status", "amount", "charge", "reason", "evidence_details")
+            line = ledger[dispute["payment_intent"]]
+            booked = [each["amount"] for each in dispute["balance_transactions"]]
+            line["disputes"].append({name: dispute[name] for name in shown} | {"booked": booked})
     return ledger
 
 
@@ -87,6 +92,14 @@ def _invoices(world: World, _sent: Obj) -> Obj:
     with world.store.locked():
         found = list(world.store.every("invoice"))
     return {each["id"]: {name: each[name] for name in shown} for each in found}
+
+
+def _dispute(world: World, sent: Obj) -> Obj:
+    """Have the bank of an intent's card dispute it: with a `reason`, or `inquiry`."""
+    with unit(world) as call:
+        intent = call.get("payment_intent", sent["intent"])
+        charge = call.get("charge", intent["latest_charge"])
+        return disputes.begin(call, charge, str(sent.get("reason", "fraudulent")))
 
 
 def _deliveries(world: World, _sent: Obj) -> Obj:
@@ -169,5 +182,6 @@ _ACTS: dict[tuple[str, str], Answer] = {
     ("POST", "resend"): _resend,
     ("POST", "authenticate"): _authenticate,
     ("POST", "clock"): _advance,
+    ("POST", "dispute"): _dispute,
     ("POST", "reset"): _reset,
 }

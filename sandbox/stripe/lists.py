@@ -24,6 +24,8 @@ _KINDS = {
     "re": "refund",
     "pyr": "refund",
     "cs": "checkout.session",
+    "dp": "dispute",
+    "file": "file",
     "promo": "promotion_code",
     "in": "invoice",
     "ii": "invoiceitem",

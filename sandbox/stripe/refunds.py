@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.stripe import balance, events, lists, methods, money, params
+from sandbox.stripe import balance, disputes, events, lists, methods, money, params
 from sandbox.stripe.errors import INVALID, ApiError, Obj, invalid
 from sandbox.stripe.ids import new_id, random_digits
 from sandbox.stripe.world import Call, visible
@@ -23,6 +23,9 @@ def create(call: Call, sent: Obj) -> Obj:
     """
     params.only(sent, _CREATE)
     charge = _charge_of(call, sent)
+    if disputes.blocks_refund(call, charge):
+        message = f"Charge {charge['id']} has been charged back; cannot issue a refund."
+        raise ApiError(400, INVALID, message, code="charge_disputed")
     left = charge["amount"] - charge["amount_refunded"]
     if left <= 0:
         message = f"Charge {charge['id']} has already been refunded."
@@ -41,6 +44,7 @@ def create(call: Call, sent: Obj) -> Obj:
     _move_charge(call, charge, amount)
     events.emit(call, "refund.created", made)
     events.emit(call, "charge.refunded", charge)
+    disputes.refunded(call, charge)
     return visible(made)
 
 

@@ -7,7 +7,7 @@ import socket
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-from sandbox.stripe import api, control, site
+from sandbox.stripe import api, control, files, site
 from sandbox.stripe.wire import Reply, Request, json_reply
 from sandbox.stripe.world import World
 
@@ -74,7 +74,8 @@ class Connection(BaseHTTPRequestHandler):
     def _body(self) -> bytes | None:
         chunked = "chunked" in self.headers.get("Transfer-Encoding", "").lower()
         length = self.headers.get("Content-Length", "0")
-        if not chunked and length.isdecimal() and int(length) <= MAX_BODY:
+        most = files.LARGEST if self.path.startswith(files.PATH) else MAX_BODY
+        if not chunked and length.isdecimal() and int(length) <= most:
             return self.rfile.read(int(length))
         self.close_connection = True
         self._send(Reply(411 if chunked else 413 if length.isdecimal() else 400))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.stripe import charges, confirm, refunds, sessions
+from sandbox.stripe import charges, confirm, disputes, radar, refunds, sessions
 from sandbox.stripe.world import Call, World, unit
 
 
@@ -42,7 +42,22 @@ def _expire_session(call: Call, session_id: str) -> None:
         sessions.expire(call, session)
 
 
+def _distrust(call: Call, charge_id: str) -> None:
+    charge = call.store.find("charge", charge_id)
+    if charge is not None:
+        radar.look_at(call, charge)
+        disputes.open_due(call, charge)
+
+
+def _decide_dispute(call: Call, dispute_id: str) -> None:
+    dispute = call.store.find(disputes.KIND, dispute_id)
+    if dispute is not None:
+        disputes.decide(call, dispute)
+
+
 _JOBS = {
+    "decide_dispute": _decide_dispute,
+    "distrust": _distrust,
     "book": _book,
     "settle": _settle,
     "expire_authorisation": _expire_authorisation,
