@@ -83,10 +83,12 @@ def method_of(payment: Payment) -> str:
     """Say how a payment is made."""
     if payment.purpose == Purpose.COUPON:
         return "A coupon’s invoice"
-    if payment.method_id is not None:
-        return "A kept card, charged at once"
     if payment.purpose == Purpose.CARD_SETUP:
         return "A card kept without a charge"
+    if payment.purpose == Purpose.CARD_VALIDATION:
+        return "A small hold on a kept card, let go at once"
+    if payment.method_id is not None:
+        return "A kept card, charged at once"
     return "Our pay page" if payment.method == "intent" else "Stripe checkout"
 
 

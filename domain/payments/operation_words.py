@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from domain.payments import captures
+from domain.payments import captures, check_words
 from models.operations import Operation
 
 _WORDS: Mapping[str, str] = {
@@ -12,6 +12,7 @@ _WORDS: Mapping[str, str] = {
     "dispute_close": "Gave a dispute up at the provider",
     "create_intent": "Asked the provider for a payment intent",
     "create_checkout": "Asked the provider for a checkout page",
+    **check_words.OPERATIONS,
     "apply_coupon": "Asked the provider to turn the coupon into credit",
     "cancel": "Asked the provider to cancel",
     "expire": "Asked the provider to end the expired attempt",

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from core.fold import (
-    DISPUTE_FEE,
-    DISPUTE_REINSTATED,
-    DISPUTE_WITHDRAWN,
-    MARKED_CANCELLED,
-    MARKED_COMPLETED,
-    MARKED_FAILED,
-    REFUND_FAILED,
-    REFUND_PENDING,
-    REFUND_SUCCEEDED,
-)
+from core.fold import REFUND_SUCCEEDED, VALIDATED
 from core.money import Money, asset
 from core.states import ON_DESK, PaymentSub
 from domain.actors import Actor
 from domain.naming import actor_names
-from domain.payments import operation_words
+from domain.payments import check_words, fact_words, operation_words
 from models.cases import ExceptionCase
 from models.control import Approval
 from models.disputes import Dispute
@@ -62,7 +53,7 @@ def payment_timeline(session: Session, payment: Payment, *, actor: Actor) -> lis
     """Join everything known of one payment, oldest first; who is not staff sees a redacted view."""
     items = _changes(session, StateChange.payment_id == payment.id)
     items += _postings(session, JournalEntry.payment_id == payment.id)
-    items += _facts(session, [payment.id])
+    items += _facts(session, [payment.id], check_words.facts(payment))
     items += _created(payment) + _refunds(session, payment) + _disputes(session, payment)
     if actor.is_staff:
         items += _inbound(session, payment) + _operations(session, payment)
@@ -119,7 +110,8 @@ _LANES = {"provider": 0, "us": 1, "books": 2}
 
 def _created(payment: Payment) -> list[Item]:
     amount = Money(payment.amount_minor, asset(payment.asset))
-    text = f"Payment started: {amount.major()} {amount.asset.code} for the {payment.purpose}"
+    plain = f"Payment started: {amount.major()} {amount.asset.code} for the {payment.purpose}"
+    text = check_words.started(payment) or plain
     references = {"payment": payment.id}
     return [Item(payment.created_at, "us", "created", text, None, None, references, payment.id)]
 
@@ -177,46 +169,25 @@ def _changes(session: Session, condition: object) -> list[Item]:
     return items
 
 
-_FACT_WORDS = {
-    "created": "Created",
-    "requires_payment_method": "Waiting for a card",
-    "attempt_failed": "Card declined",
-    "requires_action": "3D Secure needed",
-    "processing": "Processing",
-    "authorized": "Authorised, not captured",
-    "failed": "Failed",
-    "expired": "Expired",
-    "cancelled": "Cancelled",
-    "succeeded": "Succeeded",
-    MARKED_COMPLETED: "Marked completed by hand",
-    MARKED_FAILED: "Marked failed by hand",
-    MARKED_CANCELLED: "Marked cancelled by hand",
-    REFUND_PENDING: "Refund on its way",
-    REFUND_SUCCEEDED: "Refunded",
-    REFUND_FAILED: "Refund failed",
-    DISPUTE_WITHDRAWN: "The payer's bank took money back",
-    DISPUTE_REINSTATED: "The payer's bank gave money back to us",
-    DISPUTE_FEE: "A dispute cost a fee",
-}
-_BAD = frozenset({"attempt_failed", "failed", REFUND_FAILED, DISPUTE_WITHDRAWN})
-_BY_HAND = frozenset({MARKED_COMPLETED, MARKED_FAILED, MARKED_CANCELLED})
-
-
-def _facts(session: Session, payment_ids: list[str]) -> list[Item]:
+def _facts(
+    session: Session, payment_ids: list[str], own: Mapping[str, str] | None = None
+) -> list[Item]:
+    """List what was said of payments. own: words by kind, where a payment has its own."""
     statement = select(PaymentFact).where(PaymentFact.payment_id.in_(payment_ids))
     items = []
     for fact in session.scalars(statement):
-        text = _FACT_WORDS[fact.kind]
-        if fact.code:
+        text = (own or {}).get(fact.kind) or fact_words.WORDS[fact.kind]
+        # That a hold which proved its card was let go is no failure, so it has no reason.
+        if fact.code and not (own and fact.kind == "cancelled"):
             text += f" ({fact.code})"
         references = {"heard": fact.source, "fact": fact.fact_key}
-        level = "strong" if fact.kind in ("succeeded", REFUND_SUCCEEDED) else "plain"
-        level = "bad" if fact.kind in _BAD else level
+        level = "strong" if fact.kind in ("succeeded", VALIDATED, REFUND_SUCCEEDED) else "plain"
+        level = "bad" if fact.kind in fact_words.BAD else level
         items.append(
             Item(
                 fact.said_at,
-                "us" if fact.kind in _BY_HAND else "provider",
-                "mark" if fact.kind in _BY_HAND else "fact",
+                "us" if fact.kind in fact_words.BY_HAND else "provider",
+                "mark" if fact.kind in fact_words.BY_HAND else "fact",
                 text,
                 None,
                 fact.message,
