@@ -25,9 +25,9 @@ from core import clock
 from core.states import Kyc, Role
 from domain.actors import system
 from domain.database import transaction
-from domain.people import keys, people
+from domain.people import keys, people, sessions, tokens
 from domain.samples.dice import Dice
-from models.people import Merchant
+from models.people import Merchant, User
 from providers import registry
 
 # `demo` at the start of the short name is what labels everything as demo.
@@ -38,6 +38,7 @@ BUYERS = ("noa", "ole", "pia", "rui", "tara")
 SELLERS = ("uma", "ivo")
 ACTOR = system("demo")
 AT_ONCE = 8
+TOKEN_SECONDS = 60
 DEFAULT_HOURS = 8
 # A day of the demo passes in twenty minutes: quiet hours and rushes can be watched.
 DAY_SECONDS = 20 * 60
@@ -81,8 +82,10 @@ def open_shop(settings: Settings, *, stopped: threading.Event, pace: float = 1.0
             key=made.key,
             stripe=settings.stripe.api_base,
             stripe_key=settings.stripe.secret_key.reveal(),
+            publishable_key=settings.stripe.publishable_key,
             buyers=buyers,
             sellers=sellers,
+            sign_in=_sign_in,
             stopped=stopped,
             pace=pace,
         )
@@ -101,6 +104,15 @@ def _person(session: Session, name: str, role: Role) -> str:
         )
         found = people.create_user(session, wanted, actor=ACTOR, source="demo")
     return found.id
+
+
+def _sign_in(user_id: str) -> str:
+    """Give one of the demo's people a token of their own, as signing in would; it ends by itself soon."""
+    with transaction() as session:
+        user = session.get_one(User, user_id)
+        issued = tokens.issue(user.id, role=user.role, kyc=user.kyc, ttl_seconds=TOKEN_SECONDS)
+        sessions.note_token(session, user, issued.jti, address=None, stepped_up=False)
+        return issued.token
 
 
 def gap_seconds(dice: Dice, per_minute: float, at: float) -> float:

@@ -25,16 +25,19 @@ class Unexpected(Exception):
 
 @dataclass(frozen=True)
 class Shop:
-    """Where the visits go. stripe: origin of the stand-in; pace: by how much every pause is stretched;
-    desk: held while counting what waits for people and adding to it.
+    """Where the visits go. stripe: origin of the stand-in; sign_in: gives one of the people a token;
+    pace: by how much every pause is stretched; desk: held while counting what waits for people and
+    adding to it.
     """
 
     url: str
     key: str
     stripe: str
     stripe_key: str
+    publishable_key: str
     buyers: Sequence[str]
     sellers: Sequence[str]
+    sign_in: Callable[[str], str]
     stopped: threading.Event
     pace: float = 1.0
     desk: threading.Lock = field(default_factory=threading.Lock)
@@ -55,12 +58,17 @@ class Shop:
                 break
         return False
 
-    def post(self, path: str, document: dict[str, object]) -> dict[str, Any]:
-        """Call the API as a merchant's server does.
+    def post(
+        self, path: str, document: dict[str, object], *, token: str | None = None
+    ) -> dict[str, Any]:
+        """Call the API as a merchant's server does, or with a token of one's own.
 
         Raises: Unexpected, OSError
         """
-        headers = {"Authorization": f"Bearer {self.key}", "Idempotency-Key": ids.new("demo")}
+        headers = {
+            "Authorization": f"Bearer {token or self.key}",
+            "Idempotency-Key": ids.new("demo"),
+        }
         url = f"{self.url}{path}"
         return _wanted(demo_wire.send("POST", url, document=document, headers=headers), path)
 

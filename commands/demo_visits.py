@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
-from commands import demo_returns, demo_wire
-from commands.demo_shop import Shop, Unexpected, Visit
+from commands import demo_bank, demo_holds, demo_returns, demo_wallets, demo_wire
+from commands.demo_shop import Shop, Visit
 from core.money import Asset, Money, asset
 from domain.samples.dice import Dice
 
@@ -116,31 +115,13 @@ def _asked_by_bank(visit: Visit) -> str:
     answered = visit.confirm(intent, _ASKING)
     visit.shop.pause(visit.dice, 20, 150)
     passed = visit.dice.permille(750)
-    _decide(visit.shop, _challenge(answered.body), passed=passed)
+    demo_bank.decide(visit.shop, demo_bank.challenge(answered.body), passed=passed)
     if passed:
         return "confirmed with the bank and paid"
     if visit.dice.permille(500):
         visit.confirm(intent, visit.dice.weighted(_PAYING))
         return "refused at the bank, then paid with another card"
     return "refused at the bank"
-
-
-def _challenge(intent: dict[str, Any]) -> str:
-    action = intent.get("next_action") or {}
-    by_script = action.get("use_stripe_sdk", {}).get("stripe_js")
-    url = by_script or action.get("redirect_to_url", {}).get("url")
-    if not url:
-        raise Unexpected(f"no challenge to answer: the intent is {intent.get('status')}")
-    return str(url)
-
-
-def _decide(shop: Shop, url: str, *, passed: bool) -> None:
-    """Press the button of the bank's page, at the stand-in by whichever name the page calls it."""
-    page = urlsplit(url)
-    form = {"outcome": "complete" if passed else "fail"}
-    answered = demo_wire.send("POST", f"{shop.stripe}{page.path}?{page.query}", form=form)
-    if not answered.is_success:
-        raise Unexpected(f"the bank's page answered {answered.status}")
 
 
 def _abandoned(visit: Visit) -> str:
@@ -154,18 +135,6 @@ def _cancelled(visit: Visit) -> str:
     path = f"/api/payments/{intent['paymentId']}/cancel"
     visit.shop.post(path, {"reason": "The buyer changed their mind."})
     return "cancelled"
-
-
-def _held(visit: Visit) -> str:
-    intent = visit.intent(captureMethod="manual")
-    visit.shop.pause(visit.dice, 5, 60)
-    visit.confirm(intent, "visa")
-    if visit.dice.permille(500):
-        return "held"
-    visit.shop.pause(visit.dice, 50, 200)
-    # Captured in the provider's own dashboard, as some merchants do.
-    visit.shop.at_provider(f"/v1/payment_intents/{intent['providerReference']}/capture", {})
-    return "held, then captured at the provider"
 
 
 def _checkout(visit: Visit) -> str:
@@ -186,20 +155,21 @@ def _checkout(visit: Visit) -> str:
     answered = demo_wire.send("POST", session["url"], form=form)
     if answered.location and "/3ds/" in answered.location:
         visit.shop.pause(visit.dice, 20, 100)
-        _decide(visit.shop, answered.location, passed=True)
+        demo_bank.decide(visit.shop, answered.location, passed=True)
         return "paid on the provider's page, confirmed with the bank"
     return f"{'paid' if answered.is_success else 'declined'} on the provider's page"
 
 
 Part = Callable[[Visit], str]
 PARTS: tuple[tuple[Part, int], ...] = (
-    (_pay, 34),
+    (_pay, 28),
     (_checkout, 16),
     (_declined, 12),
     (_asked_by_bank, 11),
     (_abandoned, 6),
     (_cancelled, 5),
-    (_held, 4),
+    (demo_holds.hold, 6),
+    (demo_holds.debit, 4),
     (demo_returns.ask_for_refund, 8),
     (demo_returns.capture_less, 2),
     (demo_returns.refund_at_provider, 2),
@@ -212,12 +182,18 @@ OPENING: tuple[Part, ...] = (
 )
 
 
-def play(shop: Shop, dice: Dice, part: Part | None = None) -> str:
-    """Let one visitor order something and do with it what visitors do. Gives a line for the log.
+# How many of a thousand visitors come for their wallet, without an order.
+WALLET_PERMILLE = 150
 
-    part: which of `PARTS`, or by the dice.
+
+def play(shop: Shop, dice: Dice, part: Part | None = None) -> str:
+    """Let one visitor order something and do with it what visitors do, or look after their wallet.
+
+    part: which of `PARTS`, or by the dice. Gives a line for the log.
     Raises: Unexpected, OSError, http.client.HTTPException
     """
+    if part is None and dice.permille(WALLET_PERMILLE):
+        return dice.weighted(demo_wallets.PARTS)(shop, dice)
     visit = Visit(shop, dice, _order(shop, dice))
     shop.pause(dice, 5, 40)
     ending = (part or dice.weighted(PARTS))(visit)

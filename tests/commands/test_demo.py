@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 
 import config
 import wsgi
-from commands import demo, demo_returns, demo_visits
+from commands import demo, demo_bank, demo_returns, demo_visits, demo_wallets
 from commands.demo_shop import Shop, Visit
 from commands.demo_visits import PARTS
 from domain import database
@@ -65,6 +65,8 @@ def test_every_kind_of_visit_agrees_with_the_providers_ledger(
     with opened(stack, database_url, processes.instance) as shop:
         for part, _ in PARTS:
             assert ": " in demo_visits.play(shop, Dice(7), part)
+        for wallet_part, _ in demo_wallets.PARTS:
+            assert ": " in wallet_part(shop, Dice(7))
         pay_deposit_and_balance(shop)
         confirm_at_a_bank_that_calls_itself_localhost(shop)
         counts = demo.traffic(shop, per_minute=300, seconds=1, seed=5, say=False)
@@ -96,8 +98,8 @@ def confirm_at_a_bank_that_calls_itself_localhost(shop: Shop) -> None:
     }
     visit = Visit(shop, Dice(1), shop.post("/api/orders", order))
     intent = visit.intent()
-    url = demo_visits._challenge(visit.confirm(intent, demo_visits._ASKING).body)
-    demo_visits._decide(shop, url.replace("127.0.0.1", "localhost"), passed=True)
+    url = demo_bank.challenge(visit.confirm(intent, demo_visits._ASKING).body)
+    demo_bank.decide(shop, url.replace("127.0.0.1", "localhost"), passed=True)
     path = f"/api/payments/{intent['paymentId']}"
     until(lambda: shop.get(path)["status"] == "completed")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -37,7 +37,7 @@ def person(stage: Stage, name: str, role: Role) -> Persona:
         return known[name]
 
 
-def together(acts: list[Callable[[], Any]]) -> list[Any]:
+def together(acts: Sequence[Callable[[], Any]]) -> list[Any]:
     """Run many acts by a few clients at once. Gives what they came to, in order."""
     came: list[Any] = [None] * len(acts)
     failed: list[Exception] = []
@@ -64,7 +64,7 @@ def together(acts: list[Callable[[], Any]]) -> list[Any]:
     return came
 
 
-def lose(stage: Stage, op: str, kind: str, acts: list[Callable[[], Answer]]) -> list[Answer]:
+def lose(stage: Stage, op: str, kind: str, acts: Sequence[Callable[[], Answer]]) -> list[Answer]:
     """Carry acts out whose answers all get lost, those to the adapter's second try too; each says unknown."""
     stage.provider.fault({"op": op, "kind": kind, "times": None})
     answers = together(acts)
