@@ -18,6 +18,7 @@ _KINDS = {
     "dispute_reinstated": "Given back by the payer's bank",
     "dispute_fee": "Fee of a dispute",
     "dispute_lost": "Dispute lost",
+    "wallet_credit": "Credited to the wallet",
     "case_credit": "Credited to the buyer's funds",
     "write_off": "Written off",
     "reversal": "Reversal",
@@ -38,9 +39,15 @@ def account(address: str) -> str:
     if owner == "provider":
         return f"{words.provider_label(name)} {_PARTS.get(part, part)}"
     if owner in ("dispute", "disputes"):
-        return {"at_risk": "Held by the payer's bank", "lost": "Disputes lost"}.get(part, "Dispute fees")
+        return {"at_risk": "Held by the payer's bank", "lost": "Disputes lost"}.get(
+            part, "Dispute fees"
+        )
     if owner == "suspense":
         return f"{words.provider_label(part)}, told by hand"
+    if owner == "wallet":
+        return "The payer's wallet"
+    if owner == "promotions":
+        return "What coupons cost"
     if owner in ("buyer", "payer"):
         return f"{owner.capitalize()} {_PARTS.get(part, part)}"
     return _PARTS.get(part, address)

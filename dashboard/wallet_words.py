@@ -99,12 +99,11 @@ def sums(session: Session, user_id: str, actor: Actor) -> list[FactGroup]:
 
 def _panel(found: Balance) -> FactGroup:
     code = found.balance.asset.code
-    rows = [Fact("Balance", money=words.shown(found.balance), note="confirmed; can be spent")]
+    rows = [Fact("Balance", money=words.shown(found.balance))]
     if found.held.minor:
-        held = words.shown(found.held)
-        rows.append(Fact("Of it being refunded", money=held, note="taken out once it is sent"))
-    rows.append(Fact("Paid, not final", money=words.shown(found.paid), note="on its way"))
-    rows.append(Fact("Pending", money=words.shown(found.pending), note="asked for, nothing there"))
+        rows.append(Fact("Of it being refunded", money=words.shown(found.held)))
+    rows.append(Fact("Paid, not final", money=words.shown(found.paid)))
+    rows.append(Fact("Pending", money=words.shown(found.pending)))
     return FactGroup(f"wallet-{code.lower()}", code, rows)
 
 

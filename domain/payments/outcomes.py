@@ -102,7 +102,9 @@ def _take_over(
         )
     if created.expires_at:
         values["expires_at"] = created.expires_at
+    # One try of a kept card waits for no other card; what it says of itself comes next.
     waits = payment.sub_state in (PaymentSub.UNKNOWN_OUTCOME, PaymentSub.NONE)
+    waits = waits and payment.purpose not in ONE_SHOT
     moves = {}
     if waits and payment.status in OPEN_PAYMENT:
         # Nobody pays a coupon's invoice; it only waits to be settled.

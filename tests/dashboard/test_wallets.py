@@ -54,7 +54,7 @@ def test_a_wallet_tells_apart_what_is_there_and_what_is_not(
     assert "Paid, not final 0.00 EUR" in text(page)
     assert "Pending 40.00 EUR" in text(page)
     [row] = rows(page)
-    assert row.startswith("In 1,250.50 EUR Wallet top-up Credited balance after: 1,250.50 EUR")
+    assert row.startswith("In 1,250.50 EUR Wallet top-up Credited then 1,250.50 EUR")
     assert f'href="/payments/{paid}"' in page
     assert refund(sue, paid, "50.50").status_code == 303
     assert "Of it being refunded 50.50 EUR" in text(sue.part(f"/wallets/{who.bo.id}/body"))
