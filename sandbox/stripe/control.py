@@ -79,7 +79,9 @@ def _ledger(world: World, _sent: Obj) -> Obj:
             shown = ("id", "status", "amount", "charge", "reason", "evidence_details")
             line = ledger[dispute["payment_intent"]]
             booked = [each["amount"] for each in dispute["balance_transactions"]]
-            line["disputes"].append({name: dispute[name] for name in shown} | {"booked": booked})
+            net = sum(each["net"] for each in dispute["balance_transactions"])
+            said = {name: dispute[name] for name in shown} | {"booked": booked, "net": net}
+            line["disputes"].append(said)
     return ledger
 
 

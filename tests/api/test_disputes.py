@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
 
-from core import clock, ids
+from core import clock
 from core.errors import ProviderUnavailable, ProviderUnknown
 from core.states import Role
 from domain.actors import Actor
@@ -19,7 +18,6 @@ from domain.jobs import janitor
 from models.control import Approval
 from models.disputes import Dispute
 from models.operations import Operation
-from providers.stripe import sdk
 from tests.api.personas import Persona, Personas
 from tests.api.till import Till, code, fields
 
@@ -31,29 +29,12 @@ def till(app: Flask) -> Till:
     return Till.open(app)
 
 
-def say(till: Till, name: str, kind: str = "created", **changes: object) -> None:
-    """Have the provider tell how a dispute stands now."""
-    record = till.rail.disputes[name]
-    record.update(changes)
-    event = {
-        "id": ids.new("evt"),
-        "object": "event",
-        "type": f"charge.dispute.{kind}",
-        "created": clock.unix(),
-        "livemode": False,
-        "api_version": sdk.API_VERSION,
-        "data": {"object": dict(record)},
-    }
-    assert till.deliver(json.dumps(event).encode()).status_code == 200
-    till.work()
-
-
 @pytest.fixture
 def disputed(till: Till, who: Personas) -> dict[str, Any]:
     """Give a dispute of Mel's as the API tells it."""
     payment = till.payment(who.mels_key, buyerId=who.bo.id, sellerId=who.sal.id)
     till.settle(payment)
-    say(till, str(till.rail.dispute(payment["providerReference"], 2_500)["id"]))
+    till.dispute(payment)
     items = till.get("/api/disputes", who.fin).get_json()["items"]
     return dict(items[0])
 
@@ -264,7 +245,7 @@ def test_refund_of_a_disputed_payment_is_refused_and_of_a_lost_one_too(
         "fee": 1_500,
     }
     name = disputed["providerReference"]
-    say(till, name, "closed", status="lost", balance_transactions=[taken])
+    till.tell_dispute(name, "closed", status="lost", balance_transactions=[taken])
     lost = till.post(where, who.fin, {"amount": "1.00", "reason": "x"})
     assert (lost.status_code, code(lost)) == (409, "AMOUNT_EXCEEDED")
     shown = till.get(path_of(disputed), who.fin).get_json()

@@ -10,18 +10,20 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from flask import Flask
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from core import clock, ids
 from core.vault import Secret
 from domain.actors import system
-from domain.database import transaction
+from domain.database import reading, transaction
 from domain.jobs import worker
 from domain.payments import marking
 from domain.payments.marking import Wanted
 from domain.refunds import refunds
 from domain.secrets import secrets
 from domain.transitions import Why
+from models.disputes import Dispute
 from providers import registry
 from providers.stripe import sdk
 from tests.domain.world import FakeRail
@@ -139,6 +141,30 @@ class Till:
         assert self.deliver(body).status_code == 200
         self.work()
         return body
+
+    def dispute(self, payment: dict[str, Any], amount: int = 2_500) -> str:
+        """Have the payer's bank ask for money of a payment back, and hear of it. Gives the dispute's id."""
+        record = self.rail.dispute(payment["providerReference"], amount)
+        self.tell_dispute(str(record["id"]))
+        with reading() as session:
+            own = Dispute.provider_reference == record["id"]
+            return str(session.scalars(select(Dispute.id).where(own)).one())
+
+    def tell_dispute(self, name: str, kind: str = "created", **changes: object) -> None:
+        """Have the provider tell how a dispute stands now."""
+        record = self.rail.disputes[name]
+        record.update(changes)
+        event = {
+            "id": ids.new("evt"),
+            "object": "event",
+            "type": f"charge.dispute.{kind}",
+            "created": clock.unix(),
+            "livemode": False,
+            "api_version": sdk.API_VERSION,
+            "data": {"object": dict(record)},
+        }
+        assert self.deliver(json.dumps(event).encode()).status_code == 200
+        self.work()
 
     def mark(self, payment: dict[str, Any]) -> None:
         """Mark a payment as completed by hand, as two people agreed."""

@@ -20,7 +20,6 @@ from models.control import Approval
 from models.disputes import Dispute
 from models.operations import Operation
 from tests.api.personas import Persona, Personas
-from tests.api.test_disputes import say
 from tests.api.till import Till
 from tests.dashboard.desk import Browser, Desk, hidden, ids_of, rows, text
 
@@ -38,7 +37,7 @@ def disputed(till: Till, who: Personas) -> dict[str, Any]:
     payment = till.payment(who.mels_key, buyerId=who.bo.id, sellerId=who.sal.id)
     till.settle(payment)
     name = str(till.rail.dispute(payment["providerReference"], 2_500)["id"])
-    say(till, name, "funds_withdrawn", balance_transactions=[TAKEN])
+    till.tell_dispute(name, "funds_withdrawn", balance_transactions=[TAKEN])
     return dict(till.get("/api/disputes", who.fin).get_json()["items"][0])
 
 
@@ -60,7 +59,7 @@ def test_list_puts_the_soonest_deadline_first_and_says_what_is_empty(
 ) -> None:
     later = till.payment(who.mels_key)
     till.settle(later)
-    say(till, str(till.rail.dispute(later["providerReference"], 2_500)["id"]))
+    till.dispute(later)
     with transaction() as session:
         row = session.get_one(Dispute, disputed["disputeId"])
         row.evidence_due_at = clock.now() + timedelta(days=1, minutes=5)

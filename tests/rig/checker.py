@@ -18,7 +18,7 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import Connection, text
 
-from tests.rig import checked_refunds
+from tests.rig import checked_disputes, checked_refunds
 
 Row = Mapping[str, Any]
 # Where an accepted event may rest: applied, set aside with a reason, or before a person.
@@ -69,6 +69,7 @@ TABLES = (
     "payments",
     "payment_facts",
     "refunds",
+    "disputes",
     "operations",
     "inbound_events",
     "inbound_attempts",
@@ -143,11 +144,15 @@ def _entries(book: Book, _: Claim) -> Iterator[str]:
 
 def _booked(book: Book) -> Counter[str]:
     """Sum what the provider's clearing account was debited, per payment."""
-    payment_of = {row["id"]: row["payment_id"] for row in book["journal_entries"]}
+    entries = {row["id"]: row for row in book["journal_entries"]}
     booked = Counter[str]()
     for line in book["postings"]:
-        if line["address"].startswith("provider:") and line["address"].endswith(":clearing"):
-            booked[payment_of[line["entry_id"]]] += line["amount_minor"]
+        entry = entries[line["entry_id"]]
+        is_clearing = line["address"].startswith("provider:") and line["address"].endswith(
+            ":clearing"
+        )
+        if is_clearing and not checked_disputes.is_of_dispute(entry):
+            booked[entry["payment_id"]] += line["amount_minor"]
     return booked
 
 
@@ -352,6 +357,7 @@ INVARIANTS: dict[str, Callable[[Book, Claim], Iterator[str]]] = {
     "I5": _acknowledged,
     "I6": _orders,
     "refunds": checked_refunds.check,
+    "disputes": checked_disputes.check,
     "I9": _states,
     "I10": _chains,
     "I11": _stuck,

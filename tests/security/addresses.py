@@ -23,6 +23,7 @@ ROWS_OF = {
     "approval_id": "approvals.id",
     "freeze_id": "freezes.id",
     "refund_id": "refunds.id",
+    "dispute_id": "disputes.id",
     "secret_id": "secrets.id",
     "user_id": "users.id",
     "rule_id": "case_rules.id",

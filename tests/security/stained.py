@@ -62,6 +62,8 @@ PROSE: dict[str, str] = {
     "payment_notes": "note",
     "provider_references": "reference",
     "refunds": "reason reference provider_reference failure_reason",
+    "disputes": "provider_reference reason",
+    "release_holds": "reference reason",
 }
 
 

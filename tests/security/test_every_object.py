@@ -30,6 +30,7 @@ from web.access import Door
 TENANTS = frozenset({Role.BUYER, Role.SELLER, Role.MERCHANT})
 # What a call must say so that it gets as far as looking for its object.
 BODIES: dict[str, dict[str, Any]] = {
+    "POST /api/disputes/{disputeId}/evidence": {"submit": False},
     "POST /api/merchants/{merchantId}/api-keys": {
         "name": "theirs",
         "environment": "test",
@@ -62,6 +63,7 @@ def mels(till: Till, who: Personas) -> Owned:
     till.settle(payment)
     path = f"/api/payments/{payment['paymentId']}/refunds"
     refund = till.post(path, who.mels_key, {"amount": "5.00", "reason": "returned"}).get_json()
+    disputed = till.dispute(payment)
     sequencer.number_events(ring=False)
     with reading() as session:
         own = EventLog.payment_id == payment["paymentId"], EventLog.type == "payment.created"
@@ -78,6 +80,7 @@ def mels(till: Till, who: Personas) -> Owned:
             "eventId": str(event),
             "operationId": str(operation),
             "refundId": refund["refundId"],
+            "disputeId": disputed,
             "approvalId": refund["approvalId"],
             "paymentMethodId": keep_card(who.bo.id),
             "transactionId": transacting.begin(
