@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 import config
 from core.errors import Unavailable
@@ -244,3 +244,18 @@ def test_who_streams_beside_waiters_misses_nothing_of_what_came_before(
     assert place >= stream.since
     hub.unsubscribe(stream)
     board.leave(one)
+
+
+def test_a_wake_up_that_nobody_rang_is_found_by_the_follower_itself(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payment = made()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(wait, board, payment)
+        assert settled(lambda: board.count == 1)
+        # As behind a pooler that keeps LISTEN from working; SQLite has no bell to begin with.
+        monkeypatch.setattr(sequencer, "_NOTIFY", text("select 1"))
+        moved(payment)
+        seen = waiting.result().seen
+    assert seen is not None and seen.word == TransactionWord.SUCCEEDED
+    assert board.reads <= 2
