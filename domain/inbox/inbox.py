@@ -178,9 +178,9 @@ def apply(session: Session, row: InboundEvent, reading: Reading, *, why: Why, wa
     if reading.kept is not None:
         return _hear_of_card(session, row, reading.kept, why)
     payment = find_payment(session, row, reading, waits=waits)
-    if payment is None and _is_unowned(session, reading):
-        conclude(session, row, Inbound.IGNORED, reading.unowned or "", why=why)
-        return reading.unowned or ""
+    if payment is None and (unowned := workset.unowned(session, reading)) is not None:
+        conclude(session, row, Inbound.IGNORED, unowned, why=why)
+        return unowned
     if payment is None:
         return _park(session, row, reading, why)
     if payment.provider_reference is None and reading.references:
@@ -202,16 +202,6 @@ def _hear_of_card(session: Session, row: InboundEvent, said: SaidCard, why: Why)
     verdict = told or "nothing new: the card is known like that"
     conclude(session, row, Inbound.PROCESSED if told else Inbound.NO_EFFECT, verdict, why=why)
     return verdict
-
-
-def _is_unowned(session: Session, reading: Reading) -> bool:
-    """Tell whether nothing of ours will ever be meant: our rows are there before the provider is asked.
-
-    A second object that carries the id of a payment of ours is not let pass like that: a person looks.
-    """
-    if reading.unowned is None:
-        return False
-    return reading.payment_id is None or session.get(Payment, reading.payment_id) is None
 
 
 def _adopt_reference(session: Session, payment: Payment, reading: Reading, why: Why) -> None:

@@ -186,6 +186,16 @@ def find(session: Session, provider: str, said: Reading, *, livemode: bool) -> P
     return payment if free or payment.provider_reference in said.references else None
 
 
+def unowned(session: Session, said: Reading) -> str | None:
+    """Say why nothing of ours will ever be meant, or None: our rows are there before the provider is asked.
+
+    A second object that carries the id of a payment of ours is not let pass like that: a person looks.
+    """
+    if said.payment_id is None or session.get(Payment, said.payment_id) is None:
+        return said.unowned
+    return None
+
+
 def _fits(payment: Payment, provider: str, said: Reading, livemode: bool) -> bool:
     is_invoice = payment.method == "invoice"
     same = (payment.provider, payment.livemode, is_invoice)

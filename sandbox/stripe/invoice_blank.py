@@ -6,100 +6,61 @@ from sandbox.stripe.errors import Obj
 from sandbox.stripe.ids import new_id, random_text
 from sandbox.stripe.world import Call
 
+_AMOUNTS = (
+    "amount_due", "amount_overpaid", "amount_paid", "amount_remaining", "amount_shipping",
+    "attempt_count", "post_payment_credit_notes_amount", "pre_payment_credit_notes_amount",
+    "starting_balance", "subtotal", "subtotal_excluding_tax", "total", "total_excluding_tax",
+)  # fmt: skip
+_NOTHING = (
+    "account_tax_ids", "application", "automatically_finalizes_at", "custom_fields",
+    "customer_account", "customer_shipping", "default_payment_method", "default_source",
+    "description", "due_date", "effective_at", "ending_balance", "footer", "from_invoice",
+    "hosted_invoice_url", "invoice_pdf", "last_finalization_error", "latest_revision",
+    "next_payment_attempt", "number", "on_behalf_of", "parent", "receipt_number", "rendering",
+    "shipping_cost", "shipping_details", "statement_descriptor", "test_clock",
+)  # fmt: skip
+_LISTS = (
+    "customer_tax_ids", "default_tax_rates", "discounts", "total_discount_amounts",
+    "total_pretax_credit_amounts", "total_taxes",
+)  # fmt: skip
+_TAX = ("disabled_reason", "liability", "provider", "status")
+_TURNS = ("finalized_at", "marked_uncollectible_at", "paid_at", "voided_at")
+_TERMS = ("default_mandate", "payment_method_options", "payment_method_types")
+
 
 def invoice(call: Call, customer: Obj, code: str) -> Obj:
     """Return a new draft for a customer, in a currency."""
-    return {
-        "id": new_id("in_1"),
-        "object": "invoice",
-        "account_country": "US",
-        "account_name": "Paydesk sandbox",
-        "account_tax_ids": None,
-        "amount_due": 0,
-        "amount_overpaid": 0,
-        "amount_paid": 0,
-        "amount_remaining": 0,
-        "amount_shipping": 0,
-        "application": None,
-        "attempt_count": 0,
-        "attempted": False,
-        "auto_advance": False,
-        "automatic_tax": {
-            "disabled_reason": None,
-            "enabled": False,
-            "liability": None,
-            "provider": None,
-            "status": None,
-        },
-        "automatically_finalizes_at": None,
-        "billing_reason": "manual",
-        "collection_method": "charge_automatically",
-        "created": call.now,
-        "currency": code,
-        "custom_fields": None,
-        "customer": customer["id"],
-        "customer_account": None,
-        "customer_address": customer["address"],
-        "customer_email": customer["email"],
-        "customer_name": customer["name"],
-        "customer_phone": customer["phone"],
-        "customer_shipping": None,
-        "customer_tax_exempt": "none",
-        "customer_tax_ids": [],
-        "default_payment_method": None,
-        "default_source": None,
-        "default_tax_rates": [],
-        "description": None,
-        "discounts": [],
-        "due_date": None,
-        "effective_at": None,
-        "ending_balance": None,
-        "footer": None,
-        "from_invoice": None,
-        "hosted_invoice_url": None,
-        "invoice_pdf": None,
-        "issuer": {"type": "self"},
-        "last_finalization_error": None,
-        "latest_revision": None,
-        "lines": {"object": "list", "data": [], "has_more": False, "url": ""},
-        "livemode": False,
-        "metadata": {},
-        "next_payment_attempt": None,
-        "number": None,
-        "on_behalf_of": None,
-        "parent": None,
-        "payment_settings": {
-            "default_mandate": None,
-            "payment_method_options": None,
-            "payment_method_types": None,
-        },
-        "period_end": call.now,
-        "period_start": call.now,
-        "post_payment_credit_notes_amount": 0,
-        "pre_payment_credit_notes_amount": 0,
-        "receipt_number": None,
-        "rendering": None,
-        "shipping_cost": None,
-        "shipping_details": None,
-        "starting_balance": 0,
-        "statement_descriptor": None,
-        "status": "draft",
-        "status_transitions": {
-            "finalized_at": None,
-            "marked_uncollectible_at": None,
-            "paid_at": None,
-            "voided_at": None,
-        },
-        "subtotal": 0,
-        "subtotal_excluding_tax": 0,
-        "test_clock": None,
-        "total": 0,
-        "total_discount_amounts": [],
-        "total_excluding_tax": 0,
-        "total_pretax_credit_amounts": [],
-        "total_taxes": [],
-        "webhooks_delivered_at": call.now,
-    }
+    blank: Obj = dict.fromkeys(_NOTHING) | dict.fromkeys(_AMOUNTS, 0)
+    return (
+        blank
+        | {name: [] for name in _LISTS}
+        | {f"customer_{name}": customer[name] for name in ("address", "email", "name", "phone")}
+        | {
+            "id": new_id("in_1"),
+            "object": "invoice",
+            "account_country": "US",
+            "account_name": "Paydesk sandbox",
+            "attempted": False,
+            "auto_advance": False,
+            "automatic_tax": dict.fromkeys(_TAX) | {"enabled": False},
+            "billing_reason": "manual",
+            "collection_method": "charge_automatically",
+            "created": call.now,
+            "currency": code,
+            "customer": customer["id"],
+            "customer_tax_exempt": "none",
+            "issuer": {"type": "self"},
+            "lines": {"object": "list", "data": [], "has_more": False, "url": ""},
+            "livemode": False,
+            "metadata": {},
+            "payment_settings": dict.fromkeys(_TERMS),
+            "period_end": call.now,
+            "period_start": call.now,
+            "status": "draft",
+            "status_transitions": dict.fromkeys(_TURNS),
+            "webhooks_delivered_at": call.now,
+        }
+    )
 
 
 def number(call: Call, made: Obj) -> str:
