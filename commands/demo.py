@@ -33,7 +33,14 @@ from providers import registry
 # `demo` at the start of the short name is what labels everything as demo.
 MERCHANT = "Demo Market"
 KEY_NAME = "Demo traffic"
-SCOPES = ("orders:read", "orders:write", "payments:read", "payments:write", "refunds:request")
+SCOPES = (
+    "orders:read",
+    "orders:write",
+    "payments:read",
+    "payments:write",
+    "refunds:request",
+    "disputes:write",
+)
 BUYERS = ("noa", "ole", "pia", "rui", "tara")
 SELLERS = ("uma", "ivo")
 ACTOR = system("demo")

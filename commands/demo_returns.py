@@ -88,12 +88,12 @@ def capture_less(visit: Visit) -> str:
     visit.shop.pause(visit.dice, 20, 80)
     path = f"/v1/payment_intents/{intent['providerReference']}/capture"
     with visit.shop.desk:
-        if not _has_room_for_case(visit.shop):
+        if not has_room_for_case(visit.shop):
             visit.shop.at_provider(path, {})
             return "held, then captured at the provider"
         taken = _share(intent["amount"], visit.dice.between(60, 95))
         visit.shop.at_provider(path, {"amount_to_capture": str(taken.minor)})
-        _wait_for_case(visit.shop, intent["paymentId"])
+        wait_for_case(visit.shop, intent["paymentId"])
     return f"held, then only {taken.major()} {taken.asset.code} captured at the provider"
 
 
@@ -106,7 +106,7 @@ def refund_at_provider(visit: Visit) -> str:
     if payment is None:
         return "paid, not booked yet"
     with visit.shop.desk:
-        if not _has_room_for_case(visit.shop):
+        if not has_room_for_case(visit.shop):
             return "paid"
         back = _share(payment["amountReceived"], visit.dice.between(10, 60))
         form = {
@@ -115,7 +115,7 @@ def refund_at_provider(visit: Visit) -> str:
             "reason": "requested_by_customer",
         }
         visit.shop.at_provider("/v1/refunds", form)
-        _wait_for_case(visit.shop, payment["paymentId"])
+        wait_for_case(visit.shop, payment["paymentId"])
     return f"paid, then {back.major()} {back.asset.code} given back at the provider"
 
 
@@ -150,12 +150,13 @@ def _waiting(shop: Shop, more: str = "") -> list[dict[str, Any]]:
     return found
 
 
-def _has_room_for_case(shop: Shop) -> bool:
+def has_room_for_case(shop: Shop) -> bool:
+    """Tell whether few enough cases wait for people that one more may be made. Raises: Unexpected, OSError."""
     unsettled = shop.get("/api/exceptions?state=open,assigned")["items"]
     return len(unsettled) < MOST_CASES
 
 
-def _wait_for_case(shop: Shop, payment_id: str) -> None:
+def wait_for_case(shop: Shop, payment_id: str) -> None:
     """Keep the desk until the case is there: whoever counts next counts it too."""
     path = f"/api/exceptions?paymentId={payment_id}"
     shop.wait_for(lambda: bool(shop.get(path)["items"]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from commands import demo_bank, demo_holds, demo_returns, demo_wallets, demo_wire
+from commands import demo_bank, demo_disputes, demo_holds, demo_returns, demo_wallets, demo_wire
 from commands.demo_shop import Shop, Visit
 from core.money import Asset, Money, asset
 from domain.samples.dice import Dice
@@ -173,6 +173,8 @@ PARTS: tuple[tuple[Part, int], ...] = (
     (demo_returns.ask_for_refund, 8),
     (demo_returns.capture_less, 2),
     (demo_returns.refund_at_provider, 2),
+    (demo_disputes.dispute, 3),
+    (demo_disputes.report, 1),
 )
 # Played before all others, so that the desk has work when somebody first signs in.
 OPENING: tuple[Part, ...] = (
