@@ -15,6 +15,9 @@ NAMES: Mapping[str, str] = {
     "wallet_debit": "Wallet debited",
     "entitlement": "Entitlement",
     "receipt": "Receipt by mail",
+    "method_validated": "Card proved",
+    "hold_release": "Hold to be let go",
+    "trial_grant": "Trial granted",
     "refund_letter": "Letter about the refund",
     "refund_failed_letter": "Letter that the refund failed",
 }

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import Forbidden
 from core.permissions import Permission
+from core.purposes import CHECKS
 from core.states import OPEN_PAYMENT, Kyc, Role
 from core.states import Payment as Status
 from dashboard import effect_words, hold_words, refund_words, wallet_words, words
@@ -110,6 +111,8 @@ def cancel_act(shown: Shown) -> Act:
         reason = KYC_WORDS
     elif payment.status == Status.CANCELLED:
         reason = "It is cancelled already."
+    elif payment.status in _PAID and payment.purpose in CHECKS:
+        reason = "The card is proved, and nothing was charged: there is nothing to cancel."
     elif payment.status in _PAID:
         reason = "The money has arrived. A confirmed payment is refunded, not cancelled."
     elif payment.status not in OPEN_PAYMENT:

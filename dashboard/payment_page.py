@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from core.money import Money
 from core.money_out import Act as MoneyAct
 from core.permissions import Permission
+from core.purposes import CHECKS
 from core.states import MAPPING_VERSION, OPEN_PAYMENT, lifecycle
 from core.states import Payment as Status
 from dashboard import (
@@ -249,6 +250,10 @@ def _lag_words(payment: Payment, lags: timeline.Lags, *, booked: bool) -> list[L
 def _agreement(payment: Payment, lags: timeline.Lags, *, booked: bool) -> Lag:
     """Say whether provider, state and books tell the same story now."""
     said, ours = lags.provider_to_us_seconds is not None, payment.status in _PAID
+    if payment.reversed_minor:
+        return Lag("Now", "taken back after it was final", "bad", "warn")
+    if payment.purpose in CHECKS and ours and not said:
+        return Lag("Now", "nothing was to move, and nothing has", "good", "equal")
     if said and not ours:
         text = "paid after the end, booked apart" if booked else "paid there, not here"
         return Lag("Now", text, "warn" if booked else "bad", "warn")
@@ -280,6 +285,7 @@ def _money(payment: Payment, suspended: Money) -> list[Fact]:
         ("Received", payment.received_minor, True),
         ("Of it in suspense", suspended.minor, bool(suspended.minor)),
         ("Held on the card", payment.capturable_minor, bool(payment.capturable_minor)),
+        ("Taken back after it was final", payment.reversed_minor, bool(payment.reversed_minor)),
         ("Refunded", payment.refunded_minor, bool(payment.refunded_minor)),
         ("Being refunded", payment.refunding_minor, bool(payment.refunding_minor)),
     ]

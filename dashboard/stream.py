@@ -69,6 +69,8 @@ def changed(event: EventLog) -> Iterator[tuple[str, str]]:
         yield f"{area}-{about}", about
     if area in ("transaction", "wallet", "refund") and event.buyer_id:
         yield f"wallet-{event.buyer_id}", about
+    if area in ("payment_method", "trial") and event.buyer_id:
+        yield f"cards-{event.buyer_id}", about
     if area in ("payment", "order", "inbound", "exception", "approval", "freeze", "control"):
         yield "home", event.id
 

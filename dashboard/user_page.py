@@ -8,7 +8,7 @@ from flask import Blueprint, Response
 
 from core.permissions import Permission
 from core.states import Person, Role
-from dashboard import people_words, render, users, wallet_words, words
+from dashboard import people_words, person_cards, render, users, wallet_words, words
 from dashboard.account import browser_words
 from dashboard.shapes import Act, Fact, View
 from domain import desk, naming
@@ -211,6 +211,7 @@ def body(session: Session, user: User, actor: Actor) -> View:
         "entries": [entry_view(each, names) for each in entries],
         "audit_href": f"/audit?object={user.id}",
         "wallet": _wallet(session, user, actor),
+        "cards": None if people_words.is_staff(user) else person_cards.view(session, user.id, actor),
     }
 
 

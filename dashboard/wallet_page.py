@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from core.permissions import Permission
-from dashboard import listing, render, wallet_words, words
+from dashboard import listing, person_cards, render, wallet_words, words
 from dashboard.listing import Asked
 from dashboard.shapes import Empty, View
 from domain import desk
@@ -27,6 +27,7 @@ def _view(asked: Asked, user_id: str) -> View:
         own = owner.id == actor.id
         reads_people = actor.may(Permission.USERS_ADMINISTER)
         sums = wallet_words.sums(session, owner.id, actor)
+        cards = person_cards.view(session, owner.id, actor)
     return {
         "wallet": {
             "id": owner.id,
@@ -38,6 +39,7 @@ def _view(asked: Asked, user_id: str) -> View:
             "demo": owner.demo,
         },
         "sums": sums,
+        "cards": cards,
         "rows": wallet_words.entry_views(found),
         "page": listing.pages(asked, len(found), more),
         "body_url": asked.href(f"{wallet_words.href(owner.id)}/body"),

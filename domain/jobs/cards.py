@@ -7,6 +7,7 @@ from sqlalchemy import select, update
 
 from core import clock, ids
 from core.errors import AppError
+from core.purposes import Purpose
 from core.states import Card
 from domain import crash, database, queue
 from domain.actors import system
@@ -15,7 +16,9 @@ from domain.cases.cases import Finding
 from domain.payments import kept_cards, vault
 from domain.transitions import Why
 from models.cards import PaymentMethod
+from models.payments import Payment
 from providers import registry
+from providers.card_seam import SaidCard
 
 TENDING = system("cards")
 LEASE_SECONDS = 60
@@ -82,9 +85,24 @@ def let_go(card: PaymentMethod) -> None:
 def _learn(card: PaymentMethod) -> None:
     rail = registry.configured(card.provider, livemode=card.livemode)
     said = rail.fetch(card.id).kept
-    if said is not None:
-        with database.transaction() as session:
-            vault.hear(session, card.provider, said, why=Why(TENDING, f"card:{card.id}"))
+    if said is None:
+        return
+    with database.transaction() as session:
+        vault.hear(session, card.provider, said, why=Why(TENDING, f"card:{card.id}"))
+    if said.last4 is not None:
+        _show(said)
+
+
+def _show(said: SaidCard) -> None:
+    """Show a card on the setups that kept it before it was known which one it is."""
+    kept_by = (
+        Payment.method_id == said.reference,
+        Payment.purpose == Purpose.CARD_SETUP.value,
+        Payment.card_last4.is_(None),
+    )
+    shown = {"card_brand": said.brand, "card_last4": said.last4}
+    with database.transaction() as session:
+        session.execute(update(Payment).where(*kept_by).values(shown))
 
 
 def _tell_default(card: PaymentMethod) -> None:

@@ -107,9 +107,9 @@ def _take_over(
     waits = waits and payment.purpose not in ONE_SHOT
     moves = {}
     if waits and payment.status in OPEN_PAYMENT:
-        # Nobody pays a coupon's invoice; it only waits to be settled.
-        is_paid_by_none = payment.method == "invoice"
-        next_ = PaymentSub.NONE if is_paid_by_none else PaymentSub.REQUIRES_PAYMENT_METHOD
+        # Nobody pays a coupon's invoice, and a kept card is charged at once: they only wait to be settled.
+        waits_for_none = payment.method == "invoice" or payment.method_id is not None
+        next_ = PaymentSub.NONE if waits_for_none else PaymentSub.REQUIRES_PAYMENT_METHOD
         moves = {"payment_sub": next_.value}
     move_together(session, payment, moves=moves, values=values, why=why)
     kind = workset.NAMED_BY[payment.method]

@@ -46,6 +46,7 @@ def test_a_setup_keeps_its_card_with_all_that_is_said_of_it(world: World) -> Non
     assert (card.user_id, card.brand, card.last4) == ("usr_bo", "visa", "4242")
     assert (card.exp_month, card.exp_year, card.is_default) == (12, 2034, True)
     assert card.validated_at is not None and card.due_at is None
+    assert world.read(payment).card_last4 == "4242"
     assert world.rail.preferred[world.rail.customer_keys["customer:usr_bo:test"]] == "pm_one"
     assert checking.told("payment_method.validated", "transaction.created") == [
         "transaction.created",
