@@ -78,6 +78,9 @@ DISPUTE_WITHDRAWN, DISPUTE_REINSTATED, DISPUTE_FEE = (
     "dispute_reinstated",
     "dispute_fee",
 )
+# What became of one debit: paid, and failed, in whichever order it is heard. Kept apart likewise.
+CHARGE_PAID, CHARGE_FAILED = "charge_paid", "charge_failed"
+CHARGE_KINDS = frozenset({CHARGE_PAID, CHARGE_FAILED})
 DISPUTE_KINDS = frozenset({DISPUTE_WITHDRAWN, DISPUTE_REINSTATED, DISPUTE_FEE})
 
 _PENDING_SUB = {
@@ -114,6 +117,17 @@ def _largest(facts: list[Fact], kind: str) -> int:
 def told_minor(facts: Iterable[Fact], *, by_hand: bool = False) -> int:
     """Give the most that the provider itself, or people in its place, said has arrived; minor units."""
     return _largest(list(facts), MARKED_COMPLETED if by_hand else "succeeded")
+
+
+def reversed_minor(facts: Iterable[Fact]) -> int:
+    """Sum what was paid by debits that failed after they had been paid; minor units.
+
+    Such a fact's code names its debit. Order-free: a debit that only failed was never paid.
+    """
+    known = set(facts)
+    paid = {fact.code for fact in known if fact.kind == CHARGE_PAID}
+    failed = {fact.code: fact for fact in known if fact.kind == CHARGE_FAILED}
+    return sum(fact.amount_minor or 0 for code, fact in failed.items() if code in paid)
 
 
 def _check_standing(known: list[Fact]) -> Standing | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from core.disputes import Status as Dispute
@@ -217,25 +217,25 @@ def _table(rows: Mapping[str, str]) -> Moves:
     return {old: frozenset(new.split()) for old, new in rows.items()}
 
 
+def _any(words: Iterable[str]) -> Moves:
+    known = [str(word) for word in words]
+    return {old: frozenset(known) - {old} for old in known}
+
+
 # `pending` after `processing`, and `processing` after `completed`, need an exception case beside them.
 MOVES: Mapping[str, Moves] = {
     "payment": _table(
         {
             "pending": "processing completed failed cancelled",
             "processing": "completed failed cancelled pending",
-            "completed": "released refunded processing",
+            "completed": "released refunded processing failed",
             "failed": "",
             "cancelled": "",
             "released": "",
             "refunded": "completed",
         }
     ),
-    "payment_sub": _table(
-        {
-            sub: " ".join(other for other in PaymentSub if other != sub)
-            for sub in map(str, PaymentSub)
-        }
-    ),
+    "payment_sub": _any(PaymentSub),
     "escrow": _table(
         {
             "unfunded": "funded",
@@ -308,9 +308,7 @@ MOVES: Mapping[str, Moves] = {
         }
     ),
     "card": _table({"active": "removing removed", "removing": "removed", "removed": ""}),
-    "dispute": _table(
-        {word: " ".join(other for other in Dispute if other != word) for word in map(str, Dispute)}
-    ),
+    "dispute": _any(Dispute),
     "case_rule": _table({"draft": "enabled disabled", "enabled": "disabled", "disabled": "draft"}),
     "secret_version": _table(
         {

@@ -12,7 +12,8 @@ from dashboard.confirming import Question
 from dashboard.payment_page import Shown
 from dashboard.payment_views import find
 from dashboard.shapes import Alert, Fact, Input, Link, Ref
-from domain.database import Session, reading, transaction
+from domain.database import reading, transaction
+from domain.desk import Session
 from domain.payments import payment_links
 from domain.payments.payment_links import Recipient
 from web import access

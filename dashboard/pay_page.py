@@ -12,7 +12,7 @@ from dashboard import payments, words
 from dashboard.shapes import Fact, View
 from domain import desk
 from domain.desk import Session
-from domain.payments import captures, operations
+from domain.payments import captures, operations, reversals
 from domain.payments.captures import Capture
 from domain.payments.payments import get_by_public_id
 from models.orders import Order
@@ -214,7 +214,7 @@ def _ended(shown: Shown) -> View:
             (f"/pay/{shown.later.public_id}", "Go on there"),
         )
     name, mark, title, first = _end_of(payment)
-    kept = payment.received_minor - payment.refunded_minor
+    kept = payment.received_minor - payment.refunded_minor - payment.reversed_minor
     if kept > 0:
         # It came after the end: whoever pays must neither pay twice nor be told that nothing happened.
         first = f"{_said(shown, kept)} arrived for it afterwards. {shown.merchant} gives it back or uses it for you."
@@ -242,6 +242,12 @@ def _end_of(payment: Payment) -> tuple[str, str, str, str]:
             else ""
         )
         return "expired", "expired", "This payment page has expired", f"{until}{nothing}"
+    if payment.failure_reason == reversals.REASON:
+        title, said = (
+            "Your bank took this payment back",
+            "It had arrived, and does not count any more.",
+        )
+        return "failed", "failed", title, said
     return "failed", "failed", "This payment did not go through", nothing
 
 

@@ -17,6 +17,7 @@ class Payment(Base):
     purpose: a word of `core.purposes`. effect_state: whether what follows from its money was carried out
     (`models/effects.py`); method_id: the kept card it is paid with.
     refunding_minor: asked back and not over yet; with refunded_minor never more than was received.
+    reversed_minor: taken back after it had been final, by a debit that failed late.
     credited_minor: moved to the buyer's own funds, so that it counts for no order and is not refunded.
 
     open_key: `order:purpose` while the attempt is open, else null; its uniqueness is the business
@@ -38,6 +39,7 @@ class Payment(Base):
     refunded_minor: Mapped[int] = mapped_column(default=0)
     refunding_minor: Mapped[int] = mapped_column(default=0, server_default="0")
     credited_minor: Mapped[int] = mapped_column(default=0, server_default="0")
+    reversed_minor: Mapped[int] = mapped_column(default=0, server_default="0")
     rail: Mapped[Word]
     provider: Mapped[Word]
     provider_reference: Mapped[str | None]
@@ -85,6 +87,7 @@ class Payment(Base):
             name="not_over",
         ),
         CheckConstraint("credited_minor between 0 and received_minor", name="credited"),
+        CheckConstraint("reversed_minor between 0 and received_minor", name="reversed"),
         CheckConstraint("direction in ('in', 'out')", name="direction"),
         Index("ix_payments_created_at_id", "created_at", "id"),
         Index("ix_payments_status_created_at_id", "status", "created_at", "id"),

@@ -10,6 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from core import clock
 from core.fold import (
+    CHARGE_KINDS,
     DISPUTE_KINDS,
     MARKED_CANCELLED,
     MARKED_COMPLETED,
@@ -17,6 +18,7 @@ from core.fold import (
     RANK,
     REFUND_KINDS,
     Fact,
+    reversed_minor,
     standing,
 )
 from core.purposes import CHECKS, ONE_SHOT
@@ -38,6 +40,8 @@ from models.payments import Payment, PaymentFact, StateChange
 from models.refunds import Refund
 
 STUCK_AFTER = timedelta(hours=1)
+# Facts that say nothing of where a payment stands.
+KEPT_APART = REFUND_KINDS | DISPUTE_KINDS | CHARGE_KINDS
 _CHUNK = 1000
 
 
@@ -56,13 +60,17 @@ def payments(session: Session) -> Iterator[str | None]:
 
 
 def _payment_problem(session: Session, payment: Payment, facts: Sequence[Fact]) -> str | None:
-    if unknown := {fact.kind for fact in facts} - RANK.keys() - REFUND_KINDS - DISPUTE_KINDS:
+    if unknown := {fact.kind for fact in facts} - RANK.keys() - KEPT_APART:
         return f"{payment.id} has facts of kinds that nobody writes: {', '.join(sorted(unknown))}"
     now = standing(
         facts, is_check=payment.purpose in CHECKS, is_one_shot=payment.purpose in ONE_SHOT
     )
     if payment.received_minor != now.received_minor:
         return f"{payment.id} has received {payment.received_minor}, its facts say {now.received_minor}"
+    if payment.reversed_minor != min(reversed_minor(facts), payment.received_minor):
+        return f"{payment.id} lost {payment.reversed_minor}, its facts say {reversed_minor(facts)}"
+    if payment.reversed_minor and payment.status in (Status.FAILED, Status.REFUNDED):
+        return None if _has_case(session, payment, "LATE_FAILURE") else f"{payment.id} has no case"
     if payment.status == _less_given_back(payment, now.status):
         return _amount_problem(session, payment)
     is_ended = payment.status in (Status.FAILED, Status.CANCELLED)
@@ -197,7 +205,7 @@ def booked(session: Session) -> Iterator[str | None]:
         .group_by(JournalEntry.payment_id)
         .subquery()
     )
-    kept = Payment.received_minor - Payment.refunded_minor
+    kept = Payment.received_minor - Payment.refunded_minor - Payment.reversed_minor
     statement = select(Payment.id, kept, totals.c.total).outerjoin(
         totals, totals.c.payment_id == Payment.id
     )

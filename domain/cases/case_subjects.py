@@ -58,6 +58,7 @@ class Subject:
         if payment is None:
             return 0
         gone = payment.refunded_minor + payment.refunding_minor + payment.credited_minor
+        gone += payment.reversed_minor
         return payment.received_minor - gone - self.charged_back_minor
 
     @property

@@ -7,9 +7,9 @@ from sqlalchemy.orm import Session
 from core import clock
 from core.disputes import CLOSED
 from core.money import Money, asset
-from core.states import lifecycle
 from core.strictjson import Json
 from domain import audit, events
+from domain.payments import reversals
 from domain.transitions import Why, move_together
 from models.disputes import Dispute
 from models.payments import Payment
@@ -85,23 +85,5 @@ def tell_reversed(session: Session, payment: Payment, amount: Money, *, why: Why
     Writes: payments.event_sequence, event_log. Emits: payment.reversed. Transaction: caller's, with
     the payment locked.
     """
-    sequence = payment.event_sequence + 1
-    move_together(session, payment, moves={}, values={"event_sequence": sequence}, why=why)
-    stands = lifecycle(payment.status, payment.failure_reason).value
-    body: dict[str, Json] = {
-        "cause": "chargeback",
-        "amount": amount.major(),
-        "currency": amount.asset.code,
-        "lifecycle": stands,
-        "previousLifecycle": stands,
-    }
-    row = events.row(
-        "payment.reversed",
-        events.about_payment(payment),
-        source=why.source,
-        sequence=sequence,
-        status=payment.status,
-        body=body,
-        is_replay=why.is_replay,
-    )
-    events.append(session, [row])
+    before = payment.status
+    reversals.tell(session, payment, amount, cause="chargeback", before=before, why=why)

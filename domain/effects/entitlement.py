@@ -179,7 +179,8 @@ def follow_refund(session: Session, payment: Payment, *, why: Why) -> list[dict[
         .with_for_update()
         .execution_options(populate_existing=True)
     ).first()
-    to = REVOKED if payment.status == Status.REFUNDED else GRANTED
+    is_gone = payment.status in (Status.REFUNDED, Status.FAILED)
+    to = REVOKED if is_gone else GRANTED
     if granted is None or granted.state == to:
         return []
     granted.state, granted.updated_at = to, clock.now()

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from core import clock, ids
 from core.errors import AppError, LostRace, ProviderRefused, ProviderUnavailable
+from core.fold import CHARGE_FAILED
 from core.money import Money, asset
 from core.purposes import ONE_SHOT
 from core.states import OPEN_PAYMENT
@@ -244,7 +245,8 @@ def _confirm(payment: Payment) -> datetime | None:
     """
     rail = registry.configured(payment.provider, livemode=payment.livemode)
     reading = rail.fetch(str(payment.provider_reference))
-    if reading.refunds or reading.disputes:
+    has_failed = any(keyed.fact.kind == CHARGE_FAILED for keyed in reading.facts)
+    if reading.refunds or reading.disputes or has_failed:
         asking.apply_answer(payment.id, reading, why=Why(JANITOR, "janitor:confirm"))
     if payment.status == Status.COMPLETED:
         _compare(payment, rail, reading)

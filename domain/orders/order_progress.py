@@ -114,6 +114,20 @@ def receive(
     return [_event(order, _EVENT[to], why)] if advanced else []
 
 
+def lose(session: Session, payment: Payment, *, why: Why) -> None:
+    """Count a payment towards its order no longer: its money was taken back after it had been final.
+
+    Where the order stands is left to people: work may have begun. Writes: orders.
+    Transaction: caller's, with the payment locked and still completed.
+    """
+    if payment.order_id is None:
+        return
+    order = lock_order(session, payment.order_id)
+    paid_minor = order.paid_minor - (payment.received_minor - payment.credited_minor)
+    values: dict[str, object] = {"paid_minor": paid_minor, "updated_at": clock.now()}
+    move_together(session, order, moves={}, values=values, why=why)
+
+
 def give_back(session: Session, payment: Payment, *, why: Why) -> list[dict[str, object]]:
     """Move an order to refunded when all that it was paid is back, or off it when some is not after all.
 

@@ -17,8 +17,9 @@ from models.orders import Order
 from models.payments import Payment
 
 DISPUTE, WARNING, REVIEW = "dispute", "early_fraud_warning", "review"
+LATE_FAILURE = "late_failure"
 # They end when their case is settled, too; a dispute holds until the bank has decided.
-_BY_CASE = (WARNING, REVIEW)
+_BY_CASE = (WARNING, REVIEW, LATE_FAILURE)
 
 
 @dataclass(frozen=True)

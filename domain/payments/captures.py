@@ -19,7 +19,7 @@ from domain.actors import Actor
 from domain.orders.orders import visible
 from models.operations import Operation
 from models.payments import Payment
-from providers.seam import KeyedFact
+from providers.seam import KeyedFact, SaidRefund
 
 KIND = "capture"
 # They end a hold one way or the other; while one has no outcome no other is asked for.
@@ -99,6 +99,15 @@ def let_go(session: Session, payment: Payment) -> Capture | None:
     if not 0 < payment.received_minor < payment.amount_minor:
         return None
     return deliberate(list_captures(session, payment.id), payment)
+
+
+def is_let_go(payment: Payment, said: SaidRefund) -> bool:
+    """Tell whether a refund is only the rest of a hold of which a part was captured: it never arrived.
+
+    Source: https://docs.stripe.com/api/charges/object (`amount_refunded` after a partial capture)
+    """
+    rest = payment.amount_minor - payment.received_minor
+    return not said.moved and said.refund_id is None and said.amount.minor == rest
 
 
 def presumed_end(new_facts: Iterable[KeyedFact]) -> datetime | None:

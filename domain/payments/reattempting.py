@@ -99,7 +99,8 @@ def refusal(payment: Payment) -> Conflict | None:
             f"The payment is {payment.status}; only one that failed or expired is started again."
         )
         return found
-    kept = payment.received_minor - payment.refunded_minor - payment.credited_minor
+    gone = payment.refunded_minor + payment.credited_minor + payment.reversed_minor
+    kept = payment.received_minor - gone
     if kept > 0:
         late = Money(kept, asset(payment.asset))
         return Conflict(

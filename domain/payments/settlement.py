@@ -30,6 +30,7 @@ from domain.payments import (
     ends,
     payment_events,
     receipts,
+    reversals,
     vault,
 )
 from domain.refunds import refund_settlement
@@ -66,6 +67,8 @@ def apply(session: Session, payment: Payment, reading: Reading, *, why: Why) -> 
         _hear_refunds(session, payment, reading.refunds, applied, why)
     if reading.disputes or reading.concerns:
         _hear_disputes(session, payment, reading, applied, why)
+    if said := reversals.hear(session, payment, why=why):
+        applied.verdict, applied.changed = said, True
     return applied
 
 
@@ -96,7 +99,7 @@ def _hear_refunds(
         applied.verdict = "nothing has arrived for this payment, so nothing of it was given back"
         return
     own = [each for each in said if str(each.amount.asset) == payment.asset]
-    own = [each for each in own if not _is_let_go(payment, each)]
+    own = [each for each in own if not captures.is_let_go(payment, each)]
     heard = Applied(verdict="")
     for each in own:
         _remember(session, payment, each.keyed, heard, why)
@@ -108,15 +111,6 @@ def _hear_refunds(
     elif not applied.new_facts:
         applied.repeated += heard.repeated
         applied.verdict = _why_nothing(applied, applied.changed)
-
-
-def _is_let_go(payment: Payment, said: SaidRefund) -> bool:
-    """Tell whether a refund is only the rest of a hold of which a part was captured: it never arrived.
-
-    Source: https://docs.stripe.com/api/charges/object (`amount_refunded` after a partial capture)
-    """
-    rest = payment.amount_minor - payment.received_minor
-    return not said.moved and said.refund_id is None and said.amount.minor == rest
 
 
 def _apply(session: Session, payment: Payment, reading: Reading, why: Why) -> Applied:

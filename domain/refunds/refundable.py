@@ -96,7 +96,7 @@ def left(payment: Payment, *, suspended: Money, charged_back_minor: int = 0) -> 
 
 def _kept_minor(payment: Payment) -> int:
     asked_back = payment.refunded_minor + payment.refunding_minor
-    return payment.received_minor - asked_back - payment.credited_minor
+    return payment.received_minor - asked_back - payment.credited_minor - payment.reversed_minor
 
 
 def reserve(session: Session, payment: Payment, amount: Money) -> None:
@@ -109,7 +109,7 @@ def reserve(session: Session, payment: Payment, amount: Money) -> None:
     suspended = receipts.in_suspense(session, payment)
     gone = charged_back(session, [payment.id]).get(payment.id, 0)
     asked_back = Payment.refunded_minor + Payment.refunding_minor
-    kept = Payment.received_minor - asked_back - Payment.credited_minor
+    kept = Payment.received_minor - asked_back - Payment.credited_minor - Payment.reversed_minor
     statement = (
         update(Payment)
         .where(Payment.id == payment.id, kept >= amount.minor + suspended.minor + gone)

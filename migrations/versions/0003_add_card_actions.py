@@ -289,6 +289,14 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("entitlement", sa.String(length=32), nullable=True))
 
     with op.batch_alter_table("payments", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column(
+                "reversed_minor",
+                sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+                server_default="0",
+                nullable=False,
+            )
+        )
         batch_op.drop_constraint(op.f("ck_payments_amount"), type_="check")
         batch_op.create_check_constraint(
             op.f("ck_payments_amount"),
@@ -301,6 +309,9 @@ def upgrade() -> None:
             sa.Column("effect_state", sa.String(length=32), server_default="none", nullable=False)
         )
         batch_op.add_column(sa.Column("subscription_period", sa.Text(), nullable=True))
+        batch_op.create_check_constraint(
+            op.f("ck_payments_reversed"), "reversed_minor between 0 and received_minor"
+        )
         batch_op.create_index("ix_payments_buyer_id_purpose", ["buyer_id", "purpose"], unique=False)
         batch_op.create_index("ix_payments_effect_state", ["effect_state"], unique=False)
         batch_op.create_index("ix_payments_hold_ends_at", ["hold_ends_at"], unique=False)
@@ -322,6 +333,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     with op.batch_alter_table("payments", schema=None) as batch_op:
+        batch_op.drop_constraint(op.f("ck_payments_reversed"), type_="check")
         batch_op.drop_constraint(op.f("ck_payments_amount"), type_="check")
         batch_op.create_check_constraint(op.f("ck_payments_amount"), "amount_minor > 0")
         batch_op.drop_index(
@@ -342,6 +354,7 @@ def downgrade() -> None:
         batch_op.drop_column("receipt_url")
         batch_op.drop_column("hold_ends_at")
         batch_op.drop_column("method_id")
+        batch_op.drop_column("reversed_minor")
 
     with op.batch_alter_table("orders", schema=None) as batch_op:
         batch_op.drop_column("entitlement")

@@ -6,9 +6,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from core import clock
-from core.fold import Fact
+from core.fold import CHARGE_FAILED, CHARGE_PAID, Fact
 from providers.seam import KeyedFact, Oddity, Reading
 from providers.stripe.things import Thing, money, reference_of, thing, word
+
+# How Stripe names charges that are no card's; only those fail after they were paid.
+DEBIT = "py_"
+_BECAME = {"succeeded": CHARGE_PAID, "failed": CHARGE_FAILED}
 
 
 def hold_ends_at(charge: Thing) -> datetime | None:
@@ -36,6 +40,42 @@ def captured(subject: Thing, said_at: datetime, evidence: Reading) -> Reading:
         facts=(KeyedFact(f"stripe:{intent}:succeeded:{received}", fact),),
         asset_code=currency.upper(),
     )
+
+
+def debit(subject: Thing, said_at: datetime, evidence: Reading) -> Reading:
+    """Read a bank debit that was paid or failed, which may happen to the same one days apart; a card's
+    charge is final once it is made.
+
+    evidence: the charge as it reads without what became of it.
+    Source: https://docs.stripe.com/payments/bank-debits (failures after success)
+    """
+    said, currency = debited(subject, said_at), word(subject.get("currency"))
+    if not said or currency is None:
+        return evidence
+    return replace(evidence, facts=(*evidence.facts, *said), asset_code=currency.upper())
+
+
+def debited(subject: Thing, said_at: datetime) -> tuple[KeyedFact, ...]:
+    """Give what became of one debit; nothing of a card's charge, or of one that is under way."""
+    own, kind = word(subject.get("id")), _BECAME.get(word(subject.get("status")) or "")
+    if own is None or not own.startswith(DEBIT) or kind is None:
+        return ()
+    words = word(subject.get("failure_message")) if kind == CHARGE_FAILED else None
+    fact = Fact(kind, said_at, money(subject, "amount").minor, code=own, message=words)
+    return (KeyedFact(f"stripe:{own}:{kind}", fact),)
+
+
+def paid_by(subject: Thing, status: str, said_at: datetime) -> tuple[KeyedFact, ...]:
+    """Give what an intent says of the debit behind it: paid, once the intent has succeeded."""
+    latest = subject.get("latest_charge")
+    own = reference_of(latest)
+    if own is None or not own.startswith(DEBIT):
+        return ()
+    told = debited(thing(latest), said_at)
+    if status != "succeeded" or any(each.fact.kind == CHARGE_PAID for each in told):
+        return told
+    fact = Fact(CHARGE_PAID, said_at, money(subject, "amount").minor, code=own)
+    return (KeyedFact(f"stripe:{own}:{CHARGE_PAID}", fact), *told)
 
 
 def lapsed(evidence: Reading) -> Reading:
