@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 
 from core.disputes import Status as Dispute
@@ -217,9 +217,8 @@ def _table(rows: Mapping[str, str]) -> Moves:
     return {old: frozenset(new.split()) for old, new in rows.items()}
 
 
-def _any(words: Iterable[str]) -> Moves:
-    known = [str(word) for word in words]
-    return {old: frozenset(known) - {old} for old in known}
+def _any(words: type[StrEnum]) -> Moves:
+    return {old.value: frozenset(map(str, words)) - {old.value} for old in words}
 
 
 # `pending` after `processing`, and `processing` after `completed`, need an exception case beside them.
@@ -336,7 +335,6 @@ def assert_legal(kind: str, old: str, new: str) -> None:
 
 
 OPEN_PAYMENT = frozenset({Payment.PENDING, Payment.PROCESSING})
-FINAL_PAYMENT = frozenset(Payment) - OPEN_PAYMENT
 
 MAPPING_VERSION = 1
 _LIFECYCLE = {

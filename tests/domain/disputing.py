@@ -22,7 +22,7 @@ from models.orders import Order
 from models.payments import Payment
 from providers.seam import Reading
 from providers.stripe import disputes
-from tests.domain.world import disputed
+from tests.domain.fake_disputes import disputed
 
 BEGAN = 1_790_000_000
 DUE = BEGAN + 7 * 86_400

@@ -48,3 +48,20 @@ def refuse(record: dict[str, object], code: str = "insufficient_funds") -> None:
     error = {"code": "card_declined", "decline_code": code, "charge": f"ch_{record['id']}"}
     record |= {"status": "requires_payment_method", "last_payment_error": error}
     record["payment_method"] = None
+
+
+def intent(reference: str, payment_id: str, amount: int, **more: object) -> dict[str, object]:
+    """Make a payment intent as Stripe writes it."""
+    return {
+        "id": reference,
+        "object": "payment_intent",
+        "status": "requires_payment_method",
+        "amount": amount,
+        "amount_received": 0,
+        "amount_capturable": 0,
+        "currency": "eur",
+        "client_secret": f"{reference}_secret_x",
+        "metadata": {"payment_id": payment_id},
+        "latest_charge": None,
+        "last_payment_error": None,
+    } | more

@@ -26,6 +26,7 @@ from models.ledger import JournalEntry
 from models.payments import Payment
 from providers import registry
 from providers.seam import Rail
+from tests.domain import fake_charges
 from tests.domain import world as worlds
 from tests.domain.world import World
 from tests.rig import product
@@ -68,7 +69,7 @@ def test_payment_that_succeeded_without_a_webhook_is_healed_once(world: World) -
 
 
 def test_object_of_somebody_else_is_counted_and_left_alone(world: World) -> None:
-    world.rail.intents["pi_foreign"] = worlds.intent("pi_foreign", "pay_of_another_system", 100)
+    world.rail.intents["pi_foreign"] = fake_charges.intent("pi_foreign", "pay_of_another_system", 100)
     found = run(world.rail)  # type: ignore[arg-type]
     assert (found.compared, found.unknown) == (0, 1)
 

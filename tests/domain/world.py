@@ -30,12 +30,13 @@ from models.payments import Payment
 from models.people import Merchant, User
 from providers import registry
 from providers.card_seam import SaidCard
-from providers.dispute_seam import Evidence
 from providers.seam import Canary, Created, Delivery, LiveSecret, NewPayment, Reading, Verified
-from providers.stripe import calls, disputes, reading, sdk, wire
+from providers.stripe import calls, reading, sdk, wire
 from providers.stripe import secrets as stripe_secrets
 from tests.domain import fake_charges
+from tests.domain.fake_charges import intent
 from tests.domain.fake_coupons import FakeCoupons
+from tests.domain.fake_disputes import FakeDisputes
 from tests.domain.fake_vault import FakeVault
 
 WEBHOOK_SECRET = "whsec_world"
@@ -43,7 +44,7 @@ _numbers = itertools.count(1)
 
 
 @dataclass
-class FakeRail(FakeCoupons, FakeVault):
+class FakeRail(FakeCoupons, FakeVault, FakeDisputes):
     """Stripe's own verifying and reading; calls answered from memory, or by the scripted error."""
 
     name: str = "stripe"
@@ -62,9 +63,6 @@ class FakeRail(FakeCoupons, FakeVault):
     asked: list[str] = field(default_factory=list)
     refunds: dict[str, dict[str, object]] = field(default_factory=dict)
     refund_keys: dict[str, str] = field(default_factory=dict)
-    disputes: dict[str, dict[str, object]] = field(default_factory=dict)
-    dispute_keys: dict[str, str] = field(default_factory=dict)
-    handed_in: list[Evidence] = field(default_factory=list)
     captured: dict[str, str] = field(default_factory=dict)
     # What a new refund says of itself; a test may have it begin as `pending`.
     refund_status: str = "succeeded"
@@ -114,7 +112,7 @@ class FakeRail(FakeCoupons, FakeVault):
         return replace(
             said,
             refunds=tuple(self._said(one).refunds[0] for one in own),
-            disputes=tuple(self._disputed(one).disputes[0] for one in asked_back),
+            disputes=tuple(self.said_of(one).disputes[0] for one in asked_back),
         )
 
     def _said(self, found: dict[str, object]) -> Reading:
@@ -240,94 +238,6 @@ class FakeRail(FakeCoupons, FakeVault):
             raise error
         for found in self.refunds.values():
             yield self._said(found)
-
-    def dispute(self, reference: str, amount: int, **more: object) -> dict[str, object]:
-        """Have a payment's bank ask for money back; the record is the provider's own truth."""
-        name = f"dp_{next(_numbers)}"
-        self.disputes[name] = disputed(name, reference, amount) | more
-        return self.disputes[name]
-
-    def _disputed(self, record: Mapping[str, object]) -> Reading:
-        return disputes.read_dispute(dict(record), said_at=clock.now())  # type: ignore[arg-type]
-
-    def fetch_dispute(self, reference: str) -> Reading:
-        if error := self._scripted("fetch_dispute"):
-            raise error
-        return self._disputed(self.disputes[reference])
-
-    def submit_evidence(self, reference: str, evidence: Evidence, *, key: str) -> Reading:
-        error = self._scripted("submit_evidence")
-        if error is not None and not getattr(error, "after_effect", False):
-            raise error
-        record = self.disputes[reference]
-        if key not in self.dispute_keys:
-            if record["status"] not in ("needs_response", "warning_needs_response"):
-                raise ProviderRefused("The dispute cannot be answered any more.")
-            self.dispute_keys[key] = reference
-            self.handed_in.append(evidence)
-            details = dict(record["evidence_details"]) | {"submission_count": 1}  # type: ignore[call-overload]
-            is_asked = str(record["status"]).startswith("warning")
-            status = "warning_under_review" if is_asked else "under_review"
-            record |= {"status": status, "evidence_details": details}
-        if error is not None:
-            raise error
-        return self._disputed(record)
-
-    def close_dispute(self, reference: str, *, key: str) -> Reading:
-        error = self._scripted("close_dispute")
-        if error is not None and not getattr(error, "after_effect", False):
-            raise error
-        if key not in self.dispute_keys:
-            self.dispute_keys[key] = reference
-            self.disputes[reference] |= {"status": "lost"}
-        if error is not None:
-            raise error
-        return self._disputed(self.disputes[reference])
-
-    def list_disputes(self, *, since: datetime) -> Iterator[Reading]:
-        if error := self._scripted("list_disputes"):
-            raise error
-        for record in self.disputes.values():
-            yield self._disputed(record)
-
-
-def disputed(name: str, reference: str, amount: int) -> dict[str, object]:
-    """Make a dispute as Stripe writes it."""
-    return {
-        "id": name,
-        "object": "dispute",
-        "amount": amount,
-        "currency": "eur",
-        "charge": None,
-        "payment_intent": reference,
-        "created": clock.unix(),
-        "reason": "fraudulent",
-        "status": "needs_response",
-        "balance_transactions": [],
-        "evidence_details": {
-            "due_by": clock.unix() + 7 * 86_400,
-            "submission_count": 0,
-            "has_evidence": False,
-            "past_due": False,
-        },
-    }
-
-
-def intent(reference: str, payment_id: str, amount: int, **more: object) -> dict[str, object]:
-    """Make a payment intent as Stripe writes it."""
-    return {
-        "id": reference,
-        "object": "payment_intent",
-        "status": "requires_payment_method",
-        "amount": amount,
-        "amount_received": 0,
-        "amount_capturable": 0,
-        "currency": "eur",
-        "client_secret": f"{reference}_secret_x",
-        "metadata": {"payment_id": payment_id},
-        "latest_charge": None,
-        "last_payment_error": None,
-    } | more
 
 
 @dataclass

@@ -13,10 +13,13 @@ from core.money_out import Act
 from core.strictjson import Json
 from domain import database, samples
 from domain.cases import case_backtests, case_conditions
+from domain.disputes import evidence
+from domain.disputes.evidence import Draft
 from domain.secrets import keyring
 from models import Base, guards
 from models.cases import Attachment, CaseNote, CaseRule, CaseRuleVersion, ExceptionCase
 from models.control import Approval, Control, Freeze
+from models.disputes import Dispute, ReleaseHold
 from models.payments import Payment, PaymentNote
 from models.proofs import Passkey
 from models.refunds import Refund
@@ -199,6 +202,40 @@ def _beside(session: Session, payment: Payment, number: int, people: Sequence[st
             updated_at=now,
         )
     )
+    dispute_id = ids.new("dsp")
+    session.add(
+        Dispute(
+            id=dispute_id,
+            payment_id=payment.id,
+            order_id=payment.order_id,
+            merchant_id=payment.merchant_id,
+            provider="stripe",
+            provider_reference=dispute_id,
+            status="needs_response",
+            status_at=now,
+            reason="x",
+            amount_minor=1,
+            asset=payment.asset,
+            evidence_due_at=clock.after(3600),
+            evidence_sealed=evidence.seal(dispute_id, Draft(uncategorized_text=hostile.STRINGS[0])),
+            opened_at=now,
+            created_at=now,
+            updated_at=now,
+        )
+    )
+    session.add(_file("dispute", dispute_id, people[0], number + 2 * ROWS))
+    if payment.order_id is not None:
+        session.add(
+            ReleaseHold(
+                id=ids.new("hld"),
+                order_id=payment.order_id,
+                payment_id=payment.id,
+                kind="dispute",
+                reference=dispute_id,
+                reason="x",
+                placed_at=now,
+            )
+        )
     session.add(
         PaymentNote(
             id=ids.new("not"),
