@@ -12,7 +12,7 @@ from core.states import Refund as RefundState
 from domain.books import ledger
 from domain.effects.effects import APPLIED
 from domain.effects.kinds import EffectKind
-from domain.refunds.wallet_debits import LATE, PURPOSES
+from domain.refunds import wallet_debits
 from models.effects import Effect
 from models.ledger import Posting
 from models.payments import Payment
@@ -46,15 +46,15 @@ def credited(session: Session) -> Iterator[str | None]:
         .subquery()
     )
     statement = (
-        select(Payment.id, Payment.status, Payment.received_minor, totals.c.total)
+        select(Payment, totals.c.total)
         .outerjoin(totals, totals.c.payment_id == Payment.id)
-        .where(Payment.purpose.in_(PURPOSES))
+        .where(Payment.purpose.in_(wallet_debits.PURPOSES))
     )
     with session.execute(statement.execution_options(yield_per=1000)) as rows:
-        for payment_id, status, received, total in rows:
-            due = 0 if status in LATE else received
+        for payment, total in rows:
+            due = 0 if wallet_debits.is_late(payment) else payment.received_minor
             same = due == int(total or 0)
-            wrong = f"{payment_id} brought {due}, its wallet was due {int(total or 0)}"
+            wrong = f"{payment.id} brought {due}, its wallet was due {int(total or 0)}"
             yield None if same else wrong
 
 
@@ -75,7 +75,7 @@ def _told(session: Session) -> Sums:
         found[_place(user_id, str(unit))] += int(total or 0)
     by_hand = (
         select(Payment.buyer_id, Payment.asset, func.sum(Payment.credited_minor))
-        .where(Payment.purpose.in_(PURPOSES), Payment.credited_minor > 0)
+        .where(Payment.purpose.in_(wallet_debits.PURPOSES), Payment.credited_minor > 0)
         .group_by(Payment.buyer_id, Payment.asset)
     )
     for user_id, unit, total in session.execute(by_hand):
@@ -88,8 +88,8 @@ def _given_back(session: Session) -> Sums:
         select(Payment.buyer_id, Refund.asset, func.sum(Refund.amount_minor))
         .join(Payment, Payment.id == Refund.payment_id)
         .where(
-            Payment.purpose.in_(PURPOSES),
-            Payment.status.not_in(LATE),
+            Payment.purpose.in_(wallet_debits.PURPOSES),
+            wallet_debits.was_credited(),
             Payment.buyer_id.is_not(None),
             Refund.state == RefundState.SUCCEEDED.value,
         )

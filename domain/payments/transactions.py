@@ -134,14 +134,16 @@ def go_on(session: Session, payment: Payment) -> Begun:
     if operation.state in operations.UNFINISHED:
         fence = operations.take(session, operation)
         # Whoever was asking meanwhile may have finished; then there is nothing left to ask.
-        session.refresh(payment)
         if operation.state in operations.UNFINISHED:
             # It is asked again now, so that it was absent before says nothing any more.
             operation.request = _without(operation.request, "absentSince")
             session.flush()
+            session.refresh(payment)
             return Begun(payment, operation, fence, is_new=False)
         operation.lease_until = None
         session.flush()
+    # It was read before its operation, and both were settled together.
+    session.refresh(payment)
     return Begun(payment, operation, None, is_new=False)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from core.errors import Conflict
@@ -45,8 +45,21 @@ def assert_given(payment: Payment) -> None:
 
 def is_from_wallet(payment: Payment) -> bool:
     """Tell whether giving a payment back takes it out of its payer's wallet."""
-    is_credited = payment.purpose in TO_WALLET and payment.status not in LATE
+    is_credited = payment.purpose in TO_WALLET and not is_late(payment)
     return is_credited and payment.buyer_id is not None
+
+
+def is_late(payment: Payment) -> bool:
+    """Tell whether a payment's money came after its end, and so was never credited by itself.
+
+    One that was taken back after it had been final has ended too, but its wallet was credited before.
+    """
+    return payment.status in LATE and not payment.reversed_minor
+
+
+def was_credited() -> ColumnElement[bool]:
+    """Give the condition of payments whose money was credited to a wallet, as `is_late` denies it."""
+    return or_(Payment.status.not_in(LATE), Payment.reversed_minor > 0)
 
 
 def held(session: Session, conditions: Sequence[ColumnElement[bool]]) -> dict[str, int]:
@@ -60,7 +73,7 @@ def held(session: Session, conditions: Sequence[ColumnElement[bool]]) -> dict[st
         .where(
             *conditions,
             Payment.purpose.in_(PURPOSES),
-            Payment.status.not_in(LATE),
+            was_credited(),
             Refund.state.in_(_OPEN_REFUNDS),
         )
         .group_by(Refund.asset)
@@ -77,7 +90,7 @@ def assert_holds(
     the other. besides: a refund that is counted already.
     Raises: Conflict WALLET_TOO_LOW. Transaction: caller's, with the payment locked.
     """
-    if payment.purpose not in TO_WALLET or payment.status in LATE or payment.buyer_id is None:
+    if not is_from_wallet(payment) or payment.buyer_id is None:
         return
     address = ledger.wallet(payment.buyer_id).address
     row = select(LedgerAccount).where(
