@@ -60,6 +60,9 @@ def short_address(address: str) -> str:
 
 def entry_words(entry: JournalEntry) -> str:
     """Say what an entry records."""
+    if entry.kind == "deposit" and entry.order_id is None:
+        # Paid in or given as a coupon: the line below says by whom.
+        return "Booked for the payer"
     return entry_kind(entry.kind)
 
 

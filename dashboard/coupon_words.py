@@ -18,6 +18,11 @@ def is_coupon(payment: Payment) -> bool:
     return payment.purpose == Purpose.COUPON
 
 
+def sums(payment: Payment) -> tuple[str, str]:
+    """Name what a payment is over, and what has come of it."""
+    return ("Worth", "Credited") if is_coupon(payment) else ("Asked", "Received")
+
+
 def title(use: CouponUse) -> str:
     """Name a coupon in a title."""
     return f"Coupon “{use.name}”" if use.name else f"Coupon {use.coupon_id}"

@@ -9,7 +9,7 @@ from core.permissions import Permission
 from core.purposes import CHECKS
 from core.states import OPEN_PAYMENT, Kyc, Role
 from core.states import Payment as Status
-from dashboard import effect_words, hold_words, refund_words, wallet_words, words
+from dashboard import coupon_words, effect_words, hold_words, refund_words, wallet_words, words
 from dashboard.shapes import Act
 from domain.actors import Actor
 from domain.cases.case_subjects import PAYABLE
@@ -113,6 +113,8 @@ def cancel_act(shown: Shown) -> Act:
         reason = "It is cancelled already."
     elif payment.status in _PAID and payment.purpose in CHECKS:
         reason = "The card is proved, and nothing was charged: there is nothing to cancel."
+    elif payment.status in _PAID and coupon_words.is_coupon(payment):
+        reason = "The coupon is spent and the wallet credited; there is nothing to cancel."
     elif payment.status in _PAID:
         reason = "The money has arrived. A confirmed payment is refunded, not cancelled."
     elif payment.status not in OPEN_PAYMENT:

@@ -280,9 +280,10 @@ def facts(session: Session, shown: Shown) -> list[FactGroup]:
 
 
 def _money(payment: Payment, suspended: Money) -> list[Fact]:
+    asked, received = coupon_words.sums(payment)
     rows = [
-        ("Asked", payment.amount_minor, True),
-        ("Received", payment.received_minor, True),
+        (asked, payment.amount_minor, True),
+        (received, payment.received_minor, True),
         ("Of it in suspense", suspended.minor, bool(suspended.minor)),
         ("Held on the card", payment.capturable_minor, bool(payment.capturable_minor)),
         ("Taken back after it was final", payment.reversed_minor, bool(payment.reversed_minor)),

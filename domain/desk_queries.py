@@ -11,6 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, defer
 
 from core import clock
 from core.money import Money, asset
+from core.purposes import Purpose
 from core.states import Approval as ApprovalState
 from core.states import Case, Inbound
 from core.states import Operation as OperationState
@@ -211,10 +212,10 @@ def _posted(session: Session, since: datetime) -> tuple[list[Money], int]:
 
 
 def _arrived(session: Session, started: list[ColumnElement[bool]]) -> tuple[list[Money], int]:
-    """Sum what arrived for the payments one may see."""
+    """Sum what arrived for the payments one may see; what a coupon gave did not arrive."""
     statement = (
         select(Payment.asset, func.sum(Payment.received_minor), func.count())
-        .where(*started, Payment.received_minor > 0)
+        .where(*started, Payment.received_minor > 0, Payment.purpose != Purpose.COUPON.value)
         .group_by(Payment.asset)
     )
     return _sums(session.execute(statement).all())

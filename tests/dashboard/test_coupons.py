@@ -46,9 +46,11 @@ def test_list_and_page_tell_of_the_coupon_and_what_it_cost(
         *("Code typed WELCOME10", "Takes off 10.00 EUR", "once per person"),
         "Cost us 10.00 EUR booked as promotions with Stripe",
         *("invoice", "Asked the provider to turn the coupon into credit"),
-        *(who.bo.email, "Their wallet"),
+        *(who.bo.email, "Their wallet", "Worth 10.00 EUR", "Credited 10.00 EUR"),
+        *("Booked for the payer", "What coupons cost ← Buyer funds", "there is nothing to cancel"),
     ):
         assert words in said, words
+    assert "Received 10.00" not in text(sue.page("/"))
     assert "Pay link" not in said
     assert "Open the pay page" not in said
 
