@@ -27,7 +27,7 @@ class Unexpected(Exception):
 class Shop:
     """Where the visits go. stripe: origin of the stand-in; sign_in: gives one of the people a token;
     pace: by how much every pause is stretched; desk: held while counting what waits for people and
-    adding to it.
+    adding to it; cards: held while somebody keeps a card.
     """
 
     url: str
@@ -41,6 +41,7 @@ class Shop:
     stopped: threading.Event
     pace: float = 1.0
     desk: threading.Lock = field(default_factory=threading.Lock)
+    cards: threading.Lock = field(default_factory=threading.Lock)
 
     def pause(self, dice: Dice, low: int, high: int) -> None:
         """Let the visitor think for some tenths of seconds, unless all shall end."""

@@ -105,8 +105,14 @@ def kept_card(shop: Shop, dice: Dice, buyer: str) -> str:
 def keep_card(shop: Shop, dice: Dice, buyer: str, card: str) -> str:
     """Keep a card as its owner's browser does, with the provider's own form. Gives its name.
 
+    One at a time: a person has one form open, whoever asks for it.
     Raises: Unexpected when it is not kept in time, OSError
     """
+    with shop.cards:
+        return _keep_card(shop, dice, buyer, card)
+
+
+def _keep_card(shop: Shop, dice: Dice, buyer: str, card: str) -> str:
     known = {each["paymentMethodId"] for each in _cards(shop, buyer)}
     begun = shop.post("/v1/stripe/payment-methods/setup", {"userId": buyer})
     shop.pause(dice, 5, 60)

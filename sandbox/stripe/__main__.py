@@ -38,9 +38,10 @@ def main(arguments: list[str] | None = None) -> int:
     with unit(world) as call:
         if options.webhook_url:
             endpoints.register(call, options.webhook_url, options.webhook_secret)
-    if options.coupons:
-        shelf.stock(world)
     world.courier.start(world.settings.lanes)
+    if options.coupons:
+        # What it makes is told, so there must be somebody who carries it.
+        shelf.stock(world)
     world.timetable.start(lambda name, subject: tasks.run(world, name, subject))
     _serve(server, f"http://{host}:{port}", options.port_file, int(port))
     world.timetable.stop()

@@ -156,8 +156,10 @@ def test_objects_carry_every_field_the_sdk_counts_on(client: Client) -> None:
 
 def test_a_sandbox_begins_with_a_few_coupons_once(start: Start, tmp_path: Any) -> None:
     state = str(tmp_path / "stripe.db")
+    # Nobody listens there yet, as when everything is started together.
+    told = ("--webhook-url", "http://127.0.0.1:9", "--webhook-secret", "whsec_none")
     for _ in range(2):
-        running = start("--coupons", "--state", state)
+        running = start("--coupons", "--state", state, *told)
         found = connect(running.url).v1.promotion_codes.list()
         worth = {each.code: each.active for each in found.data}
         assert worth == {"WELCOME10": True, "SUMMER15": False, "SHARE20": True}
