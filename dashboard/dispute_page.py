@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request
 from core.money_out import Act as Guarded
 from core.permissions import Permission
 from dashboard import attachments, books, dispute_words, render, words
-from dashboard.shapes import Fact, Input, Option, View
+from dashboard.shapes import Act, Fact, Input, Option, View
 from domain.actors import Actor
 from domain.books import book_queries
 from domain.books.book_queries import EntryFilter
@@ -27,6 +27,7 @@ from domain.disputes import (
 from domain.disputes.evidence import Draft
 from domain.orders import release_holds
 from domain.payments.payments import LONGEST_PAGE, Page
+from models.control import Approval
 from models.disputes import Dispute
 from models.operations import Operation
 from models.payments import Payment
@@ -92,7 +93,7 @@ def body_view(session: Session, shown: Shown) -> View:
         },
         "reason": reason,
         "said": dispute_words.said(row, shown.running, shown.failed),
-        "acts": [dispute_words.accept_act(session, row, waiting, actor)],
+        "acts": _acts(session, shown, waiting),
         "waiting": words.ref("approval id", waiting.id, href=f"/approvals/{waiting.id}")
         if waiting and actor.is_staff
         else None,
@@ -104,6 +105,14 @@ def body_view(session: Session, shown: Shown) -> View:
         "steps": _steps(session, row, actor),
         "links": {"body": f"{shown.href}/body"},
     }
+
+
+def _acts(session: Session, shown: Shown, waiting: Approval | None) -> list[Act]:
+    given_up = dispute_words.accept_act(session, shown.row, waiting, shown.actor)
+    if not shown.may_answer:
+        return [given_up]
+    answer = Act("answer", "Answer it", f"{shown.href}#evidence", icon="note", tone="primary")
+    return [answer, given_up]
 
 
 def _entries(session: Session, row: Dispute) -> list[object]:

@@ -110,7 +110,15 @@ def _hear_one(
     if not is_closed:
         due = {"check_due_at": clock.after(ids.jittered(CHECK_SECONDS))}
         move_together(session, payment, moves={}, values=due, why=why)
-    return f"dispute {before[0]} → {dispute.status}" if known else f"dispute {dispute.status}"
+    return _verdict(before, dispute, is_new=known is None)
+
+
+def _verdict(before: tuple[object, ...], dispute: Dispute, *, is_new: bool) -> str:
+    now = dispute.status.replace("_", " ")
+    if is_new:
+        return f"dispute opened, {now}"
+    was = str(before[0]).replace("_", " ")
+    return f"dispute stays {now}" if was == now else f"dispute {was} → {now}"
 
 
 def _find(session: Session, said: SaidDispute) -> Dispute | None:
