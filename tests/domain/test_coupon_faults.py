@@ -10,9 +10,12 @@ from sqlalchemy import select, update
 from core import clock
 from core.errors import ProviderRefused, ProviderUnavailable
 from domain import database
+from domain.actors import Actor
 from domain.books import ledger, verification
+from domain.control import approvals
 from domain.jobs import janitor
-from domain.payments import asking, operations, reconciling
+from domain.payments import asking, marking, operations, reconciling
+from domain.payments.marking import Wanted
 from models.cases import ExceptionCase
 from models.effects import CouponUse
 from models.inbound import InboundEvent
@@ -342,3 +345,26 @@ def test_a_use_is_one_row_for_one_invoice(world: World) -> None:
     with database.reading() as session:
         [use] = session.scalars(select(CouponUse).where(CouponUse.coupon_id == COUPON))
         assert use.invoice_reference == world.read(row).provider_reference
+
+
+def test_a_coupon_vouched_for_by_hand_costs_us_once_the_provider_says_so(
+    world: World, fin: Actor, flo: Actor
+) -> None:
+    couponing.stock(world)
+    row = couponing.unsettled(world)
+    name = str(couponing.invoice(world, row)["id"])
+    with database.transaction() as session:
+        wanted = Wanted("completed", name)
+        asked = marking.ask(session, row.id, wanted, actor=fin, source="test", note="seen there")
+    with database.transaction() as session:
+        approvals.agree(session, asked.id, actor=flo, content_hash=asked.content_hash, reason=None)
+    suspense = ledger.suspense("stripe").address
+    with database.reading() as session:
+        assert ledger.balance(session, suspense, "EUR/2") == 1_000
+    assert (wallet(), cost()) == (1_000, 0)
+    world.deliver_and_apply(told(world, "invoice.paid", couponing.invoice(world, row)))
+    with database.reading() as session:
+        assert ledger.balance(session, suspense, "EUR/2") == 0
+        assert ledger.balance(session, ledger.clearing("stripe").address, "EUR/2") == 0
+    assert (wallet(), cost(), cases()) == (1_000, 1_000, ["MARKED"])
+    assert verification.verify().ok
