@@ -94,3 +94,48 @@ def test_every_state_can_be_reached() -> None:
                 seen.add(state)
                 todo += moves[state]
         assert seen == set(moves), kind
+
+
+ONE_TRY = {
+    "paid": ([fact("succeeded", 1, 2500)], "completed", None),
+    "declined": ([fact("attempt_failed", 1, code="expired_card")], "failed", "expired_card"),
+    "declined, then cancelled by us": (
+        [
+            fact("requires_action", 0),
+            fact("attempt_failed", 1, code="expired_card"),
+            fact("cancelled", 9, code="abandoned"),
+        ],
+        "failed",
+        "expired_card",
+    ),
+    "told by us and by the provider": (
+        [
+            fact("failed", 2, code="expired_card"),
+            fact("attempt_failed", 1, code="expired_card"),
+            fact("cancelled", 9),
+        ],
+        "failed",
+        "expired_card",
+    ),
+    "cancelled before anything": ([fact("created", 0), fact("cancelled", 3)], "cancelled", None),
+    "declined, then paid after all": (
+        [fact("attempt_failed", 1, code="expired_card"), fact("succeeded", 3, 2500)],
+        "completed",
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ONE_TRY)
+def test_one_try_ends_with_its_refusal_whatever_is_told_first(name: str) -> None:
+    life, status, code = ONE_TRY[name]
+    for order in itertools.permutations(life):
+        for extra in ([], [life[0]]):
+            now = standing([*order, *extra], is_one_shot=True)
+            assert (now.status, now.code) == (status, code)
+
+
+def test_what_ran_out_of_time_is_expired_although_it_was_cancelled_for_that() -> None:
+    life = [fact("requires_action", 1), fact("expired", 9), fact("cancelled", 10)]
+    for order in itertools.permutations(life):
+        assert standing(order).failure_reason == "expired"
