@@ -28,6 +28,7 @@ _TITLES = {
     "approval": "Approval (an act that waits for a second person)",
     "freeze": "Freeze",
     "refund": "Refund",
+    "card": "Kept card",
     "case_rule": "Rule of the exception desk",
     "secret_version": "Secret version",
     "mail": "Mail",

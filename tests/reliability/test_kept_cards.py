@@ -42,12 +42,14 @@ def get(buyer: Buyer, path: str) -> dict[str, Any]:
     return answer.json
 
 
-def kept(stage: Stage, buyer: Buyer, card: str = "visa") -> str:
+def kept(stage: Stage, buyer: Buyer, card: str = "visa", *, asks: bool = False) -> str:
     """Keep a card as a payer does: our setup, the provider's form, its webhook. Gives the card's name."""
     begun = buyer.ask(f"{CARDS}/setup", {})
     assert begun.status == 200, begun
     setup = begun.json["setupIntentId"]
     stage.provider.call("POST", f"setup_intents/{setup}/confirm", payment_method=f"pm_card_{card}")
+    if asks:
+        stage.provider.control("POST", "authenticate", {"intent": setup})
     work(stage)
     said = get(buyer, f"/v1/stripe/transactions/{begun.json['transactionId']}")
     assert said["status"] == "succeeded", said
@@ -103,6 +105,37 @@ def test_a_refused_card_holds_and_grants_nothing(stage: Stage, buyer: Buyer) -> 
     [held] = holds(stage, transaction)
     assert held["status"] == "canceled", "what a refusal left open is ended"
     assert get(buyer, f"/v1/stripe/transactions/{transaction}")["status"] == "failed"
+
+
+def test_a_bank_that_asks_first_is_heard_and_waited_for(stage: Stage, buyer: Buyer) -> None:
+    name = kept(stage, buyer, "threeDSecure2Required", asks=True)
+    asked = buyer.ask(TRIAL, {"paymentMethodId": name})
+    assert (asked.status, asked.json["requires3DS"]) == (202, True), asked
+    assert asked.json["clientSecret"].startswith(asked.json["paymentIntentId"])
+    stage.provider.control("POST", "authenticate", {"intent": asked.json["paymentIntentId"]})
+    stage.provider.deliver_new()
+    stage.work_until_idle()
+    waited = get(
+        buyer, f"/v1/stripe/transactions/{asked.json['transactionId']}?awaitStatus=succeeded"
+    )
+    assert (waited["status"], waited["paymentMethodId"]) == ("succeeded", name)
+    done = buyer.ask(TRIAL, {"paymentMethodId": name})
+    assert done.json["wallet"]["trial"]["state"] == "granted"
+    work(stage)
+    assert [each["status"] for each in holds(stage, asked.json["transactionId"])] == ["canceled"]
+
+
+def test_a_bank_that_says_no_ends_the_check(stage: Stage, buyer: Buyer) -> None:
+    name = kept(stage, buyer, "threeDSecure2Required", asks=True)
+    asked = buyer.ask(TRIAL, {"paymentMethodId": name})
+    said = {"intent": asked.json["paymentIntentId"], "outcome": "fail"}
+    stage.provider.control("POST", "authenticate", said)
+    work(stage)
+    transaction = asked.json["transactionId"]
+    assert get(buyer, f"/v1/stripe/transactions/{transaction}")["status"] == "failed"
+    assert [each["status"] for each in holds(stage, transaction)] == ["canceled"]
+    again = buyer.ask(TRIAL, {"paymentMethodId": name})
+    assert again.json["transactionId"] != transaction
 
 
 @pytest.mark.kill
