@@ -18,6 +18,8 @@ from providers.seam import Created, Reading
 from providers.stripe import coupons, invoices
 
 _numbers = itertools.count(1)
+# The SDK's errors are made by functions without types.
+_SDK: Any = stripe
 # Of what a scripted call does: nothing and cut off, all of it and cut off, a plain no, all of it and then
 # the process that called is dead, or a failure that Stripe keeps answering under that key.
 BEFORE, AFTER, REFUSED, DEAD, STUCK = "before", "after", "refused", "dead", "stuck"
@@ -104,13 +106,11 @@ class FakeStripe:
             if self.script and self.script[0][0] == name:
                 fault = self.script.pop(0)[1]
             if fault == BEFORE:
-                raise stripe.APIConnectionError("cut off")
+                raise _SDK.APIConnectionError("cut off")
             if fault == REFUSED:
-                raise stripe.InvalidRequestError(
-                    "No.", None, code="coupon_expired", http_status=400
-                )
+                raise _SDK.InvalidRequestError("No.", None, code="coupon_expired", http_status=400)
             if key in self.stuck:
-                raise stripe.APIError("again", http_status=500)
+                raise _SDK.APIError("again", http_status=500)
             if key is None or key not in self.answers:
                 answer = copy.deepcopy(act())
                 if key is not None:
@@ -119,9 +119,9 @@ class FakeStripe:
                 answer = self.answers[key]
             if fault == STUCK:
                 self.stuck.add(str(key))
-                raise stripe.APIError("stored", http_status=500)
+                raise _SDK.APIError("stored", http_status=500)
             if fault == AFTER:
-                raise stripe.APIConnectionError("cut off")
+                raise _SDK.APIConnectionError("cut off")
             if fault == DEAD:
                 raise Died
             return stripe.StripeObject.construct_from(copy.deepcopy(answer), None)
@@ -132,10 +132,11 @@ def _listed(found: list[dict[str, Any]]) -> Any:
     return stripe.ListObject.construct_from(body, None)
 
 
-def _missing(what: str) -> stripe.InvalidRequestError:
-    return stripe.InvalidRequestError(
+def _missing(what: str) -> Exception:
+    error: Exception = _SDK.InvalidRequestError(
         f"No such {what}", "id", code="resource_missing", http_status=404
     )
+    return error
 
 
 def _key(options: Any) -> str | None:
@@ -227,7 +228,7 @@ class _Invoices:
         def act() -> dict[str, Any]:
             invoice = self.at.kept[name]
             if invoice["status"] != "draft":
-                raise stripe.InvalidRequestError("Finalized already.", None, http_status=400)
+                raise _SDK.InvalidRequestError("Finalized already.", None, http_status=400)
             assert invoice["subtotal"] > 0, "an empty invoice would spend the coupon for nothing"
             invoice["status"] = "paid" if invoice["total"] == 0 else "open"
             return invoice

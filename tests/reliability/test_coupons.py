@@ -30,7 +30,7 @@ def buyer(stage: Stage) -> Buyer:
 def coupon(stage: Stage) -> str:
     """A coupon of 10.00 EUR with a code of the same letters. Gives the code."""
     code = f"C{ids.token(8)}".replace("_", "x").upper()
-    made = {"id": f"c-{code}", "amount_off": 1000, "currency": "eur", "name": "Ten off"}
+    made = {"id": f"c-{code}", "amount_off": "1000", "currency": "eur", "name": "Ten off"}
     stage.provider.call("POST", "coupons", **made)
     of = {"promotion[type]": "coupon", "promotion[coupon]": f"c-{code}", "code": code}
     stage.provider.call("POST", "promotion_codes", **of)
@@ -104,7 +104,7 @@ def test_an_answer_lost_at_any_step_makes_no_second_invoice(
 ) -> None:
     for number, step in enumerate(STEPS):
         name = f"step-{kind}-{number}".replace("_", "-")
-        stage.provider.call("POST", "coupons", id=name, amount_off=1000, currency="eur")
+        stage.provider.call("POST", "coupons", id=name, amount_off="1000", currency="eur")
         stage.provider.fault({"op": step, "kind": kind, "times": 2})
         key = new_key()
         begun = buyer.ask(APPLY, {"couponId": name}, key=key)
@@ -169,7 +169,7 @@ def test_what_events_never_told_is_found_in_the_list(
 
 def test_the_last_use_is_had_by_one_of_two(stage: Stage, buyer: Buyer) -> None:
     stage.provider.call(
-        *("POST", "coupons"), id="last-one", amount_off=1000, currency="eur", max_redemptions=1
+        *("POST", "coupons"), id="last-one", amount_off="1000", currency="eur", max_redemptions="1"
     )
     other = Buyer(buyer.url, personas.user("other@people.test", role=Role.BUYER).token, stage.hurry)
     with ThreadPoolExecutor(2) as pool:
