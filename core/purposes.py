@@ -34,3 +34,8 @@ TRANSACTION_TYPE = {
     Purpose.CARD_VALIDATION: "payment_method_validation",
     Purpose.CARD_SETUP: "payment_method_validation",
 }
+
+
+def owed_minor(purpose: str, amount_minor: int) -> int:
+    """Say what a payment of an amount is to receive: a check takes nothing, its hold is let go. Minor units."""
+    return 0 if purpose in CHECKS else amount_minor

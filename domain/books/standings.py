@@ -21,7 +21,7 @@ from core.fold import (
     reversed_minor,
     standing,
 )
-from core.purposes import CHECKS, ONE_SHOT
+from core.purposes import CHECKS, ONE_SHOT, owed_minor
 from core.states import Case, Escrow, PaymentSub
 from core.states import Operation as OperationState
 from core.states import Order as OrderStatus
@@ -29,7 +29,7 @@ from core.states import Payment as Status
 from domain import queue
 from domain.cases import case_subjects
 from domain.disputes import dispute_books
-from domain.payments import captures, differences, receipts
+from domain.payments import captures, receipts
 from domain.refunds import refund_proofs
 from models.cases import ExceptionCase
 from models.inbound import InboundEvent
@@ -101,7 +101,7 @@ def _less_given_back(payment: Payment, told: Status) -> Status:
 
 def _amount_problem(session: Session, payment: Payment) -> str | None:
     """A completed payment that received another amount than was asked has a case for it."""
-    due = differences.due_minor(payment)
+    due = owed_minor(payment.purpose, payment.amount_minor)
     if payment.status != Status.COMPLETED or payment.received_minor == due:
         return None
     kind = "OVERPAID" if payment.received_minor > due else "UNDERPAID"

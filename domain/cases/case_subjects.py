@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, defer
 
 from core.money import Asset, Money, asset
+from core.purposes import owed_minor
 from core.states import OPEN_PAYMENT
 from core.states import Order as OrderStatus
 from core.states import Payment as Status
@@ -100,7 +101,7 @@ def excess(subject: Subject) -> Money:
     payment, order = subject.payment, subject.order
     if payment is None or payment.status != Status.COMPLETED:
         return subject.money(0)
-    too_much = subject.kept_minor - payment.amount_minor
+    too_much = subject.kept_minor - owed_minor(payment.purpose, payment.amount_minor)
     if order is not None:
         too_much = min(too_much, order.paid_minor - _needed_minor(order))
     return subject.money(too_much)

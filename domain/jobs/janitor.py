@@ -257,7 +257,8 @@ def _confirm(payment: Payment) -> datetime | None:
 
 
 def _compare(payment: Payment, rail: Rail, reading: Reading) -> None:
-    if _says_received(reading) == payment.received_minor:
+    # Of a check nothing is received, and its provider says nothing of it.
+    if (_says_received(reading) or 0) == payment.received_minor:
         return
     of = asset(payment.asset)
     ours = Money(payment.received_minor, of)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from core.money import Money, asset
-from core.purposes import CHECKS
+from core.purposes import owed_minor
 from core.states import Payment as Status
 from domain.cases import cases
 from domain.cases.cases import Finding
@@ -14,17 +14,12 @@ from domain.transitions import Why
 from models.payments import Payment
 
 
-def due_minor(payment: Payment) -> int:
-    """Give what a payment is to receive; a check takes nothing, its hold is let go. Minor units."""
-    return 0 if payment.purpose in CHECKS else payment.amount_minor
-
-
 def compare(session: Session, payment: Payment, *, why: Why) -> None:
     """Open a case when what was received differs from what was asked; never write it off.
 
     Writes: exception_cases. Emits: exception.opened. Transaction: caller's.
     """
-    due = due_minor(payment)
+    due = owed_minor(payment.purpose, payment.amount_minor)
     if payment.status != Status.COMPLETED or payment.received_minor == due:
         return
     if captures.let_go(session, payment) is not None:

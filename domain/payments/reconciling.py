@@ -209,7 +209,7 @@ def _tell_difference(
     amounts = [keyed.fact.amount_minor for keyed in reading.facts if keyed.fact.kind == "succeeded"]
     theirs = amounts[0] if amounts else None
     # Of an open session the payment intent tells more; it is listed too.
-    if payment.status not in MONEY_ARRIVED or theirs == payment.received_minor:
+    if payment.status not in MONEY_ARRIVED or (theirs or 0) == payment.received_minor:
         return 0
     if theirs is None and (not reading.facts or payment.method == "checkout"):
         return 0

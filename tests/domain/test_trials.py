@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
+from core import clock
+from core.case_kinds import Verb
 from core.errors import (
     Conflict,
     InvalidInput,
@@ -17,16 +20,20 @@ from core.errors import (
     ProviderRefused,
     ProviderUnknown,
 )
+from core.states import Role
 from domain import database
+from domain.actors import system
+from domain.cases.case_verbs import Plan
 from domain.effects import trial_grant
 from domain.jobs import effects as effects_job
-from domain.jobs import janitor
-from domain.payments import trial_terms
+from domain.jobs import janitor, refunding
+from domain.payments import reconciling, trial_terms
 from models.cases import ExceptionCase
 from models.effects import Effect, Trial
 from models.operations import Operation
 from models.payments import Payment
 from tests.domain import checking, fake_charges, test_effects
+from tests.domain import desk_people as desk
 from tests.domain.world import World
 
 GRANTED = ["payment_method.validated", "trial.granted"]
@@ -302,3 +309,40 @@ def test_a_broken_grant_holds_nothing_up_and_is_made_good(
 def test_what_is_held_is_one_of_the_accounts_currency() -> None:
     assert trial_terms.hold().major() == "1.00"
     assert trial_terms.limit().major() == "100.00"
+
+
+def test_what_was_taken_of_a_hold_goes_back_whole(world: World) -> None:
+    payment = check_of_3ds(world)
+    world.deliver_and_apply(hold(world, payment))
+    world.deliver_and_apply(world.paid(payment))
+    row, fin = desk.case("OVERPAID"), desk.at_desk(Role.FINANCE)
+    assert (row.expected, row.found) == ("0.00", "1.00")
+    plan = desk.answer(row, Verb.REFUND_DIFFERENCE)
+    assert isinstance(plan, Plan) and plan.amount.minor == 100
+    desk.resolve(row, Verb.REFUND_DIFFERENCE, fin)
+    while refunding.send_next():
+        pass
+    done = world.read(payment)
+    assert (done.refunded_minor, done.status) == (100, "refunded")
+    trial = checking.trial("usr_bo")
+    assert trial is not None and trial.state == "granted"
+    again = checking.begin_trial(world.bo)
+    assert (again.payment.id, again.fence) == (payment.id, None)
+    assert checking.proved() == []
+
+
+def test_the_janitor_finds_nothing_missing_of_a_check(world: World) -> None:
+    checking.kept(world, "pm_one")
+    checking.start_trial(world.bo)
+    checking.work()
+    with database.transaction() as session:
+        for row in session.scalars(select(Payment)):
+            assert row.check_due_at is not None, "what was signed is asked about once more"
+            row.check_due_at = clock.now()
+    while janitor.check_payment():
+        pass
+    since = clock.now() - timedelta(days=1)
+    found = reconciling.reconcile(world.rail, since=since, actor=system("operator"))
+    assert (found.compared, found.different) == (1, 0)
+    assert cases() == []
+    assert {payment.status for payment in checking.every(Payment)} == {"completed"}
