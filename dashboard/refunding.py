@@ -21,7 +21,7 @@ from domain.control import approvals
 from domain.control.thresholds import threshold
 from domain.database import reading, transaction
 from domain.payments import receipts
-from domain.refunds import refunds
+from domain.refunds import refunds, wallet_debits
 from models.refunds import Refund
 from web import access
 
@@ -88,8 +88,11 @@ def _inputs(shown: Shown, form: _Form, errors: dict[str, str]) -> list[Input]:
 def _effects(shown: Shown, actor: Actor) -> list[str]:
     payment = shown.payment
     provider = words.provider_label(payment.provider)
+    is_from_wallet = wallet_debits.is_from_wallet(payment)
+    wallet = ["It is taken out of the payer's wallet; no more goes back than the wallet holds"]
     return [
         _who_agrees(shown, actor),
+        *(wallet if is_from_wallet else []),
         f"{provider} is asked to give it back to {refunds.card_of(payment)}; banks take 5 to 10 days",
         "It is set aside at once, so that nobody refunds the same money twice",
         "Once it is sent it cannot be called back",

@@ -39,7 +39,9 @@ def top_up(till: Till, who: Personas, amount: str, card: str = "pm_visa") -> str
 
 def refund(browser: Browser, payment_id: str, amount: str) -> Any:
     path = f"/payments/{payment_id}/refund"
-    once = hidden(browser.page(path), "once")
+    page = browser.page(path)
+    assert "It is taken out of the payer's wallet" in text(page)
+    once = hidden(page, "once")
     return browser.post(path, {"amount": amount, "reason": "Asked for", "once": once})
 
 
