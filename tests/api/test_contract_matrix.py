@@ -75,7 +75,7 @@ def test_each_role_passes_exactly_the_doors_that_are_its_own(
 
 
 def test_a_key_passes_with_its_scope_only(client: FlaskClient, who: Personas) -> None:
-    bare = personas.key(who.merchant("Mel's"), scopes=("disputes:write",), name="bare")
+    bare = personas.key(who.merchant("Mel's"), scopes=("withdrawals:request",), name="bare")
     for found, permission in guarded():
         if found.path in STREAMS | ENDS_ITSELF | MORE_REASONS:
             continue

@@ -25,7 +25,8 @@ class FakeDisputes:
     handed_in: list[Evidence] = field(default_factory=list)
 
     def _scripted(self, call: str) -> Exception | None:
-        raise NotImplementedError(call)
+        """The rail that this is a part of knows which calls shall fail."""
+        raise AssertionError(call)
 
     def dispute(self, reference: str, amount: int, **more: object) -> dict[str, object]:
         """Have a payment's bank ask for money back; the record is the provider's own truth."""

@@ -391,14 +391,6 @@ def test_two_workers_seal_each_value_once(keys: Keys) -> None:
     keys.use("k2", "k1")
     total = counts()["k1"]
     begin()
-    threads = [threading.Thread(target=_work) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: list(iter(duties.seal_anew, False)), range(2)))
     assert finish().done == total
-
-
-def _work() -> None:
-    while duties.seal_anew():
-        pass

@@ -31,6 +31,8 @@ TENANTS = frozenset({Role.BUYER, Role.SELLER, Role.MERCHANT})
 # What a call must say so that it gets as far as looking for its object.
 BODIES: dict[str, dict[str, Any]] = {
     "POST /api/disputes/{disputeId}/evidence": {"submit": False},
+    "POST /api/payments/{paymentId}/capture": {},
+    "POST /api/payments/{paymentId}/reattempt": {},
     "POST /api/merchants/{merchantId}/api-keys": {
         "name": "theirs",
         "environment": "test",
