@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from sandbox.stripe import challenge_page, disputes, endpoints, events
+from sandbox.stripe import challenge_page, disputes, endpoints, events, late
 from sandbox.stripe.errors import ApiError, Obj
 from sandbox.stripe.faults import BadFault
 from sandbox.stripe.wire import Reply, Request, json_reply
@@ -153,6 +153,12 @@ def _authenticate(world: World, sent: Obj) -> Obj:
         return challenge_page.authenticate_intent(call, sent["intent"], passed=passed)
 
 
+def _fail_debit(world: World, sent: Obj) -> Obj:
+    """Have a debit fail that was paid, as a payer's bank does days later."""
+    with unit(world) as call:
+        return late.fail(call, call.get("payment_intent", sent["intent"]))
+
+
 def _advance(world: World, sent: Obj) -> Obj:
     now = world.clock.advance(float(sent["advance_seconds"]))
     world.timetable.wake()
@@ -183,6 +189,7 @@ _ACTS: dict[tuple[str, str], Answer] = {
     ("DELETE", "webhook_endpoints"): _remove_endpoint,
     ("POST", "resend"): _resend,
     ("POST", "authenticate"): _authenticate,
+    ("POST", "fail_debit"): _fail_debit,
     ("POST", "clock"): _advance,
     ("POST", "dispute"): _dispute,
     ("POST", "reset"): _reset,

@@ -160,7 +160,8 @@ def _truth(book: Book, claim: Claim) -> Iterator[str]:
     booked = _booked(book)
     payments = {row["id"]: row for row in book["payments"]}
     for payment in payments.values():
-        kept = payment["received_minor"] - payment["refunded_minor"]
+        gone = payment["refunded_minor"] + payment["reversed_minor"]
+        kept = payment["received_minor"] - gone
         if kept != booked[payment["id"]]:
             yield f"{payment['id']} received and kept {kept}, booked {booked[payment['id']]}"
     if claim.truth is None:
@@ -204,7 +205,7 @@ def _effects(book: Book, _: Claim) -> Iterator[str]:
         row["payment_id"] for row in book["event_log"] if row["type"] == "payment.succeeded"
     )
     for payment in book["payments"]:
-        wanted = 1 if payment["status"] in ARRIVED else 0
+        wanted = 1 if payment["status"] in ARRIVED or payment["reversed_minor"] else 0
         if told[payment["id"]] != wanted:
             yield f"{payment['id']} ({payment['status']}) was told as paid {told[payment['id']]} times"
 
@@ -260,6 +261,7 @@ def _states(book: Book, _: Claim) -> Iterator[str]:
         if payment["received_minor"] != max(paid, default=0):
             yield f"{payment['id']} received {payment['received_minor']}, its facts say {paid}"
         is_late = payment["status"] in ENDED and payment["id"] in late
+        is_late = is_late or payment["reversed_minor"] > 0
         if bool(paid) != (payment["status"] in ARRIVED) and not is_late:
             yield f"{payment['id']} is {payment['status']}, its facts say paid {paid}"
         if (
