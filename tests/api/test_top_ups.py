@@ -178,7 +178,7 @@ def test_nobody_pays_with_anothers_card_or_for_another(till: Till, who: Personas
     mallory = personas.user("mallory@people.test", role=Role.BUYER)
     nil = personas.user("nil@people.test", role=Role.BUYER, kyc=Kyc.NONE)
     reader = personas.key(who.merchant("Mel's"), scopes=("payments:read",), name="reader")
-    refused = [
+    refused: list[tuple[Caller, object, int, str]] = [
         (mallory, body(bos), 404, "NOT_FOUND"),
         (mallory, body(bos, userId=who.bo.id), 404, "NOT_FOUND"),
         (who.bo, body("pm_nobodys"), 404, "NOT_FOUND"),

@@ -20,7 +20,7 @@ CARDS = "/v1/stripe/payment-methods"
 
 
 def ask(shop: Shop, who: Persona, method: str, path: str) -> dict[str, object]:
-    body = None if method == "DELETE" else {}
+    body: dict[str, object] | None = None if method == "DELETE" else {}
     status, said = call(method, f"{shop.url}{path}", body, **who.headers)
     assert status == 200, said
     found: dict[str, object] = said

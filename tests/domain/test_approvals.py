@@ -21,7 +21,7 @@ from core.errors import (
 )
 from core.money_out import RULES, Act
 from core.strictjson import Json
-from domain import database
+from domain import database, transitions
 from domain.actors import Actor
 from domain.books import verification
 from domain.control import acts, approvals, freezes
@@ -116,7 +116,7 @@ def test_asking_again_while_somebody_agrees_waits_for_nobody(
     payment = world.payment()
     row = asked(payment, staff.fin)
     holds, agrees, ended = Event(), Event(), Counter[str]()
-    move = approvals.move_together
+    move = transitions.move_together
 
     def moving(*args: object, **more: object) -> object:
         agrees.set()
