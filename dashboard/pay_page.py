@@ -44,7 +44,9 @@ _LAPSED = frozenset({"automatic", "expired"})
 
 @dataclass(frozen=True)
 class Shown:
-    """A payment as its payer sees it. later: the attempt that took its place."""
+    """A payment as its payer sees it. later: the attempt that took its place; captures: what was taken of
+    a hold, where that was not all; is_hold: the card is only to be held at first.
+    """
 
     payment: Payment
     order: Order | None
@@ -53,6 +55,7 @@ class Shown:
     secret: str | None
     later: Payment | None = None
     captures: Sequence[Capture] = ()
+    is_hold: bool = False
 
     @property
     def href(self) -> str:
@@ -75,9 +78,17 @@ def find(session: Session, public_id: str) -> Shown:
         merchant=merchants.get(payment.merchant_id, "the merchant"),
         rail=registry.get(payment.provider),
         secret=operations.client_secret(payment) if payment.status == Status.PENDING else None,
+        is_hold=_is_hold(session, payment),
         captures=captures.list_captures(session, payment.id) if is_part else (),
         later=session.get(Payment, payment.superseded_by_id) if payment.superseded_by_id else None,
     )
+
+
+def _is_hold(session: Session, payment: Payment) -> bool:
+    if payment.status != Status.PENDING:
+        return False
+    made = desk.creation_of(session, payment.id)
+    return made is not None and made.request.get("captureMethod") == "manual"
 
 
 def has_form(shown: Shown) -> bool:
@@ -114,7 +125,8 @@ def page_view(shown: Shown) -> View:
         "facts": facts,
         "reference": payment.id,
         "assurance": "Card details go straight to Stripe, never through this site.",
-        "note": "Held in escrow for the order; the seller is paid when it is released.",
+        "verb": "Reserve" if shown.is_hold else "Pay",
+        "note": _note(shown),
         "element": "card",
         "publishable_key": shown.rail.publishable_key,
         "client_secret": shown.secret,
@@ -123,6 +135,15 @@ def page_view(shown: Shown) -> View:
         "hosted_url": None,
         "test_cards": cards if is_test else None,
     }
+
+
+def _note(shown: Shown) -> str:
+    if shown.is_hold:
+        return (
+            "Held on your card and not charged yet."
+            f" {shown.merchant} charges it when the order is confirmed, or lets it go."
+        )
+    return "Held in escrow for the order; the seller is paid when it is released."
 
 
 def _state(
