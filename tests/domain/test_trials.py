@@ -26,8 +26,8 @@ from domain.actors import system
 from domain.cases.case_verbs import Plan
 from domain.effects import trial_grant
 from domain.jobs import effects as effects_job
-from domain.jobs import janitor, refunding
-from domain.payments import reconciling, trial_terms
+from domain.jobs import janitor, refunding, worker
+from domain.payments import operations, reconciling, trial_terms
 from models.cases import ExceptionCase
 from models.effects import Effect, Trial
 from models.operations import Operation
@@ -142,10 +142,11 @@ def test_the_order_of_what_is_heard_does_not_matter(world: World, order: tuple[s
     reference = str(payment.provider_reference)
     record = world.rail.intents[reference]
     events = {"held": hold(world, payment)}
-    ended = {"status": "canceled", "amount_capturable": 0}
-    events["ended"] = world.event("payment_intent.canceled", payment, **ended)
-    charge = {"id": f"ch_{reference}", "object": "charge", "payment_intent": reference}
-    charge |= {"metadata": record["metadata"]}
+    events["ended"] = world.event(
+        "payment_intent.canceled", payment, status="canceled", amount_capturable=0
+    )
+    charge: dict[str, object] = {"id": f"ch_{reference}", "object": "charge"}
+    charge |= {"payment_intent": reference, "metadata": record["metadata"]}
     events["charged"] = world._signed_body("charge.succeeded", charge, None)
     for kind in order:
         world.deliver_and_apply(events[kind])
@@ -223,7 +224,7 @@ def test_two_cards_at_once_are_both_proved_and_grant_once(world: World) -> None:
     for body in bodies:
         world.deliver(body)
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _: checking.worker.work_until_idle(), range(4)))
+        list(pool.map(lambda _: worker.work_until_idle(), range(4)))
     checking.work()
     assert {world.read(payment).status for payment in payments} == {"completed"}
     assert asked_to_release() == ["succeeded"] * 4
@@ -236,9 +237,9 @@ def test_a_crash_between_hold_and_release_forgets_neither(world: World) -> None:
     payment = check_of_3ds(world)
     world.deliver_and_apply(hold(world, payment))
     with database.transaction() as session:
-        leased = janitor.operations.lease_due(session)
+        leased = operations.lease_due(session)
         [(operation, fence)] = leased
-    outcome = janitor.operations.run(operation, payment, fence, actor=world.bo)
+    outcome = operations.run(operation, payment, fence, actor=world.bo)
     del outcome
     assert asked_to_release() == ["prepared"]
     checking.hurry()
