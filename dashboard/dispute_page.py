@@ -97,9 +97,7 @@ def body_view(session: Session, shown: Shown) -> View:
         "waiting": words.ref("approval id", waiting.id, href=f"/approvals/{waiting.id}")
         if waiting and actor.is_staff
         else None,
-        "facts": dispute_words.facts(
-            session, row, shown.payment, holds.get(row.provider_reference)
-        ),
+        "facts": dispute_words.facts(session, row, actor, holds.get(row.provider_reference)),
         "money_facts": dispute_words.money_facts(row),
         "entries": _entries(session, row) if actor.may(Permission.JOURNAL_READ) else None,
         "steps": _steps(session, row, actor),

@@ -17,7 +17,6 @@ from domain.disputes import dispute_calls, disputes
 from models.control import Approval
 from models.disputes import Dispute
 from models.operations import Operation
-from models.payments import Payment
 
 STATES: Mapping[str, State] = {
     Status.NEEDS_RESPONSE: State("Answer it", "action", "warn", "The bank waits for evidence"),
@@ -178,8 +177,8 @@ def said(row: Dispute, running: Operation | None, failed: Operation | None) -> A
     return None
 
 
-def facts(session: Session, row: Dispute, payment: Payment, hold: str | None) -> list[Fact]:
-    """Prepare what is known of one dispute."""
+def facts(session: Session, row: Dispute, actor: Actor, hold: str | None) -> list[Fact]:
+    """Prepare what is known of one dispute. hold: why its order is not released, as long as it is open."""
     found = [
         Fact("Disputed", money=words.money(row.amount_minor, row.asset)),
         Fact("State", state=state_of(row)),
@@ -192,10 +191,12 @@ def facts(session: Session, row: Dispute, payment: Payment, hold: str | None) ->
         found.append(Fact("Evidence handed in", at=words.moment(row.evidence_submitted_at)))
     if row.closed_at is not None:
         found.append(Fact("Decided", at=words.moment(row.closed_at)))
-    found.append(Fact("Payment", ref=_ref("payment id", payment.id, "/payments/")))
+    found.append(Fact("Payment", ref=_ref("payment id", row.payment_id, "/payments/")))
     if row.order_id:
         found.append(Fact("Order", ref=_ref("order id", row.order_id, "/orders/")))
         found.append(Fact("Release", hold or "Not held by this dispute"))
+    if row.case_id and actor.is_staff:
+        found.append(Fact("Case", ref=_ref("case id", row.case_id, "/exceptions/")))
     merchants = desk.merchants_of(session, [row.merchant_id])
     found.append(Fact("Merchant", merchants.get(row.merchant_id, row.merchant_id)))
     found.append(Fact("Dispute there", ref=words.ref("provider reference", row.provider_reference)))

@@ -9,9 +9,14 @@ from collections.abc import Callable, Sequence
 import pytest
 from sqlalchemy import select
 
+from core.case_kinds import Verb
+from core.errors import Conflict
 from domain import database
+from domain.actors import Actor
 from domain.books import ledger
-from models.cases import CaseNote
+from domain.cases import case_resolving
+from domain.cases.case_verbs import Wanted
+from models.cases import CaseNote, ExceptionCase
 from models.inbound import InboundEvent
 from models.orders import Order
 from models.payments import Payment
@@ -34,7 +39,9 @@ def test_every_order_and_repetition_of_a_dispute_ends_alike(
     world: World, story: Callable[[Payment], list[Reading]], left: int
 ) -> None:
     dice, ends = random.Random(7), []
-    for number, order in enumerate(itertools.permutations(range(5))):
+    orders = list(itertools.permutations(range(5)))
+    # The fold is the same code on both; what PostgreSQL adds is seen in a fifth of them.
+    for number, order in enumerate(orders[:: 1 if database.is_sqlite() else 5]):
         payment = paid(world)
         words = story(payment)
         said = [words[place] for place in order]
@@ -164,8 +171,10 @@ def test_money_of_another_currency_is_booked_as_what_was_disputed(world: World) 
     assert_proved()
 
 
-def test_warning_of_fraud_holds_the_order_until_its_case_is_settled(world: World) -> None:
-    payment = paid(world)
+def test_warning_of_fraud_holds_the_order_until_its_case_is_settled(
+    world: World, fin: Actor
+) -> None:
+    payment, body_kind = paid(world), "radar.early_fraud_warning.created"
     warning = {
         "id": "issfr_1",
         "object": "radar.early_fraud_warning",
@@ -175,10 +184,34 @@ def test_warning_of_fraud_holds_the_order_until_its_case_is_settled(world: World
         "fraud_type": "unauthorized_use_of_card",
         "payment_intent": payment.provider_reference,
     }
-    body = world._signed_body("radar.early_fraud_warning.created", warning, None)
+    body = world._signed_body(body_kind, warning, None)
     assert world.deliver_and_apply(body).state == "processed"
     assert cases() == ["EARLY_FRAUD_WARNING"]
     assert _hold(payment) == "The card's issuer warns of fraud."
+    _accept_case(fin)
+    assert _hold(payment) is None
+    # Told again, it does not begin again.
+    world.deliver_and_apply(world._signed_body(body_kind, warning, None))
+    assert _hold(payment) is None
+    assert_proved()
+
+
+def test_case_of_an_open_dispute_is_not_settled_before_the_bank_has_decided(
+    world: World, fin: Actor
+) -> None:
+    payment = paid(world)
+    disputing.apply(payment, disputing.won(payment)[:2])
+    with pytest.raises(Conflict, match="has not decided"):
+        _accept_case(fin)
+    disputing.apply(payment, disputing.won(payment))
+    assert _accept_case(fin).state == "resolved"
+
+
+def _accept_case(who: Actor) -> ExceptionCase:
+    with database.transaction() as session:
+        case = session.scalars(select(ExceptionCase)).one()
+        wanted = Wanted(Verb.ACCEPT, "The buyer called; it was them")
+        return case_resolving.resolve(session, case.id, wanted, actor=who, source="test").case
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0), (1, 0, 1, 0)])
