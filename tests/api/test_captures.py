@@ -227,10 +227,11 @@ def test_page_at_the_provider_is_started_again_and_returns_to_its_own_payment(
         "/api/payments/stripe/checkout-session", who.bo, {"orderId": order["orderId"]}
     )
     assert first.status_code == 201
-    end(first.json, failure_reason="expired")
-    made = reattempt(till, who.bo, first.json, {"rail": "card", "reference": "again"})
+    page: dict[str, Any] = first.get_json()
+    end(page, failure_reason="expired")
+    made = reattempt(till, who.bo, page, {"rail": "card", "reference": "again"})
     assert made.status_code == 201
-    assert set(made.json) == set(first.json)
+    assert set(made.get_json()) == set(page)
     with reading() as session:
         asked = session.query(Operation).filter_by(payment_id=made.json["paymentId"]).one()
         new = session.get_one(Payment, made.json["paymentId"])

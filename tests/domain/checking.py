@@ -96,7 +96,7 @@ def told(*kinds: str) -> list[str]:
         return list(session.scalars(found))
 
 
-def every(model: type[Payment] | type[Operation]) -> list[Payment] | list[Operation]:
+def every(model: type[Payment | Operation]) -> list[Payment] | list[Operation]:
     with database.reading() as session:
         return list(session.scalars(select(model).order_by(model.id)))  # type: ignore[return-value]
 
