@@ -54,13 +54,20 @@ def read_dispute(subject: Thing, *, said_at: datetime, is_present: bool = True) 
         status=status,
         reason=word(subject.get("reason")),
         said_at=said_at,
-        opened_at=clock.from_unix(whole(subject.get("created"), "created")),
-        evidence_due_at=clock.from_unix(whole(due, "due_by")) if due else None,
+        opened_at=_at(subject.get("created"), "created"),
+        evidence_due_at=_at(due, "due_by") if due else None,
         submissions=whole(submissions, "submission_count") if submissions else 0,
         funds=tuple(_funds(subject, amount)),
         is_present=is_present,
     )
     return Reading(references=names(subject), disputes=(said,))
+
+
+def _at(value: Json, field: str) -> datetime:
+    seconds = whole(value, field)
+    if not 0 < seconds < 2**33:
+        raise UnreadableDelivery(f"{field} is no time")
+    return clock.from_unix(seconds)
 
 
 def names(subject: Thing) -> tuple[str, ...]:
@@ -85,7 +92,7 @@ def _funds(subject: Thing, disputed: Money) -> Iterator[DisputedFunds]:
         kind = DISPUTE_FEE
         if signed:
             kind = DISPUTE_WITHDRAWN if signed < 0 else DISPUTE_REINSTATED
-        said_at = clock.from_unix(whole(booked.get("created"), "created"))
+        said_at = _at(booked.get("created"), "created")
         fact = Fact(kind, said_at, amount_minor=amount.minor if amount else None)
         yield DisputedFunds(KeyedFact(f"stripe:{reference}", fact), amount, cost)
 
