@@ -113,8 +113,9 @@ def abs_of(amount: Money) -> Money:
 
 def _fee(booked: Thing) -> Money:
     currency = word(booked.get("currency")) or ""
+    fee = whole(booked.get("fee"), "fee")
     try:
-        return from_stripe(whole(booked.get("fee"), "fee"), currency)
+        return from_stripe(fee, currency)
     except ValueError as error:
         raise UnmappedProviderValue("stripe", "currency", currency) from error
 

@@ -39,7 +39,8 @@ def money(subject: Thing, field: str) -> Money:
     currency = word(subject.get("currency"))
     if currency is None:
         raise UnreadableDelivery("currency is missing")
+    amount = whole(subject.get(field), field)
     try:
-        return from_stripe(whole(subject.get(field), field), currency)
+        return from_stripe(amount, currency)
     except ValueError as error:
         raise UnmappedProviderValue("stripe", "currency", currency) from error
