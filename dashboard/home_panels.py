@@ -249,7 +249,7 @@ def _ageing(session: Session, actor: Actor, counted: dict[str, int]) -> View:
         "count": _shown(total),
         "total": total,
         "tone": "warn",
-        "note": "not settled after an hour, held for less than a day, or without a payment",
+        "note": "unsettled for an hour, unmatched, or about to lapse",
         "href": "/payments?state=pending",
         "link": "All waiting payments",
         "rows": rows[:ROWS],

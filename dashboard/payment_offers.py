@@ -10,7 +10,7 @@ from core.purposes import CHECKS
 from core.states import OPEN_PAYMENT, Kyc, Role
 from core.states import Payment as Status
 from dashboard import coupon_words, effect_words, hold_words, refund_words, wallet_words, words
-from dashboard.shapes import Act
+from dashboard.shapes import Act, Ref
 from domain.actors import Actor
 from domain.cases.case_subjects import PAYABLE
 from domain.payments import payment_links, reattempting, writing
@@ -154,6 +154,16 @@ def reattempt_act(shown: Shown) -> Act:
         "A new attempt of what the order lacks, with a pay link of its own; this one stays ended."
     )
     return Act("reattempt", label, href, reason is None, reason, text=said)
+
+
+def neighbours(payment: Payment) -> list[tuple[str, Ref]]:
+    """Name the attempts before and after one, with the links between them."""
+    known = (("Follows", payment.supersedes_id), ("Followed by", payment.superseded_by_id))
+    return [
+        (label, words.ref("payment id", other, href=f"/payments/{other}"))
+        for label, other in known
+        if other
+    ]
 
 
 def send_link_act(payment: Payment, actor: Actor) -> Act:

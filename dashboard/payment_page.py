@@ -306,6 +306,7 @@ def _references(session: Session, shown: Shown) -> list[Fact]:
     if shown.order is not None:
         href, text = f"/orders/{shown.order.id}", shown.order.reference
         rows.append(("Order", words.ref("order id", shown.order.id, href=href, text=text)))
+    rows += payment_offers.neighbours(payment)
     if payment.reference:
         rows.append(("Your reference", words.ref("reference", payment.reference)))
     if payment.subscription_ref:
