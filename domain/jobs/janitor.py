@@ -305,6 +305,9 @@ def expire(payment: Payment) -> None:
 def _tell_stuck(payment: Payment) -> None:
     if payment.status != Status.PROCESSING or clock.now() - payment.updated_at < STUCK_AFTER:
         return
+    if payment.capturable_minor:
+        # It waits for us to capture it; the desk says when the hold ends.
+        return
     amount = Money(payment.amount_minor, asset(payment.asset))
     sentence = (
         f"{amount.major()} {amount.asset.code} has been paid but not final since"

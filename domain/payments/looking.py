@@ -20,14 +20,14 @@ _SHOWN: Mapping[str, frozenset[str]] = {
 
 
 def done_already(operation: Operation, payment: Payment) -> Reading | None:
-    """Ask how the payment stands where an earlier answer was lost. Gives what shows the act done, or None.
+    """Ask how the payment stands before an act is asked for again. Gives what shows it done, or None.
 
     Providers forget a key after a day, and may answer the same stored failure under it until then; what
     a capture took shows on the payment itself.
     Calls: the provider.
     """
     shown = _SHOWN.get(operation.kind)
-    if shown is None or not operation.attempts or payment.provider_reference is None:
+    if shown is None or payment.provider_reference is None:
         return None
     rail = registry.configured(operation.provider, livemode=payment.livemode)
     try:

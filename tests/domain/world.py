@@ -151,7 +151,8 @@ class FakeRail(FakeCoupons, FakeVault, FakeDisputes):
         return None
 
     def cancel(self, reference: str, *, key: str) -> Reading:
-        if error := self._scripted("cancel"):
+        error = self._scripted("cancel")
+        if error is not None and not getattr(error, "after_effect", False):
             raise error
         if reference.startswith("in_"):
             return self.void_invoice(reference, key=key)
@@ -159,7 +160,12 @@ class FakeRail(FakeCoupons, FakeVault, FakeDisputes):
             self.setups[reference]["status"] = "canceled"
             return self.setup_truth(reference)
         record = self.intents[reference]
+        if record["status"] == "succeeded":
+            code = ProviderReference(None, "payment_intent_unexpected_state")
+            raise ProviderRefused("It has succeeded already.", provider=code)
         record |= {"status": "canceled", "amount_capturable": 0}
+        if error is not None:
+            raise error
         return reading.read_intent(fake_charges.expanded(record), said_at=clock.now())  # type: ignore[arg-type]
 
     def capture(self, reference: str, amount: Money, *, key: str) -> Reading:

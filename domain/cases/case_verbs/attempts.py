@@ -27,6 +27,8 @@ def _refusal(order: Order | None) -> Refusal | None:
 def _plan_top_up(subject: Subject) -> Answer:
     if (refusal := _refusal(subject.order)) is not None:
         return refusal
+    if subject.is_open:
+        return Refusal("The payment is still open: its payer sends the rest the same way.")
     amount = missing(subject)
     if not amount.minor:
         return Refusal("Nothing is missing any more.")
