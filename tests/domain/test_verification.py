@@ -223,8 +223,8 @@ def test_the_checker_of_the_rig_sees_what_verification_sees(
             connection.execute(text("drop trigger guard_journal_entries_update"))
         statement = "update journal_entries set order_id = 'ord_other' where id = :id"
         connection.execute(text(statement), {"id": entry["id"]})
-    [difference] = checker.differences(database_url, Claim())
-    assert difference.startswith("I10") and str(entry["id"]) in difference
+    found = checker.differences(database_url, Claim())
+    assert [each for each in found if each.startswith("I10") and str(entry["id"]) in each]
 
 
 def test_an_event_that_waits_too_long_is_named(books: Engine, world: World) -> None:
