@@ -85,7 +85,7 @@ def test_declined_card_says_why_and_another_one_pays(
     payer.goto(payment["payUrl"])
     pay(payer, DECLINED)
     expect(payer.locator("#pay-problem")).to_contain_text("not enough money")
-    expect(page.locator("#payment-support")).to_contain_text("The bank declined the card")
+    expect(page.locator("#payment-support")).to_contain_text("The card lacks the funds")
     expect(page.locator("#payment-timeline")).to_contain_text("Card declined")
     pay(payer, GOOD)
     expect(payer.locator("#pay-state")).to_contain_text("Paid, thank you")

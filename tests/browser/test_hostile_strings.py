@@ -84,6 +84,8 @@ def _open(browser: Browser, watch: chromium.Watch, place: Place, person: str) ->
     return context
 
 
+# Every page of the desk in one browser, on a machine that may be busy.
+@pytest.mark.timeout(480)
 @pytest.mark.parametrize("person", ["admin", "merchant"])
 def test_no_page_runs_a_hostile_string(
     browser: Browser, watch: chromium.Watch, place: Place, person: str

@@ -44,7 +44,11 @@ def check(book: Book, claim: Claim) -> Iterator[str]:
 
 def _against_truth(book: Book, claim: Claim, moved: Counter[str]) -> Iterator[str]:
     ours = {row["provider_reference"]: row for row in book["disputes"]}
-    there = {each["id"]: each for line in (claim.truth or {}).values() for each in line["disputes"]}
+    there = {
+        each["id"]: each
+        for line in (claim.truth or {}).values()
+        for each in line.get("disputes", ())
+    }
     for name in ours.keys() ^ there.keys():
         yield f"{name} is known {'here' if name in ours else 'at the provider'} only"
     for name in ours.keys() & there.keys():

@@ -176,8 +176,11 @@ def start_stripe(processes: product.Processes) -> Callable[..., Running]:
 
 
 @pytest.fixture
-def stack(processes: product.Processes, database_url: str) -> product.Stack:
-    """Web, worker and the stand-in for Stripe, wired to each other, on a fresh database."""
+def stack(database_url: str, processes: product.Processes) -> product.Stack:
+    """Web, worker and the stand-in for Stripe, wired to each other, on a fresh database.
+
+    The database is asked for first, so that it goes last: a process may write until it is killed.
+    """
     return processes.stack(database_url)
 
 

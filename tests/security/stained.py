@@ -33,6 +33,8 @@ PROSE: dict[str, str] = {
     "approvals": "destination text reason decided_reason",
     "attachments": "name",
     "audit_log": "reason before after",
+    "coupon_uses": "code name",
+    "effects": "last_error",
     "case_rules": "note",
     "case_rule_versions": "note",
     "case_rule_uses": "reversed_reason",
