@@ -211,7 +211,9 @@ def body(session: Session, user: User, actor: Actor) -> View:
         "entries": [entry_view(each, names) for each in entries],
         "audit_href": f"/audit?object={user.id}",
         "wallet": _wallet(session, user, actor),
-        "cards": None if people_words.is_staff(user) else person_cards.view(session, user.id, actor),
+        "cards": None
+        if people_words.is_staff(user)
+        else person_cards.view(session, user.id, actor),
     }
 
 

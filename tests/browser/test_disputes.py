@@ -55,7 +55,9 @@ def test_dispute_is_answered_with_a_file_and_its_page_follows_to_the_end(
     wait_live(page)
     page.evaluate("window.neverReloaded = true")
     expect(page.locator("#dispute-body h1")).to_contain_text("Won", timeout=20_000)
-    expect(page.locator("#dispute-body")).to_contain_text(re.compile(r"Given back to us\s*25.00 EUR"))
+    expect(page.locator("#dispute-body")).to_contain_text(
+        re.compile(r"Given back to us\s*25.00 EUR")
+    )
     assert page.evaluate("window.neverReloaded") is True
     with reading() as session:
         own = Dispute.payment_id == payment_id

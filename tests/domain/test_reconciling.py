@@ -69,7 +69,9 @@ def test_payment_that_succeeded_without_a_webhook_is_healed_once(world: World) -
 
 
 def test_object_of_somebody_else_is_counted_and_left_alone(world: World) -> None:
-    world.rail.intents["pi_foreign"] = fake_charges.intent("pi_foreign", "pay_of_another_system", 100)
+    world.rail.intents["pi_foreign"] = fake_charges.intent(
+        "pi_foreign", "pay_of_another_system", 100
+    )
     found = run(world.rail)  # type: ignore[arg-type]
     assert (found.compared, found.unknown) == (0, 1)
 
