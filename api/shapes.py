@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from api.contract import MoneyOut, Out, money_out
@@ -304,8 +304,3 @@ def unknown(operation: Operation, row: Payment) -> dict[str, Any]:
 def nothing(of: Asset) -> dict[str, Any]:
     """Write no money of an asset."""
     return dict(money_out(zero(of)))
-
-
-def by_id(found: Mapping[str, Sequence[str]], row_id: str) -> Sequence[str]:
-    """Look up what belongs to a row in an answer for several."""
-    return found.get(row_id, ())

@@ -243,20 +243,6 @@ def own_connection() -> DBAPIConnection:
     return connection
 
 
-def assert_pragmas() -> None:
-    """Refuse to work on a SQLite connection that lacks a safety setting.
-
-    Raises: RuntimeError
-    """
-    if not is_sqlite():
-        return
-    with engine().connect() as connection:
-        for name, value in SQLITE_PRAGMAS.items():
-            found = str(connection.scalar(text(f"pragma {name}")))
-            if found != value:
-                raise RuntimeError(f"SQLite runs with {name}={found}, it must be {value}")
-
-
 def assert_answers() -> None:
     """Ask the database for a sign of life.
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from core.money import Money, asset
 from core.purposes import CHECKS, OF_ORDERS, TO_WALLET, Purpose
 from core.states import Payment as Status
+from domain.payments import receipts
 from models.payments import Payment
 from providers.seam import KeyedFact
 
@@ -57,7 +58,7 @@ def following(payment: Payment, gained: Money, new_facts: Sequence[KeyedFact]) -
     """
     found: list[Wanted] = []
     if gained.minor:
-        fact = next(each for each in new_facts if each.fact.amount_minor is not None)
+        fact = receipts.arrival(new_facts)
         if payment.order_id is not None:
             found.append(Wanted(EffectKind.ORDER_ADVANCE, f"order:{fact.key}", gained))
         if payment.purpose in TO_WALLET:

@@ -104,6 +104,13 @@ def bearer(payment: Payment) -> ledger.Account:
     return ledger.clearing(payment.provider)
 
 
+def arrival(new_facts: Sequence[KeyedFact]) -> KeyedFact:
+    """Choose the fact that tells of money: the provider's own word before that of people."""
+    own = (each for each in new_facts if each.fact.kind == "succeeded")
+    marked = (each for each in new_facts if each.fact.kind == MARKED_COMPLETED)
+    return next(own, None) or next(marked)
+
+
 def book(
     session: Session, payment: Payment, gained: Money, new_facts: Sequence[KeyedFact], *, why: Why
 ) -> None:
@@ -111,8 +118,8 @@ def book(
 
     Writes: journal. Transaction: caller's, with the payment locked.
     """
-    own = next((each for each in new_facts if each.fact.kind == "succeeded"), None)
-    fact = own or next(each for each in new_facts if each.fact.kind == MARKED_COMPLETED)
+    fact = arrival(new_facts)
+    own = fact if fact.fact.kind == "succeeded" else None
     place = bearer(payment) if own else ledger.suspense(payment.provider)
     funds = ledger.buyer_funds(payment.buyer_id, payment.id)
     movements = [ledger.Movement(place, funds, gained)]

@@ -5,7 +5,7 @@ Webhooks may be lost for ever; the provider's objects are not. The list is the s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -114,44 +114,36 @@ def reconcile(
     return found
 
 
-def _compare_dispute(rail: Rail, reading: Reading, found: Reconciled, why: Why) -> None:
-    """Apply one listed dispute to its payment: what no event told is heard here."""
-    try:
-        with database.transaction() as session:
-            payment = _find(session, rail, reading)
-            if payment is None:
-                return
-            applied = settlement.apply(session, payment, reading, why=why)
-    except (AppError, SQLAlchemyError) as error:
-        names = ", ".join(said.reference for said in reading.disputes)
-        log.warning("reconcile.failed", subject=names, error=type(error).__name__)
-        said = error.message if isinstance(error, AppError) else type(error).__name__
-        found.problems.append(f"{names}: {said}")
-        return
-    found.disputes += 1
-    if applied.changed:
-        found.disputes_healed += 1
-        found.changes.append(f"{payment.id}: {applied.verdict}")
-
-
 def _compare_refund(rail: Rail, reading: Reading, found: Reconciled, why: Why) -> None:
     """Apply one listed refund to its payment; one that we did not ask for is adopted there."""
+    applied = _hear(rail, reading, [each.reference for each in reading.refunds], found, why)
+    found.refunds += applied is not None
+    found.refunds_healed += applied is not None and applied.changed
+
+
+def _compare_dispute(rail: Rail, reading: Reading, found: Reconciled, why: Why) -> None:
+    """Apply one listed dispute to its payment: what no event told is heard here."""
+    applied = _hear(rail, reading, [each.reference for each in reading.disputes], found, why)
+    found.disputes += applied is not None
+    found.disputes_healed += applied is not None and applied.changed
+
+
+def _hear(
+    rail: Rail, reading: Reading, names: Sequence[str], found: Reconciled, why: Why
+) -> settlement.Applied | None:
+    """Apply what is listed beside payments. Gives None when it is none of ours, or when it failed."""
     try:
         with database.transaction() as session:
             payment = _find(session, rail, reading)
             if payment is None:
-                return
+                return None
             applied = settlement.apply(session, payment, reading, why=why)
     except (AppError, SQLAlchemyError) as error:
-        names = ", ".join(said.reference for said in reading.refunds)
-        log.warning("reconcile.failed", subject=names, error=type(error).__name__)
-        said = error.message if isinstance(error, AppError) else type(error).__name__
-        found.problems.append(f"{names}: {said}")
-        return
-    found.refunds += 1
+        _note(found, ", ".join(names), error)
+        return None
     if applied.changed:
-        found.refunds_healed += 1
         found.changes.append(f"{payment.id}: {applied.verdict}")
+    return applied
 
 
 def _compare(rail: Rail, reading: Reading, found: Reconciled, why: Why) -> None:
@@ -176,9 +168,13 @@ def _compare(rail: Rail, reading: Reading, found: Reconciled, why: Why) -> None:
 
 
 def _fail(found: Reconciled, name: str, error: Exception) -> None:
-    log.warning("reconcile.failed", subject=name, error=type(error).__name__)
     found.compared += 1
     found.failed += 1
+    _note(found, name, error)
+
+
+def _note(found: Reconciled, name: str, error: Exception) -> None:
+    log.warning("reconcile.failed", subject=name, error=type(error).__name__)
     said = error.message if isinstance(error, AppError) else type(error).__name__
     found.problems.append(f"{name}: {said}")
 

@@ -208,7 +208,7 @@ NO_AMOUNTS = [
     '{"amount": "0", "currency": "EUR"}',
     '{"amount": -1, "currency": "EUR"}',
     '{"amount": "1.5", "currency": "JPY"}',
-    '{"amount": "1", "currency": "XXX"}',
+    '{"amount": "1", "currency": "ZZZ"}',
     '{"amount": "1", "currency": 978}',
     '{"amount": "1e2", "currency": "EUR"}',
     '{"amount": "NaN", "currency": "EUR"}',

@@ -156,7 +156,7 @@ WRONG: list[tuple[dict[str, object], str]] = [
     ({"amount": True}, "amount"),
     ({"amount": None}, "amount"),
     ({"amount": 10**30}, "amount"),
-    ({"currency": "XXX"}, "currency"),
+    ({"currency": "ZZZ"}, "currency"),
     ({"currency": "USDT"}, "currency"),
     ({"paymentMethodId": "card_1"}, "paymentMethodId"),
     ({"paymentMethodId": "pm_x\n"}, "paymentMethodId"),

@@ -72,9 +72,6 @@ def test_every_kind_of_visit_agrees_with_the_providers_ledger(
         counts = demo.traffic(shop, per_minute=300, seconds=1, seed=5, say=False)
         assert counts["failed"] == 0
         until(lambda: books_agree(stack))
-    # What is written while it is proved is linked a moment later.
-    stack.worker.stop()
-    stack.web.stop()
     with opened(stack, database_url, processes.instance):
         assert [check for check in verification.verify().checks if check.first_bad] == []
         assert_labelled()

@@ -61,9 +61,6 @@ def effects_left() -> list[str]:
 
 
 def assert_proved(stack: Stack, url: str, processes: Processes) -> None:
-    # What is written while it is proved is linked a moment later.
-    stack.worker.stop()
-    stack.web.stop()
     with opened(stack, url, processes.instance):
         assert [check for check in verification.verify().checks if check.first_bad] == []
 
