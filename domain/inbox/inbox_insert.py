@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, cast
 
+from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import Unavailable
@@ -97,6 +98,8 @@ class Inserter:
         if engine is not self._engine:
             self.close()
             self._engine = engine
+            # Whoever lets the engine go means this connection too.
+            event.listen(engine, "engine_disposed", lambda _: self.close())
         failed = (SQLAlchemyError, OSError, engine.dialect.loaded_dbapi.Error)
         try:
             yield

@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -19,11 +20,12 @@ from tests.rig import cluster, environment, locate
 from tests.rig.run import MakingFailed, Run
 
 TEMPLATE = "paydesk_template"
+LEAVING_SECONDS = 1.0
 _numbers = itertools.count(1)
 # Clones that wait to be lent again, by the port of their cluster.
 _idle: dict[int, list[str]] = {}
 
-_OTHERS_OUT = """select pg_terminate_backend(pid) from pg_stat_activity
+_OTHERS = """select count(*)::text from pg_stat_activity
     where datname = current_database() and pid <> pg_backend_pid()"""
 _SIZE = "select (pg_database_size(current_database()) < 48 * 1024 * 1024)::text"
 _SCHEMA = """select md5(string_agg(said, chr(10) order by said)) from (
@@ -160,7 +162,7 @@ def _emptied(running: cluster.Cluster, name: str) -> bool:
     """Bring the template's rows back, unless a test has changed the schema or filled the database."""
     template = _template(running)
     with psycopg.connect(running.dsn(name), autocommit=True) as connection:
-        if connection.execute(_OTHERS_OUT).fetchall():
+        if not _is_left(connection):
             # A process that outlives its database would come again, and write into the next test's.
             return False
         if _one(connection, _SIZE) != "true" or _one(connection, _SCHEMA) != template.schema:
@@ -172,6 +174,16 @@ def _emptied(running: cluster.Cluster, name: str) -> bool:
             for table, rows in template.rows.items():
                 with connection.cursor().copy(f'copy "{table}" from stdin') as copy:
                     copy.write(rows)
+    return True
+
+
+def _is_left(connection: psycopg.Connection[tuple[str]]) -> bool:
+    """Wait until nobody else is connected: a server takes a moment to end what a client has closed."""
+    end = time.monotonic() + LEAVING_SECONDS
+    while _one(connection, _OTHERS) != "0":
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.005)
     return True
 
 
