@@ -60,10 +60,9 @@ def test_the_audit_log_is_walked_and_opened_by_keys(page: Page, shop: Shop) -> N
     shop.payment()
     sign_in(page, shop, shop.person("ann", "auditor"))
     page.goto(f"{shop.url}/audit")
-    page.keyboard.press("j")
-    page.keyboard.press("j")
-    line = page.locator("summary.audit-line").nth(1)
-    expect(line).to_be_focused()
+    for no in range(2):
+        page.keyboard.press("j")
+        expect(page.locator("summary.audit-line").nth(no)).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator(".audit-entry").nth(1).locator(".audit-body")).to_be_visible()
     page.keyboard.press("/")
