@@ -14,7 +14,7 @@ from jinja2.bccache import Bucket, BytecodeCache
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.rig import browser as chromium
-from tests.rig import cluster, databases, environment, product, routes
+from tests.rig import cluster, databases, environment, product, routes, statements
 from tests.rig.process import Running
 from tests.rig.run import MakingFailed, Run
 
@@ -112,6 +112,7 @@ class Compiled(BytecodeCache):
 
 COMPILED = Compiled()
 routes.share()
+statements.share()
 
 
 @pytest.fixture
