@@ -73,6 +73,7 @@ def replay_changes_nothing(page: Page, shop: Shop, payment_id: str) -> None:
     expect(page.locator(".lane-card[data-kind=posting]")).to_have_count(1)
 
 
+@pytest.mark.parametrize("shop", ["postgresql"], indirect=True)
 def test_declined_card_says_why_and_another_one_pays(
     page: Page, payer: Page, shop: Shop, watch: Watch
 ) -> None:
@@ -92,6 +93,7 @@ def test_declined_card_says_why_and_another_one_pays(
     expect(page.locator("#payment-header")).to_contain_text("Confirmed")
 
 
+@pytest.mark.parametrize("shop", ["sqlite"], indirect=True)
 def test_3ds_is_passed_in_the_banks_window(payer: Page, shop: Shop) -> None:
     payment = shop.payment()
     payer.goto(payment["payUrl"])
@@ -105,6 +107,7 @@ def test_3ds_is_passed_in_the_banks_window(payer: Page, shop: Shop) -> None:
     expect(payer.locator("#card-mount")).to_have_count(0)
 
 
+@pytest.mark.parametrize("shop", ["postgresql"], indirect=True)
 def test_failed_3ds_charges_nothing_and_can_be_tried_again(
     payer: Page, shop: Shop, watch: Watch
 ) -> None:

@@ -13,7 +13,10 @@ from models.disputes import Dispute
 from tests.browser.shop import Shop, enter_card, sign_in, wait_live
 from tests.domain import files
 
-pytestmark = pytest.mark.browser
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.parametrize("shop", ["postgresql"], indirect=True),
+]
 DISPUTED = "4000000000000259"
 
 

@@ -7,7 +7,10 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.shop import GOOD, Shop, call, enter_card, sign_in, wait_live
 
-pytestmark = pytest.mark.browser
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.parametrize("shop", ["sqlite"], indirect=True),
+]
 
 
 def held(shop: Shop) -> dict[str, str]:

@@ -13,7 +13,10 @@ from models.people import DeskSession
 from tests.browser.shop import PASSWORD, Shop, sign_in, wait_live
 from tests.rig import browser as chromium
 
-pytestmark = pytest.mark.browser
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.parametrize("shop", ["postgresql"], indirect=True),
+]
 NEW = "four unrelated words here"
 
 

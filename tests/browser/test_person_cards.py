@@ -15,7 +15,10 @@ from tests.api.personas import Persona
 from tests.browser.shop import Shop, call, sign_in, wait_live
 from tests.rig import product
 
-pytestmark = pytest.mark.browser
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.parametrize("shop", ["sqlite"], indirect=True),
+]
 CARDS = "/v1/stripe/payment-methods"
 
 

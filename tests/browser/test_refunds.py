@@ -15,7 +15,10 @@ from tests.browser.shop import GOOD, Shop, enter_card, sign_in, wait_live
 from tests.dashboard.proofs import give_codes
 from tests.rig import browser as chromium
 
-pytestmark = pytest.mark.browser
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.parametrize("shop", ["postgresql"], indirect=True),
+]
 
 
 @pytest.fixture

@@ -14,7 +14,10 @@ from tests.browser.shop import Shop, sign_in, wait_live
 from tests.domain import past
 from tests.rig import browser as chromium
 
-pytestmark = pytest.mark.browser
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.parametrize("shop", ["sqlite"], indirect=True),
+]
 
 
 @pytest.fixture

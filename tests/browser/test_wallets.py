@@ -18,7 +18,10 @@ from tests.domain.wallets import keep_at
 from tests.reliability.clients import Provider
 from tests.rig import browser as chromium
 
-pytestmark = pytest.mark.browser
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.parametrize("shop", ["postgresql"], indirect=True),
+]
 
 
 @pytest.fixture
