@@ -87,8 +87,15 @@ def _alone() -> Iterator[None]:
         _this.open = False
 
 
+def _on_checkout(connection: DBAPIConnection, *_: object) -> None:
+    """Say BEGIN ourselves: the driver would open a transaction unasked, and nobody would end it.
+
+    Each time, for whoever had the connection before may have given it back in the driver's own mode.
+    """
+    connection.isolation_level = None
+
+
 def _on_connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # we say BEGIN ourselves
     cursor = connection.cursor()
     for name, value in SQLITE_PRAGMAS.items():
         cursor.execute(f"pragma {name}={value}")
@@ -109,6 +116,7 @@ def bind(engine: Engine) -> None:
     turn = None
     if engine.dialect.name == "sqlite" and not event.contains(engine, "connect", _on_connect):
         event.listen(engine, "connect", _on_connect)
+        event.listen(engine, "checkout", _on_checkout)
         event.listen(engine, "begin", _on_begin)
     database = engine.url.database
     if engine.dialect.name == "sqlite" and database and database != ":memory:":

@@ -88,9 +88,11 @@ class Follower:
         """
         try:
             if self._connection is None:
-                # Each read is one query, so that no round trip is spent on beginning and ending.
-                alone = database.engine().connect()
-                self._connection = alone.execution_options(isolation_level="AUTOCOMMIT")
+                self._connection = database.engine().connect()
+                if not database.is_sqlite():
+                    # Each read is one query, so that no round trip is spent on beginning and ending.
+                    autocommit = self._connection.execution_options(isolation_level="AUTOCOMMIT")
+                    self._connection = autocommit
             with Session(self._connection, autoflush=False) as session:
                 yield session
                 session.expunge_all()

@@ -135,7 +135,11 @@ class Inserter:
         values = [_for_sqlite(row[name]) for row in rows for name in COLUMNS]
         ids = [str(row["id"]) for row in rows]
         # By itself a statement is a transaction.
-        if connection.execute(_statement_of(len(rows)), values).rowcount < len(ids):
+        written = connection.execute(_statement_of(len(rows)), values).rowcount
+        if connection.in_transaction:
+            # What is not committed is not acknowledged, whatever mode the driver fell into.
+            raise OSError("the inbox's connection does not commit by itself")
+        if written < len(ids):
             marks = ", ".join("?" for _ in ids)
             there = f"select id from inbound_events where id in ({marks})"  # noqa: S608  # as above
             ids = [found[0] for found in connection.execute(there, ids)]
