@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.disputes import OPEN
+from core.disputes import Status as DisputeStatus
 from core.money import Money
 from core.purposes import Purpose
 from core.states import OPEN_PAYMENT, Inbound, PaymentSub
 from core.states import Payment as Status
 from domain.payments import decline_advice, receipts
 from domain.payments.decline_advice import Advice
+from models.disputes import Dispute
 from models.events import EventLog
 from models.inbound import InboundEvent
 from models.payments import Payment, ProviderReference
@@ -87,6 +90,35 @@ _BY_SITUATION = {
         "We have refunded your payment. Banks usually take 5 to 10 days to show it.",
         "Nothing to do. The provider's name of the refund helps the customer's bank to find it.",
     ),
+    "disputed": Advice(
+        "The payer's bank asks for the money back and has not decided yet.",
+        "Your bank has opened a dispute about this payment and will tell you how it decides."
+        " Until then we cannot refund it.",
+        "Open the dispute on this page: it says until when the bank wants evidence."
+        " Never refund a payment that is disputed.",
+    ),
+    "dispute_lost": Advice(
+        "The payer's bank decided the dispute for the payer and kept the money.",
+        "Your bank has given the money back to you, so the order is no longer paid.",
+        "Nothing more is owed to the customer. Agree with finance how the order goes on.",
+    ),
+    "reversed": Advice(
+        "It had been final, and the payer's bank took the money back.",
+        "Your bank has taken back this payment, so the order is not paid any more.",
+        "Its case says what was delivered for it. Agree with the customer on another way to pay.",
+    ),
+    "late": Advice(
+        "Money arrived after the attempt had ended. It is kept apart and pays for nothing.",
+        "Your payment reached us after it had expired. It is safe with us; we will give it back or use it"
+        " for your order, and write to you.",
+        "Its case says what can be done: give it back, credit it or start the payment anew.",
+    ),
+    "late_refunded": Advice(
+        "Money arrived after the attempt had ended, and was given back.",
+        "Your payment reached us after it had expired and was refunded. Banks usually take 5 to 10 days"
+        " to show it.",
+        "Start a new payment if the customer still wants to pay.",
+    ),
     "expired": Advice(
         "The attempt ran out of time before it was paid.",
         "Your payment link has expired. We will send you a new one.",
@@ -138,7 +170,9 @@ _COMPLETED = {
 }
 
 
-def _situation(payment: Payment, suspended: Money, *, is_stuck: bool) -> str:
+def _situation(
+    payment: Payment, suspended: Money, *, is_stuck: bool = False, dispute: str | None = None
+) -> str:
     if is_stuck and payment.status in OPEN_PAYMENT:
         return "stuck"
     if payment.sub_state == PaymentSub.UNKNOWN_OUTCOME:
@@ -149,6 +183,13 @@ def _situation(payment: Payment, suspended: Money, *, is_stuck: bool) -> str:
         return "declined" if payment.provider_code else "waiting"
     if payment.status == Status.PROCESSING:
         return "held" if payment.sub_state == PaymentSub.REQUIRES_CAPTURE else "processing"
+    if payment.reversed_minor and payment.reversed_minor == payment.received_minor:
+        return "reversed"
+    if dispute is not None:
+        return dispute
+    if payment.status in (Status.FAILED, Status.CANCELLED) and payment.received_minor:
+        is_back = payment.refunded_minor == payment.received_minor
+        return "late_refunded" if is_back else "late"
     if payment.status == Status.FAILED:
         return "expired" if payment.failure_reason == "expired" else "failed"
     if payment.status == Status.CANCELLED:
@@ -172,16 +213,19 @@ def _received(payment: Payment, suspended: Money) -> str:
 
 def outline(payment: Payment, *, suspended: Money) -> str:
     """Say what happened to a payment, for anybody who may see it: never why a bank declined its card."""
-    return _BY_SITUATION[_situation(payment, suspended, is_stuck=False)].what_happened
+    return _BY_SITUATION[_situation(payment, suspended)].what_happened
 
 
-def advice_for(payment: Payment, *, suspended: Money, is_stuck: bool) -> Advice:
+def advice_for(
+    payment: Payment, *, suspended: Money, is_stuck: bool, dispute: str | None = None
+) -> Advice:
     """Give support's three sentences for where a payment stands.
 
     suspended: what only people vouch for, as `receipts.in_suspense` gives it; is_stuck: whether a message
-    of its provider could not be applied, as `is_stuck` tells.
+    of its provider could not be applied, as `is_stuck` tells; dispute: `disputed`, `dispute_lost` or None,
+    as `dispute_of` tells.
     """
-    situation = _situation(payment, suspended, is_stuck=is_stuck)
+    situation = _situation(payment, suspended, is_stuck=is_stuck, dispute=dispute)
     if situation in ("declined", "failed"):
         told = decline_advice.advice_for(payment.provider_code)
         if told is not None and situation == "failed":
@@ -198,6 +242,15 @@ def is_stuck(session: Session, payment: Payment) -> bool:
         InboundEvent.payment_id == payment.id, InboundEvent.state.in_(states)
     )
     return session.scalar(statement.limit(1)) is not None
+
+
+def dispute_of(session: Session, payment: Payment) -> str | None:
+    """Say how a payment's disputes stand: `disputed` while one is open, `dispute_lost`, else None."""
+    states = select(Dispute.status).where(Dispute.payment_id == payment.id)
+    known = set(session.scalars(states))
+    if known & {status.value for status in OPEN}:
+        return "disputed"
+    return "dispute_lost" if DisputeStatus.LOST.value in known else None
 
 
 def support_block(session: Session, payment: Payment) -> SupportBlock:
@@ -223,5 +276,6 @@ def support_block(session: Session, payment: Payment) -> SupportBlock:
             payment,
             suspended=receipts.in_suspense(session, payment),
             is_stuck=is_stuck(session, payment),
+            dispute=dispute_of(session, payment),
         ),
     )

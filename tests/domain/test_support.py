@@ -11,6 +11,7 @@ from domain.payments import decline_advice, support
 from models.inbound import InboundEvent
 from models.payments import Payment
 from sandbox.stripe.declines import DECLINES
+from tests.domain import disputing, test_late_failures
 from tests.domain.world import World
 
 
@@ -60,6 +61,42 @@ def test_what_waits_because_a_message_broke_says_where_to_look(world: World) -> 
     assert "replayed" in block(payment).advice.next_step
     world.deliver_and_apply(world.paid(payment))
     assert block(payment).advice.what_happened == "The payment is confirmed and booked."
+
+
+def test_words_of_a_dispute_follow_it_to_its_end(world: World) -> None:
+    payment = world.payment()
+    world.deliver_and_apply(world.paid(payment))
+    words = disputing.lost(payment)
+    disputing.apply(payment, words[:3])
+    said = block(payment).advice
+    assert "not decided yet" in said.what_happened
+    assert "Never refund" in said.next_step
+    disputing.apply(payment, words[3:])
+    assert "kept the money" in block(payment).advice.what_happened
+
+
+def test_who_won_a_dispute_reads_as_paid(world: World) -> None:
+    payment = world.payment()
+    world.deliver_and_apply(world.paid(payment))
+    disputing.apply(payment, disputing.won(payment))
+    assert block(payment).advice.what_happened == "The payment is confirmed and booked."
+
+
+def test_money_that_came_or_went_after_the_end_is_never_called_not_charged(world: World) -> None:
+    late = world.payment()
+    world.deliver_and_apply(world.event("payment_intent.canceled", late, status="canceled"))
+    assert "not charged" in block(late).advice.tell_customer
+    world.deliver_and_apply(world.paid(late))
+    assert "not charged" not in block(late).advice.tell_customer
+    assert "safe with us" in block(late).advice.tell_customer
+    debited = world.payment()
+    told = test_late_failures.bodies(world, debited)
+    for name in ("processing", "charge.succeeded", "succeeded", "charge.failed"):
+        world.deliver_and_apply(told[name])
+    assert world.read(debited).status == "failed"
+    said = block(debited).advice
+    assert "taken back" in said.tell_customer
+    assert "not charged" not in said.tell_customer
 
 
 def test_the_block_names_no_person(world: World) -> None:
