@@ -10,7 +10,7 @@ from domain.actors import Actor
 from models.effects import Effect
 
 NAMES: Mapping[str, str] = {
-    "order_advance": "Order moved on",
+    "order_advance": "Counted for the order",
     "wallet_credit": "Wallet credited",
     "wallet_debit": "Wallet debited",
     "entitlement": "Entitlement",
