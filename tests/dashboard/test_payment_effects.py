@@ -58,7 +58,7 @@ def test_a_failed_effect_is_seen_and_carried_out_by_hand(
     page = browser.page(href)
     assert "Failed, will retry" in page
     assert "ZeroDivisionError" in page
-    assert "Try again: order moved on" in browser.page(retry)
+    assert "Try again: counted for the order" in browser.page(retry)
     with monkeypatch.context() as patched:
         patched.setattr(order_advance, "carry_out", broken)
         again = browser.post(retry, reason="Mended the order")
