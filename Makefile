@@ -6,12 +6,13 @@ BIN := .venv/bin
 PY := $(BIN)/python
 FLASK := $(BIN)/flask --app wsgi
 
-ROOMS := $(wildcard wsgi.py config.py commands core models domain providers web api \
+ROOMS := $(wildcard wsgi.py config.py commands core models domain providers printing web api \
 	dashboard sandbox bench)
 CHECKED := $(ROOMS) $(wildcard scripts/*.py gunicorn.conf.py) tests
 
-# pytest-xdist: one worker a core, four at most, so that the databases and browsers keep up
-JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ "$$n" -gt 4 ] && n=4; echo "$$n")
+# pytest-xdist: one worker more than there are cores, since tests of processes and browsers wait for them
+# much of their time; five at most, so that the databases and browsers keep up
+JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ "$$n" -gt 4 ] && n=4; echo "$$((n + 1))")
 ARGS ?=
 
 .PHONY: help run test soak bench lint types fmt migrate lock audit venv dev rig clean

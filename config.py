@@ -11,8 +11,9 @@ from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from core import ids, money_out, vault
+from core import ids, money_out, retention, vault
 from core.money import Money, asset, parse
+from core.retention import Retention
 from core.vault import MasterKey, Secret
 
 ENVIRONMENTS = ("sandbox", "test", "production")
@@ -87,10 +88,12 @@ class Settings:
     wait_seconds: int
     metrics_token: Secret
     business_zone: str
+    fiscal_year_start: int
     second_person_above: Mapping[str, Money]
     trial_limit: Money
     stripe: StripeSettings
     smtp: SmtpSettings
+    retention: Retention
     crashpoint: str
 
     @property
@@ -189,6 +192,13 @@ def _zone(environ: Mapping[str, str]) -> str:
     return name
 
 
+def _fiscal_year_start(environ: Mapping[str, str]) -> int:
+    text = _value(environ, "FISCAL_YEAR_START") or "1"
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= 12:
+        raise BadSettings(f"FISCAL_YEAR_START must be a month from 1 to 12, not {text!r}.")
+    return int(text)
+
+
 def _sse(environ: Mapping[str, str]) -> tuple[int, int, int]:
     text = _value(environ, "SSE_LIMITS", "5,20,2500")
     if text == "off":
@@ -264,6 +274,13 @@ def _smtp(environ: Mapping[str, str], *, public_url: str, production: bool) -> S
     default = {"tls": 465, "starttls": 587, "plain": 25}[security]
     host = str(parts.hostname)
     return SmtpSettings(host, port or default, security, user, Secret(password), sender)
+
+
+def _retention(environ: Mapping[str, str]) -> Retention:
+    try:
+        return retention.read(lambda name, default: _number(environ, name, default))
+    except ValueError as error:
+        raise BadSettings(str(error)) from error
 
 
 def _limits(environ: Mapping[str, str]) -> Mapping[str, Money]:
@@ -347,9 +364,11 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         wait_seconds=wait_seconds,
         metrics_token=Secret(_value(env_map, "METRICS_TOKEN")),
         business_zone=_zone(env_map),
+        fiscal_year_start=_fiscal_year_start(env_map),
         second_person_above=_limits(env_map),
         trial_limit=_trial_limit(env_map),
         stripe=_stripe(env_map, production),
         smtp=_smtp(env_map, public_url=public_url, production=production),
+        retention=_retention(env_map),
         crashpoint=_value(env_map, "PAYDESK_CRASHPOINT"),
     )

@@ -16,13 +16,13 @@ import api
 import commands
 import config
 from config import Settings
-from domain import crash
-from domain.cases import case_targets
+from domain import calendar, crash
 from domain.control import thresholds
 from domain.mail import mails
 from domain.payments import trial_terms
-from domain.people import passwords
-from domain.secrets import keyring, secrets
+from domain.people import passwords, retention
+from domain.secrets import keyring, person_keys, secrets
+from domain.watch import checkpoints
 from providers import registry
 from web import (
     access,
@@ -79,13 +79,16 @@ def _configure(app: Flask, settings: Settings) -> None:
 
 def _configure_domain(settings: Settings) -> None:
     keyring.configure(settings)
+    person_keys.configure(settings)
+    retention.configure(settings)
     mails.configure(settings)
     passwords.configure(cheap=settings.env == "test")
     registry.configure(settings, keys=secrets.provider_key)
     secrets.configure(settings)
     thresholds.configure(settings)
     trial_terms.configure(settings)
-    case_targets.configure(settings)
+    calendar.configure(settings)
+    checkpoints.configure(settings)
     crash.arm(settings.crashpoint)
 
 

@@ -17,15 +17,15 @@ from domain.payments.payments import LONGEST_PAGE, Page
 from models.ledger import JournalEntry, LedgerAccount
 
 ENTRY_COLUMNS = (
-    "entryId at effectiveAt kind sourceKey orderId invoiceId paymentId providerReference debit credit "
-    "amount currency note reverses reversedBy hash"
+    "entryId at effectiveAt period lateOf kind sourceKey orderId invoiceId paymentId "
+    "providerReference debit credit amount currency note reverses reversedBy reversalDueOn hash"
 ).split()
 LINE_COLUMNS = "postingId entryId at side amount balanceAfter currency".split()
 Found = tuple[JournalEntry, list[tuple[str, str, Money]], str | None]
 
 
-def _entries(wanted: EntryFilter) -> Iterator[Found]:
-    """Walk every page; each is read by itself, so that a slow reader holds nothing open."""
+def entries(wanted: EntryFilter) -> Iterator[Found]:
+    """Walk every page, newest first; each is read by itself, so that a slow reader holds nothing open."""
     before = None
     while True:
         with reading() as session:
@@ -41,18 +41,20 @@ def _entries(wanted: EntryFilter) -> Iterator[Found]:
 
 def entry_documents(wanted: EntryFilter) -> Iterator[dict[str, Any]]:
     """Give every entry of a filter as the API shows it."""
-    for row, movements, reversed_by in _entries(wanted):
+    for row, movements, reversed_by in entries(wanted):
         yield entry(row, movements, reversed_by)
 
 
 def entry_cells(wanted: EntryFilter) -> Iterator[list[Cell]]:
     """Give every movement of a filter's entries as a row under `ENTRY_COLUMNS`."""
-    for row, movements, reversed_by in _entries(wanted):
+    for row, movements, reversed_by in entries(wanted):
         for debit, credit, amount in movements:
             yield [
                 row.id,
                 clock.rfc3339(row.posted_at),
                 clock.rfc3339(row.effective_at),
+                row.period,
+                row.late_of,
                 row.kind,
                 row.source_key,
                 row.order_id,
@@ -66,6 +68,7 @@ def entry_cells(wanted: EntryFilter) -> Iterator[list[Cell]]:
                 row.note,
                 row.reverses_id,
                 reversed_by,
+                row.reversal_due_on.isoformat() if row.reversal_due_on else None,
                 row.content_hash,
             ]
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from api import shapes
-from api.contract import MoneyOut, Out, money_out
-from core import clock
+from api.contract import Listed, MoneyOut, Out, money_out
+from core import chart, clock, entry_kinds
+from core.chart import Side
 from core.money import Money
+from domain import calendar
 from domain.books.book_queries import Line
+from domain.books.statements import Statement
 from models.ledger import JournalEntry, LedgerAccount
 
 
@@ -22,7 +24,11 @@ class MovementOut(Out):
 
 
 class EntryOut(Out):
-    """One balanced fact of the books; it is never edited, only reversed."""
+    """One balanced fact of the books; it is never edited, only reversed.
+
+    period: the month it is booked in; lateOf: the closed one in which it took effect. details: what else
+    belongs to it for ever, such as a rate with its source and date, or who agreed to it.
+    """
 
     entry_id: str
     at: str
@@ -37,21 +43,40 @@ class EntryOut(Out):
     reverses: str | None
     reversed_by: str | None
     reversal_due_on: str | None
-    period: str | None
+    period: str
     hash: str
+    label: str
+    late_of: str | None
+    details: dict[str, Any]
     effective_at: str
     source: str
     livemode: bool
     demo: bool
 
 
+class StatementOut(Out):
+    """An account over a span of time, by when entries were posted."""
+
+    opening: MoneyOut
+    debits: MoneyOut
+    credits: MoneyOut
+    closing: MoneyOut
+
+
 class AccountOut(Out):
-    """One account. The balance is positive on the account's own side: what an asset holds, a liability owes."""
+    """One account. The balance is positive on the account's own side: what an asset holds, a liability owes.
+
+    balance: what is free; reserved: what is set aside beside it. side: whose ledger it belongs to; a
+    buyer's and a seller's are never one. statement: of the span that was asked for, or null.
+    """
 
     address: str
     kind: Literal["asset", "liability", "income", "expense", "equity"]
     balance: MoneyOut
     reserved: MoneyOut
+    label: str
+    side: Literal["buyer", "seller", "house"]
+    statement: StatementOut | None
 
 
 class LineOut(Out):
@@ -63,6 +88,13 @@ class LineOut(Out):
     side: Literal["debit", "credit"]
     balance_after: MoneyOut
     at: str
+
+
+class LinesOut(Listed[LineOut]):
+    """A page of an account's postings, with what it held before the span and after it."""
+
+    opening: MoneyOut
+    closing: MoneyOut
 
 
 class CheckOut(Out):
@@ -104,9 +136,13 @@ def entry(
         ],
         "reverses": row.reverses_id,
         "reversedBy": reversed_by,
-        "reversalDueOn": None,
-        "period": None,
+        "reversalDueOn": row.reversal_due_on.isoformat() if row.reversal_due_on else None,
+        # Entries of before there were periods took effect in the month they are of.
+        "period": row.period or calendar.month_of(row.effective_at),
         "hash": row.content_hash,
+        "label": entry_kinds.label_of(row.kind),
+        "lateOf": row.late_of,
+        "details": row.details,
         "effectiveAt": clock.rfc3339(row.effective_at),
         "source": row.source,
         "livemode": row.livemode,
@@ -114,13 +150,26 @@ def entry(
     }
 
 
-def account(row: LedgerAccount, balance: Money) -> dict[str, Any]:
-    """Write an account; nothing is reserved while nothing is paid out."""
+def account(
+    row: LedgerAccount, balance: Money, reserved: Money, statement: Statement | None = None
+) -> dict[str, Any]:
+    """Write an account with what of it is free and what is set aside."""
+    pattern = chart.find(row.address)
     return {
         "address": row.address,
         "kind": row.kind,
         "balance": money_out(balance),
-        "reserved": shapes.nothing(balance.asset),
+        "reserved": money_out(reserved),
+        "label": chart.label_of(row.address),
+        "side": (pattern.side if pattern else Side.HOUSE).value,
+        "statement": None
+        if statement is None
+        else {
+            "opening": money_out(statement.opening),
+            "debits": money_out(statement.debits),
+            "credits": money_out(statement.credits),
+            "closing": money_out(statement.closing),
+        },
     }
 
 

@@ -19,6 +19,11 @@ MEANINGS: dict[str, Meaning] = {
     "VALIDATION_FAILED": Meaning(
         400, "Some fields cannot be accepted.", "Read details.fields and correct each one."
     ),
+    "UNBALANCED": Meaning(
+        400,
+        "Debits and credits of a currency differ.",
+        "Read details.currencies for the difference, and post as much to one side as to the other.",
+    ),
     "MALFORMED_JSON": Meaning(
         400, "The body is not strict JSON.", "Send one UTF-8 JSON object, each key once, no NaN."
     ),
@@ -115,6 +120,16 @@ MEANINGS: dict[str, Meaning] = {
     "INVALID_TRANSITION": Meaning(
         409, "The state machine has no such move.", "Read the object; details say from and to."
     ),
+    "PERIOD_CLOSED": Meaning(
+        409,
+        "The month is closed.",
+        "Leave the effective day out: the entry is then dated in the open period.",
+    ),
+    "CHECKLIST_RED": Meaning(
+        409,
+        "Something keeps the month from being closed; details.items name it.",
+        "Work the items off, or carry them forward with a reason where that is allowed.",
+    ),
     "SAME_PERSON": Meaning(
         409, "Two people are asked for, and you would be both.", "Have somebody else do it."
     ),
@@ -135,7 +150,36 @@ MEANINGS: dict[str, Meaning] = {
     "ORDER_ALREADY_PAID": Meaning(
         409, "The order's payment has arrived.", "Read the order; details.link names it."
     ),
+    "INVOICE_NOT_READY": Meaning(
+        409,
+        "The document is being printed.",
+        "Ask again after the seconds in Retry-After.",
+        retryable=True,
+    ),
+    "INVOICE_HAS_NO_XML": Meaning(
+        409,
+        "EN 16931 cannot express this invoice.",
+        "Read the PDF. An order whose parties have countries and VAT numbers gets both.",
+    ),
     "AMOUNT_EXCEEDED": Meaning(409, "That is more than there is.", "Ask for less; see details."),
+    "ALREADY_MATCHED": Meaning(
+        409, "A bank line shows that payout already.", "Take that match back first, if it is wrong."
+    ),
+    "LINE_MATCHED": Meaning(
+        409, "That bank line shows another payout.", "Read the line's reference again."
+    ),
+    "PAYOUT_RETURNED": Meaning(
+        409, "The payout came back from the bank.", "Match the payout that was made in its place."
+    ),
+    "PAYOUT_NOT_BOOKED": Meaning(
+        409,
+        "The provider has not booked that payout yet, or we have not read it.",
+        "Ask again in some minutes.",
+        retryable=True,
+    ),
+    "NOT_DUST": Meaning(
+        409, "The residue is more than the provider's tolerance.", "Settle it as a difference."
+    ),
     "WALLET_TOO_LOW": Meaning(
         409,
         "The wallet it was paid into holds less than that.",
@@ -167,6 +211,19 @@ MEANINGS: dict[str, Meaning] = {
     "LAST_LIVE_VERSION": Meaning(
         409, "Nothing could be verified without this version.", "Rotate first, then end the old."
     ),
+    "ALREADY_ERASED": Meaning(409, "This person was erased.", "Nothing about them changes."),
+    "ERASURE_BLOCKED": Meaning(
+        409,
+        "Something of this person is still open.",
+        "End what details.blocks lists, then ask again.",
+    ),
+    "EXPORT_WAITING": Meaning(
+        409, "A copy of this person's data is being made or waits to be fetched.", "Fetch that one."
+    ),
+    "HELD_ALREADY": Meaning(
+        409, "A legal hold stands on this already.", "Read the one that stands."
+    ),
+    "LAST_ADMIN": Meaning(409, "This is the last admin.", "Make somebody else admin first."),
     "USER_EXISTS": Meaning(409, "There is a user with this address.", "Use that user."),
     "PROVIDER_REFUSED": Meaning(
         409, "The provider's final answer is no.", "Read error.provider; a repeat gives the same."

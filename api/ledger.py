@@ -1,4 +1,4 @@
-"""The books, read only: journal entries, accounts with their balances and lines, the last verification."""
+"""The accounts of the books, read only: balances, statements, each posting; the last verification."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from flask import Blueprint, Response
 from pydantic import Field
 
 from api import book_exports, places
-from api.book_shapes import AccountOut, EntryOut, LineOut, VerificationOut, account, entry, line
+from api.book_shapes import AccountOut, LinesOut, VerificationOut, account, line
 from api.contract import (
     Answer,
     Call,
@@ -16,45 +16,34 @@ from api.contract import (
     Listed,
     NoBody,
     NoQuery,
-    PageQuery,
     Query,
     RangeQuery,
-    Several,
+    Session,
     csv_answer,
     endpoint,
     json_stream,
-    place_of,
+    money_out,
 )
-from api.contract.paging import cursor
+from api.journal import AROUND
 from core.errors import invalid
 from core.money import asset
 from core.permissions import Permission
-from domain.books import book_queries, verification
-from domain.books.book_queries import AccountFilter, EntryFilter
+from domain.books import book_queries, statements, verification
+from domain.books.book_queries import AccountFilter
+from domain.books.statements import Statement
 from domain.database import reading
-from domain.payments.payments import Page
 from models.ledger import LedgerAccount
 
 blueprint = Blueprint("ledger", __name__)
-AROUND = (b'{"items":[', b'],"nextCursor":null}')
 
 
-class EntryQuery(RangeQuery):
-    """Which entries. account: an address they touch; manual: those that people wrote."""
-
-    order_id: Several = ()
-    invoice_id: Several = ()
-    payment_id: Several = ()
-    account: str | None = Field(default=None, max_length=200)
-    source: str | None = Field(default=None, max_length=64)
-    manual: bool | None = None
-    format: Literal["csv", "json"] | None = None
-
-
-class AccountsQuery(PageQuery):
-    """Which accounts. asOf: as the books stood then, by when each entry took effect."""
+class AccountsQuery(RangeQuery):
+    """Which accounts. asOf: as the books stood then, by when each entry took effect. from, to: draw each
+    account's statement over this span, by when entries were posted. side: whose ledger.
+    """
 
     prefix: str | None = Field(default=None, max_length=200)
+    side: Literal["buyer", "seller", "house"] | None = None
     currency: str | None = Field(default=None, max_length=16)
     as_of: Instant | None = None
 
@@ -73,60 +62,6 @@ class LinesQuery(RangeQuery):
     format: Literal["csv", "json"] | None = None
 
 
-@endpoint(
-    blueprint,
-    "GET",
-    "/api/journal/entries",
-    access=Permission.JOURNAL_READ,
-    query=EntryQuery,
-    answers={200: Listed[EntryOut]},
-    summary="List journal entries, newest first, or export them.",
-    requirement="S32",
-)
-def entries(call: Call[NoBody, EntryQuery]) -> Answer | Response:
-    asked, place = call.query, place_of(call.query)
-    wanted = EntryFilter(
-        order_id=asked.order_id,
-        invoice_id=asked.invoice_id,
-        payment_id=asked.payment_id,
-        account=asked.account,
-        source=asked.source,
-        manual=asked.manual,
-        posted_from=asked.since,
-        posted_to=asked.until,
-    )
-    if asked.format == "csv":
-        rows = book_exports.entry_cells(wanted)
-        return csv_answer("journal", book_exports.ENTRY_COLUMNS, rows)
-    if asked.format == "json":
-        return json_stream(book_exports.entry_documents(wanted), around=AROUND)
-    with reading() as session:
-        page = Page(place.limit, place.before)
-        rows_found, more = book_queries.list_entries(session, wanted, page=page)
-        ids = [row.id for row in rows_found]
-        movements = book_queries.movements_of(session, ids)
-        reversals = book_queries.reversals_of(session, ids)
-    items = [entry(row, movements[row.id], reversals.get(row.id)) for row in rows_found]
-    return Answer(200, {"items": items, "nextCursor": cursor(more) if more else None})
-
-
-@endpoint(
-    blueprint,
-    "GET",
-    "/api/journal/entries/{entryId}",
-    access=Permission.JOURNAL_READ,
-    answers={200: EntryOut},
-    summary="Read one journal entry with its movements.",
-    requirement="S32",
-)
-def show_entry(call: Call[NoBody, NoQuery]) -> Answer:
-    with reading() as session:
-        row = book_queries.get_entry(session, call.path["entryId"])
-        movements = book_queries.movements_of(session, [row.id])
-        reversals = book_queries.reversals_of(session, [row.id])
-    return Answer(200, entry(row, movements[row.id], reversals.get(row.id)))
-
-
 def _asset_name(currency: str | None) -> str | None:
     if currency is None:
         return None
@@ -134,6 +69,21 @@ def _asset_name(currency: str | None) -> str | None:
         return str(asset(currency))
     except ValueError as error:
         raise invalid("currency", f"{currency!r} is no currency we know.") from error
+
+
+def _shown(
+    session: Session, rows: list[LedgerAccount], asked: AccountsQuery
+) -> list[dict[str, Any]]:
+    keys = [(row.address, row.asset) for row in rows]
+    balances = book_queries.balances_of(session, rows, as_of=asked.as_of)
+    reserved = statements.reserved_of(session, rows, as_of=asked.as_of)
+    drawn: dict[tuple[str, str], Statement] = {}
+    if asked.since is not None or asked.until is not None:
+        drawn = statements.of_accounts(session, rows, since=asked.since, until=asked.until)
+    return [
+        account(row, balances[key], reserved[key], drawn.get(key))
+        for row, key in zip(rows, keys, strict=True)
+    ]
 
 
 @endpoint(
@@ -148,7 +98,12 @@ def _asset_name(currency: str | None) -> str | None:
 )
 def accounts(call: Call[NoBody, AccountsQuery]) -> Answer:
     asked = call.query
-    wanted = AccountFilter(prefix=asked.prefix, asset_name=_asset_name(asked.currency))
+    wanted = AccountFilter(
+        prefix=asked.prefix,
+        asset_name=_asset_name(asked.currency),
+        side=asked.side,
+        with_parts=False,
+    )
     with reading() as session:
         rows = book_queries.list_accounts(
             session,
@@ -158,8 +113,7 @@ def accounts(call: Call[NoBody, AccountsQuery]) -> Answer:
             after=places.read_words(asked.cursor),
         )
         shown = rows[: asked.limit]
-        balances = book_queries.balances_of(session, shown, as_of=asked.as_of)
-    items = [account(row, balances[row.address, row.asset]) for row in shown]
+        items = _shown(session, shown, asked)
     more = len(rows) > asked.limit
     after = places.write(shown[-1].address, shown[-1].asset) if more else None
     return Answer(200, {"items": items, "nextCursor": after})
@@ -192,8 +146,10 @@ def show_account(call: Call[NoBody, AccountQuery]) -> Answer:
     with reading() as session:
         found = book_queries.get_accounts(session, call.path["address"], actor=call.actor)
         row = _one(found, call.query.currency)
-        balances = book_queries.balances_of(session, [row], as_of=call.query.as_of)
-    return Answer(200, account(row, balances[row.address, row.asset]))
+        key = (row.address, row.asset)
+        balance = book_queries.balances_of(session, [row], as_of=call.query.as_of)[key]
+        reserved = statements.reserved_of(session, [row], as_of=call.query.as_of)[key]
+    return Answer(200, account(row, balance, reserved))
 
 
 @endpoint(
@@ -202,8 +158,8 @@ def show_account(call: Call[NoBody, AccountQuery]) -> Answer:
     "/api/ledger/accounts/{address}/postings",
     access=Permission.LEDGER_READ,
     query=LinesQuery,
-    answers={200: Listed[LineOut]},
-    summary="List an account's postings, newest first, each with the balance after it.",
+    answers={200: LinesOut},
+    summary="List an account's postings, newest first, as a statement: opening, each balance, closing.",
     requirement="S32",
 )
 def lines(call: Call[NoBody, LinesQuery]) -> Answer | Response:
@@ -226,8 +182,12 @@ def lines(call: Call[NoBody, LinesQuery]) -> Answer | Response:
             posted_from=asked.since,
             posted_to=asked.until,
         )
+        drawn = statements.of_accounts(session, [row], since=asked.since, until=asked.until)
     after = places.write(*more) if more else None
-    return Answer(200, {"items": [line(each) for each in shown], "nextCursor": after})
+    page = {"items": [line(each) for each in shown], "nextCursor": after}
+    over = drawn[row.address, row.asset]
+    ends = {"opening": money_out(over.opening), "closing": money_out(over.closing)}
+    return Answer(200, page | ends)
 
 
 @endpoint(

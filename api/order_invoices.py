@@ -88,11 +88,20 @@ def _line(line: InvoiceLineIn, place: str, of: Asset) -> dict[str, Json]:
     }
 
 
-def _party(party: PartyIn | None) -> Json:
+def written_party(party: PartyIn | None) -> Json:
+    """Write a party down for the domain to seal."""
     if party is None:
         return None
     written: dict[str, Json] = party.model_dump(by_alias=True)
     return written
+
+
+def written_lines(lines: list[InvoiceLineIn], of: Asset, *, place: str) -> list[Json]:
+    """Write lines down for the domain to price. of: the order's asset; place: named when refused.
+
+    Raises: InvalidInput
+    """
+    return [_line(line, f"{place}.{no}", of) for no, line in enumerate(lines)]
 
 
 def sealed(invoice: InvoiceIn | None, of: Asset) -> dict[str, Json] | None:
@@ -103,12 +112,10 @@ def sealed(invoice: InvoiceIn | None, of: Asset) -> dict[str, Json] | None:
     if invoice is None:
         return None
     tax = invoice.tax_total
-    lines: list[Json] = [
-        _line(line, f"invoice.lines.{no}", of) for no, line in enumerate(invoice.lines)
-    ]
+    lines = written_lines(invoice.lines, of, place="invoice.lines")
     return {
-        "buyer": _party(invoice.buyer),
-        "seller": _party(invoice.seller),
+        "buyer": written_party(invoice.buyer),
+        "seller": written_party(invoice.seller),
         "lines": lines,
         "note": invoice.note,
         "taxTotal": _money(tax.money(default=of, field="invoice.taxTotal")) if tax else None,

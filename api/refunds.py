@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from flask import Blueprint
@@ -36,6 +37,7 @@ from core.states import Refund as State
 from domain.actors import Actor
 from domain.control import approvals
 from domain.database import reading
+from domain.invoices import credit_notes
 from domain.payments import payments, receipts
 from domain.payments.payments import Page
 from domain.refunds import refund_queries, refundable, refunds
@@ -100,7 +102,12 @@ class RefundAskedOut(RefundOut):
     approval_expires_at: str | None
 
 
-def wire(row: Refund, actor: Actor) -> dict[str, Any]:
+def wire(session: Session, row: Refund, actor: Actor) -> dict[str, Any]:
+    """Write a refund as its reader may see it, with its credit note."""
+    return _wire(row, actor, credit_notes.of_refunds(session, [row.id]))
+
+
+def _wire(row: Refund, actor: Actor, notes: Mapping[str, str]) -> dict[str, Any]:
     """Write a refund as its reader may see it: what the staff wrote and who they are stays inside."""
     is_own = actor.is_staff or row.requested_by == actor.id
     outside = "provider" if row.requested_kind == "provider" else "staff"
@@ -117,7 +124,7 @@ def wire(row: Refund, actor: Actor) -> dict[str, Any]:
         "operationId": row.operation_id,
         "providerReference": row.provider_reference,
         "failureReason": row.failure_reason,
-        "creditNoteId": None,
+        "creditNoteId": notes.get(row.id),
         "reference": row.reference,
         "requestedBy": row.requested_by if is_own else outside,
         "createdAt": clock.rfc3339(row.created_at),
@@ -162,7 +169,7 @@ def ask(call: Call[RefundIn, NoQuery]) -> Answer:
         ends_at = None
         if refund.state == State.PENDING_APPROVAL and refund.approval_id:
             ends_at = approvals.get(session, refund.approval_id).expires_at
-        said = wire(refund, call.actor) | {"approvalExpiresAt": clock.rfc3339(ends_at)}
+        said = wire(session, refund, call.actor) | {"approvalExpiresAt": clock.rfc3339(ends_at)}
         return Answer(202, said)
 
     return run_once(call, work)
@@ -190,10 +197,11 @@ def _listed(session: Session, wanted: RefundFilter, asked: PageQuery, actor: Act
     rows = refund_queries.list_refunds(
         session, wanted, actor=actor, page=Page(place.limit, place.before)
     )
+    notes = credit_notes.of_refunds(session, [row.id for row in rows])
     body = page(
         rows,
         place,
-        wire=lambda row: wire(row, actor),
+        wire=lambda row: _wire(row, actor, notes),
         mark=lambda row: (row.created_at, row.id),
     )
     return Answer(200, body)
@@ -238,7 +246,7 @@ def index(call: Call[NoBody, RefundQuery]) -> Answer:
 def show(call: Call[NoBody, NoQuery]) -> Answer:
     with reading() as session:
         row, _ = refund_queries.get_refund(session, call.path["refundId"], actor=call.actor)
-        return Answer(200, wire(row, call.actor))
+        return Answer(200, wire(session, row, call.actor))
 
 
 @endpoint(
@@ -260,6 +268,6 @@ def cancel(call: Call[RefundCancelIn, NoQuery]) -> Answer:
         row = refunds.cancel(
             session, row.id, actor=call.actor, reason=call.body.reason, source=call.source
         )
-        return Answer(200, wire(row, call.actor))
+        return Answer(200, wire(session, row, call.actor))
 
     return run_once(call, work)

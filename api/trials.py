@@ -17,7 +17,7 @@ from core import clock
 from core.permissions import Permission
 from core.states import OPEN_PAYMENT, PaymentSub
 from core.states import Payment as Status
-from domain.books import ledger
+from domain.books import accounts, ledger
 from domain.payments import trial_terms, trials
 from domain.payments.trials import TrialWanted
 from models.effects import Trial
@@ -75,7 +75,7 @@ def _wallet(session: Session, payment: Payment) -> dict[str, Any]:
     user_id = str(payment.buyer_id)
     trial = trials.find_trial(session, user_id)
     of = trial_terms.limit().asset if trial is None else trial_terms.asset_of(trial)
-    owed = -ledger.balance(session, ledger.wallet(user_id).address, str(of))
+    owed = -ledger.balance(session, accounts.wallet(user_id).address, str(of))
     return {
         "userId": user_id,
         "balance": number(owed, str(of)),

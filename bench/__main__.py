@@ -8,7 +8,22 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import control, ingest, page, pages, revoke, rig, sse, start, waiting, worker
+from bench import (
+    control,
+    ingest,
+    invoices,
+    page,
+    pages,
+    postings,
+    reconcile,
+    revoke,
+    rig,
+    sse,
+    start,
+    verify,
+    waiting,
+    worker,
+)
 from bench.report import Report
 
 
@@ -24,9 +39,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         type=int,
         help="of ingest: per round; of pages: per page; of sse and waiting: followed; of control and revoke: rounds",
     )
-    add("--rounds", type=int, default=3, help="of ingest, in turns with the floor")
+    add("--rounds", type=int, default=3, help="of ingest, in turns with the floor; of postings")
     add("--events", type=int, default=5000, help="of worker")
-    add("--payments", type=int, default=100_000, help="of pages")
+    add("--payments", type=int, default=100_000, help="of pages and reconcile")
+    add("--rows", type=int, default=verify.TARGET_ROWS, help="of verify")
     add("--clients", type=int, default=sse.CROWD, help="of sse")
     add("--write", action="store_true", help="write docs/measurements.md from what is kept")
     options = parser.parse_args(arguments)
@@ -57,6 +73,10 @@ _MEASUREMENTS: dict[str, Callable[[argparse.Namespace], Report]] = {
     ),
     "control": lambda said: control.measure(rounds=said.requests or 20, engines=_engines(said)),
     "revoke": lambda said: revoke.measure(rounds=said.requests or 10, engines=_engines(said)),
+    "verify": lambda said: verify.measure(rows=said.rows, engines=_engines(said)),
+    "reconcile": lambda said: reconcile.measure(payments=said.payments, engines=_engines(said)),
+    "postings": lambda said: postings.measure(rounds=said.rounds, engines=_engines(said)),
+    "invoices": lambda said: invoices.measure(rounds=said.requests or 60, engines=_engines(said)),
     "start": lambda _: start.measure(),
 }
 

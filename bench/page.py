@@ -37,8 +37,10 @@ eight threads. They are loaded in turns, on the same database server or folder.
 ## One worker
 
 Success events of pending card payments, all in the inbox before the worker starts. Applied in full:
-payment, order, ledger entry, history, event log, audit log. The rate is counted from the first to the
-last event applied; the last column also waits until every event is numbered and every chain is linked.
+payment, order, invoice, ledger entry, history, event log, audit log. Meanwhile the same worker opens the
+final invoice of each order and prints what it can, at low priority: both count against the rate, which is
+taken from the first to the last event applied. The last column also waits until every event is numbered
+and every chain is linked.
 """,
     "sse": """\
 ## Live streams
@@ -75,6 +77,40 @@ Four web processes, each delivered to a hundred times a second with a secret tha
 then one call revokes it through one of them. Counted is the time from the beginning of that call to the
 last delivery that any process still took.
 """,
+    "postings": """\
+## Balanced postings
+
+Four processes, each with a connection of its own, post entries of two movements between three accounts:
+four lines, sealed, with a kept balance, every guard of the database in place. Once with one entry per
+commit, as a person's act posts it, and once with as many per commit as the worker, which posts nearly all
+there are, takes events at once. Beside them the same four processes insert two rows into a table without
+any guard, one pair per commit, through the same session. They run in turns; at the end all that was
+posted is proved. The targets are for the worker's way: alone, an entry costs nine statements and a
+commit of its own.
+""",
+    "invoices": """\
+## Invoices
+
+An invoice of twelve lines, PDF/A-3 with its EN 16931 XML inside, printed by the worker's warm process: from
+the content on its standard input to the last byte of the document. `floor` is WeasyPrint alone on a bare
+table of the same words: no fonts of ours, no archive format, no XML. Then the stored document is handed
+over by one web process: signed in, looked up, opened, hashed, the view written to the audit log. There,
+`floor` is `/healthz` of the same process.
+""",
+    "reconcile": """\
+## Comparing a hundred thousand payments
+
+A run over a stock of 100,000 payments, of which nine in ten reached the provider and none differs: what the
+provider lists, what we hold and what the books say are put beside each other. The provider answers from
+memory, a hundred objects a page; what its network takes comes on top. The memory is what the process grew
+by while it compared. `floor` reads the same pages and does nothing with them.
+""",
+    "verify": """\
+## Proving a million rows
+
+`flask verify` over a stock of payments with their journal, chains and events, as of one instant, while nothing
+else runs: every check, row by row. `floor` reads the same rows plainly and hashes each once.
+""",
     "start": """\
 ## From a clean clone to running
 
@@ -87,8 +123,16 @@ Web processes and workers die by `kill -9` at random moments while shoppers orde
 is repeated until it is answered, and events come twice, late or never. Then every event 64 times at
 once through two processes. An independent judge reads the database and the stand-in's own ledger.
 """,
+    "soaks": """\
+## Long runs
+
+The ledger played with at random, with attacks, its trial balance asked for after every move. Single rows of a
+full database changed or deleted past every guard, one at a time, each to be found and named by verifying.
+Answers of the provider lost after their effect. Secrets rotated under load. Each stops at the first that
+does not hold; the figures are of runs that came to their end.
+""",
 }
-_COMMANDS = {"soak": "make soak"}
+_COMMANDS = {"soak": "make soak", "soaks": "make soak"}
 
 
 def write() -> Path:

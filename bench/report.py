@@ -50,6 +50,23 @@ class Report:
         return path
 
 
+def note_soak(test: str, engine: str, *, count: int, seconds: float, held: str) -> None:
+    """Keep a long run that held what it promised beside the others; one of the same test and engine goes.
+
+    They take so long that not all are run at once. held: what it promised. Writes: bench/results.
+    """
+    report, path, target = Report("soaks", "make soak"), RESULTS / "soaks.json", f"{engine}: {held}"
+    if path.is_file():
+        said = json.loads(path.read_text(encoding="utf-8"))
+        own = (test, engine)
+        report.rows = [each for each in said["rows"] if (each["test"], each["engine"]) != own]
+        kept = [(each["target"], each["met"]) for each in said["targets"]]
+        report.targets = [each for each in kept if each[0] != target]
+    report.add(test=test, engine=engine, count=count, seconds=round(seconds))
+    report.expect(target, holds=True)
+    report.keep()
+
+
 def shown(value: Value) -> str:
     """Write a figure with three significant places or more, never as 1e+06."""
     if isinstance(value, float):

@@ -15,7 +15,9 @@ import sqlalchemy
 import config
 from bench import cpu, stock
 from domain import database
+from domain.mail import mails
 from domain.secrets import keyring, secrets
+from domain.watch import checkpoints
 from providers import registry
 from tests.rig import cluster, databases, environment, locate, ports, process
 from tests.rig import run as runs
@@ -65,6 +67,8 @@ class Bench:
         engine = sqlalchemy.create_engine(self.url)
         database.bind(engine)
         keyring.configure(settings)
+        mails.configure(settings)
+        checkpoints.configure(settings)
         registry.configure(settings)
         secrets.configure(settings)
         try:

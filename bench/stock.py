@@ -10,11 +10,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
+from sqlalchemy.orm import Session
 
 from core import clock, ids
-from domain import database
+from domain import database, events, pending, sequencer
+from domain.actors import system
+from domain.books import chains
 from domain.inbox import inbox
+from domain.invoices import following, opening
+from domain.transitions import Why
+from models.invoices import Document
 from models.orders import Order
 from models.payments import Payment, ProviderReference
 from models.people import Merchant, User
@@ -23,6 +29,7 @@ from providers.stripe.sdk import API_VERSION
 SECRET = "whsec_bench"
 AMOUNT = 12_500
 _BATCH = 500
+_WHY = Why(system("bench"), "bench")
 
 
 @dataclass(frozen=True)
@@ -122,10 +129,27 @@ def add_pending(count: int) -> list[Pending]:
     ]
     for batch in _batches(made):
         with database.transaction() as session:
-            session.execute(insert(Order), [_order(each, house) for each in batch])
-            session.execute(insert(Payment), [_payment(each, house) for each in batch])
+            rows = [_payment(each, house) | _billed(session, each, house) for each in batch]
+            session.execute(insert(Payment), rows)
             session.execute(insert(ProviderReference), [_name(each) for each in batch])
+            # Their documents were printed long ago: what is measured prints none of them.
+            session.execute(delete(Document))
+    while sequencer.number_events(ring=False):
+        pass
+    chains.link_all()
     return made
+
+
+def _billed(session: Session, each: Pending, merchant_id: str) -> dict[str, object]:
+    """Make a payment's order with the invoice that it pays, as the API does when one is placed."""
+    order = Order(**_order(each, merchant_id), invoice_id=opening.new_id())
+    session.add(order)
+    session.flush()
+    first = opening.first(session, order, None)
+    invoice = opening.write(session, order, first, invoice_id=order.invoice_id, why=_WHY)
+    events.append(session, following.begin(session, invoice, why=_WHY))
+    pending.write_rows(session)
+    return {"invoice_id": invoice.id}
 
 
 def add_transactions(count: int) -> list[Pending]:
@@ -217,7 +241,7 @@ def _name(each: Pending) -> dict[str, object]:
     }
 
 
-def receive_all(pending: Sequence[Pending]) -> None:
+def receive_all(payments: Sequence[Pending]) -> None:
     """Put the success event of each payment into the inbox, the way the door does.
 
     Transaction: opens its own, shared by those that arrive together.
@@ -229,5 +253,5 @@ def receive_all(pending: Sequence[Pending]) -> None:
         inbox.receive("stripe", body, header=headers.get, headers=headers.items())
 
     with ThreadPoolExecutor(max_workers=16) as pool:
-        for _ in pool.map(receive, pending):
+        for _ in pool.map(receive, payments):
             pass

@@ -15,6 +15,8 @@ MODULES = (
     "commands.freeze",
     "commands.samples",
     "commands.docs",
+    "commands.documents",
+    "commands.erasing",
 )
 
 

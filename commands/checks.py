@@ -1,4 +1,4 @@
-"""`flask verify`, `replay`, `reconcile`, `backup`, `states-write`: options in, one domain call, answer out."""
+"""`flask verify`, `replay`, `reconcile`, `backup`, `states-write`, `chart-write`: options in, one domain call, answer out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 from flask import Flask
 
-from commands import backups, states_page
+from commands import backups, chart_page, states_page
 from core import clock
 from core.errors import AppError
 from domain.actors import Actor, system
@@ -19,13 +19,14 @@ from domain.books import verification
 from domain.books.verification import Check
 from domain.inbox import replays
 from domain.inbox.replays import Preview
-from domain.payments import reconciling
+from domain.reconciliation import reconciling
 from providers import registry
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Answer as one JSON document.")
 _SPAN = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 STATES_PAGE = Path("docs") / "states.md"
+CHART_PAGE = Path("docs") / "chart-of-accounts.md"
 
 
 def operator() -> Actor:
@@ -166,7 +167,19 @@ def backup(path: Path, as_json: bool) -> None:
 @as_json
 def states_write(check: bool, path: Path, as_json: bool) -> None:
     """Write docs/states.md from the tables of core/states.py."""
-    wanted = states_page.page()
+    _write_page(states_page.page(), path, check=check, as_json=as_json)
+
+
+@click.command("chart-write")
+@click.option("--check", is_flag=True, help="Only tell whether the page is up to date.")
+@click.option("--path", type=click.Path(path_type=Path), default=CHART_PAGE, show_default=True)
+@as_json
+def chart_write(check: bool, path: Path, as_json: bool) -> None:
+    """Write docs/chart-of-accounts.md from the tables of core/chart.py and core/entry_kinds.py."""
+    _write_page(chart_page.page(), path, check=check, as_json=as_json)
+
+
+def _write_page(wanted: str, path: Path, *, check: bool, as_json: bool) -> None:
     is_fresh = path.is_file() and path.read_text(encoding="utf-8") == wanted
     if not check and not is_fresh:
         path.write_text(wanted, encoding="utf-8")
@@ -180,5 +193,5 @@ def states_write(check: bool, path: Path, as_json: bool) -> None:
 
 def register(app: Flask) -> None:
     """Add these commands."""
-    for command in (verify, replay, reconcile, backup, states_write):
+    for command in (verify, replay, reconcile, backup, states_write, chart_write):
         app.cli.add_command(command)

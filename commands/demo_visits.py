@@ -44,6 +44,25 @@ _ASKING = "authenticationRequired"
 _TYPED = (("4242424242424242", 70), ("4000002500003155", 20), ("4000000000000002", 10))
 
 
+# Who the invoices are between; some orders name nobody, as in life, and get no electronic invoice.
+_NAMED = 700
+_SELLER: dict[str, object] = {
+    "name": "Demo Market",
+    "address": {
+        "line1": "Musterstraße 1",
+        "city": "Berlin",
+        "postalCode": "10115",
+        "country": "DE",
+    },
+}
+_HOMES = (
+    ("Rua das Flores 12", "Porto", "4050-262", "PT"),
+    ("12 rue de l'Exemple", "Lyon", "69002", "FR"),
+    ("Esimerkkikatu 3 B 7", "Helsinki", "00100", "FI"),
+    ("Calle del Ejemplo 5", "Sevilla", "41001", "ES"),
+)
+
+
 def _major(dice: Dice, of: Asset, low: int, high: int) -> str:
     minor = dice.between(low, high) * 10**of.scale * (150 if of.scale == 0 else 1)
     if of.scale == 2:
@@ -66,6 +85,11 @@ def _order(shop: Shop, dice: Dice) -> dict[str, Any]:
         "sellerId": dice.pick(shop.sellers),
         "metadata": {"demo": "true"},
     }
+    if dice.permille(_NAMED):
+        line1, city, code, country = dice.pick(_HOMES)
+        home = {"line1": line1, "city": city, "postalCode": code, "country": country}
+        buyer = {"name": f"Demo buyer in {city}", "address": home}
+        said["invoice"] = {"seller": _SELLER, "buyer": buyer}
     if dice.permille(650):
         said["deposit"] = money(_major(dice, of, max(1, low // 5), max(2, low // 3)))
     if dice.permille(300):

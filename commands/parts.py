@@ -145,6 +145,8 @@ def stripe(chosen: StandIn, env: Mapping[str, str]) -> Part:
     argv += ["--port", str(chosen.port), "--public-url", chosen.public_url]
     argv += ["--state", str(chosen.state), "--webhook-url", chosen.webhook_url]
     argv += ["--webhook-secret", chosen.webhook_secret, "--coupons"]
+    # A day of the demo passes in twenty minutes, so its money is free after ten and paid out daily.
+    argv += ["--available-seconds", "600", "--payout-seconds", "1200"]
     return Part("stripe", argv, env, rank=2)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import logging
+import shutil
 import signal
 import threading
 from collections.abc import Callable
@@ -28,6 +29,7 @@ from domain.database import transaction
 from domain.jobs import worker as jobs
 from domain.people import sandbox_people
 from domain.people.sandbox_people import SandboxPerson
+from domain.watch import checkpoint_files
 
 START_SECONDS = 60.0
 
@@ -115,6 +117,8 @@ def _empty(settings: Settings) -> None:
     database.engine().dispose()
     for path in (settings.instance / "stand-in").glob("stripe.db*"):
         path.unlink()
+    # What was signed of the old rows would contradict the new ones.
+    shutil.rmtree(settings.instance / checkpoint_files.FOLDER, ignore_errors=True)
 
 
 def _serve(supervisor: Supervisor, plan: Plan, env: dict[str, str], *, began: float) -> None:

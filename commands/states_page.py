@@ -33,6 +33,10 @@ _TITLES = {
     "secret_version": "Secret version",
     "mail": "Mail",
     "user": "Person",
+    "invoice": "Invoice",
+    "document": "Document (an invoice or credit note as it is printed)",
+    "period": "Period",
+    "reconciliation": "Reconciliation run",
 }
 _HEAD = """\
 # States

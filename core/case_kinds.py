@@ -210,6 +210,22 @@ KINDS: Mapping[str, Kind] = {
         (V.MARK, V.REISSUE, V.ACCEPT),
         "Our books and the provider's record say different things.",
     ),
+    "PAYOUT_FAILED": Kind(
+        "Payout failed",
+        T.FINANCE,
+        8,
+        _BUSINESS,
+        (V.ACCEPT,),
+        "A payout did not arrive and came back. Put the bank account right at the provider.",
+    ),
+    "REVERSAL_DUE": Kind(
+        "Reversal due",
+        T.FINANCE,
+        24,
+        _BUSINESS,
+        (V.ACCEPT,),
+        "A manual journal entry should have been reversed by now. Reverse it, or accept that it stays.",
+    ),
     "RULE_STOPPED": Kind(
         "Rule stopped itself",
         T.FINANCE,
@@ -218,6 +234,31 @@ KINDS: Mapping[str, Kind] = {
         (V.ACCEPT,),
         "People took back what a rule of the desk had decided, so it ended itself. Its cases wait for people.",
         risks_money=False,
+    ),
+    "DOCUMENT_FAILED": Kind(
+        "Document not printed",
+        T.ENGINEERING,
+        8,
+        _ALWAYS,
+        (V.ACCEPT,),
+        "An invoice or credit note could not be printed. The invoice itself stands; its document is missing.",
+        risks_money=False,
+    ),
+    "INVARIANT_RED": Kind(
+        "A rule of the books broke",
+        T.ENGINEERING,
+        1,
+        _ALWAYS,
+        (V.ACCEPT,),
+        "What always holds of the books does not hold. Money out is frozen where it broke, until two people lift it.",
+    ),
+    "NIGHTLY_DIFFERENCE": Kind(
+        "Differs in a nightly check",
+        T.FINANCE,
+        8,
+        _BUSINESS,
+        (V.ACCEPT,),
+        "Two records of ours that must agree every night do not. Nothing was changed.",
     ),
     "FREEZE_BREACH": Kind(
         "Moved under a freeze",
@@ -230,9 +271,7 @@ KINDS: Mapping[str, Kind] = {
 }
 
 # Names that surface.md keeps for rails that are not here yet: to ask for them is no mistake.
-LATER = frozenset(
-    {"LATE_CONFIRM", "REORGED", "WRONG_TOKEN", "PAYOUT_STUCK", "PAYOUT_FAILED", "REVERSAL_DUE"}
-)
+LATER = frozenset({"LATE_CONFIRM", "REORGED", "WRONG_TOKEN", "PAYOUT_STUCK"})
 # What those may do who resolve cases but decide nothing about money.
 WITHOUT_MONEY = frozenset({Verb.LINK, Verb.REISSUE})
 LONGEST_TARGET_HOURS = 2000

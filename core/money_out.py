@@ -23,6 +23,10 @@ class Act(StrEnum):
     RULE_ENABLE = "rule_enable"
     ROLE_CHANGE = "role_change"
     DISPUTE_ACCEPT = "dispute_accept"
+    PERIOD_CLOSE = "period_close"
+    PERIOD_REOPEN = "period_reopen"
+    MANUAL_ENTRY = "manual_entry"
+    ENTRY_REVERSAL = "entry_reversal"
 
 
 class Second(StrEnum):
@@ -112,6 +116,42 @@ RULES: Mapping[Act, Rule] = {
         "Give a dispute up",
         asks=P.DISPUTES_ACCEPT,
         requests=P.DISPUTES_ACCEPT,
+        agrees=P.APPROVALS_DECIDE,
+        second=Second.ALWAYS,
+        asker_steps_up=True,
+        is_held_by_freeze=False,
+    ),
+    Act.MANUAL_ENTRY: Rule(
+        "Manual journal entry",
+        asks=P.JOURNAL_POST,
+        requests=P.JOURNAL_POST,
+        agrees=P.APPROVALS_DECIDE,
+        second=Second.ALWAYS,
+        asker_steps_up=True,
+        is_held_by_freeze=False,
+    ),
+    Act.ENTRY_REVERSAL: Rule(
+        "Reversal of a manual entry",
+        asks=P.JOURNAL_POST,
+        requests=P.JOURNAL_POST,
+        agrees=P.APPROVALS_DECIDE,
+        second=Second.ALWAYS,
+        asker_steps_up=True,
+        is_held_by_freeze=False,
+    ),
+    Act.PERIOD_CLOSE: Rule(
+        "Close of a month",
+        asks=P.PERIODS_CLOSE,
+        requests=P.PERIODS_CLOSE,
+        agrees=P.APPROVALS_DECIDE,
+        second=Second.ALWAYS,
+        asker_steps_up=True,
+        is_held_by_freeze=False,
+    ),
+    Act.PERIOD_REOPEN: Rule(
+        "Reopening of a month",
+        asks=P.PERIODS_REOPEN,
+        requests=P.PERIODS_REOPEN,
         agrees=P.APPROVALS_DECIDE,
         second=Second.ALWAYS,
         asker_steps_up=True,

@@ -20,6 +20,7 @@ class Permission(StrEnum):
     CONTROLS_SET = "controls:set"
     CONTROLS_SET_ALL = "controls:set_all"
     COUPONS_APPLY = "coupons:apply"
+    CREDIT_NOTES_ISSUE = "credit_notes:issue"
     DESK_OPEN = "desk:open"
     DISPUTES_ACCEPT = "disputes:accept"
     DISPUTES_ANSWER = "disputes:answer"
@@ -39,10 +40,16 @@ class Permission(StrEnum):
     INBOUND_IGNORE = "inbound:ignore"
     INBOUND_READ = "inbound:read"
     INBOUND_REPLAY = "inbound:replay"
+    INVOICES_ISSUE = "invoices:issue"
+    INVOICES_READ = "invoices:read"
+    INVOICES_STATUS = "invoices:status"
+    INVOICES_VIEWS = "invoices:views"
+    JOURNAL_POST = "journal:post"
     JOURNAL_READ = "journal:read"
     KEYS_MANAGE = "keys:manage"
     KEYS_READ = "keys:read"
     LEDGER_READ = "ledger:read"
+    LEDGER_TOTALS = "ledger:totals"
     LEDGER_VERIFICATION = "ledger:verification"
     METRICS_READ = "metrics:read"
     ORDERS_CANCEL = "orders:cancel"
@@ -59,6 +66,12 @@ class Permission(StrEnum):
     PAYMENTS_SUPPORT = "payments:support"
     PAYMENTS_SYNC = "payments:sync"
     PAYMENTS_WRITE_TO_PAYER = "payments:write_to_payer"
+    PERIODS_CLOSE = "periods:close"
+    PERIODS_READ = "periods:read"
+    PERIODS_REOPEN = "periods:reopen"
+    RECONCILIATION_MATCH = "reconciliation:match"
+    RECONCILIATION_READ = "reconciliation:read"
+    RECONCILIATION_RUN = "reconciliation:run"
     REFUNDS_ASK = "refunds:ask"
     REFUNDS_LIST = "refunds:list"
     REFUNDS_READ = "refunds:read"
@@ -81,6 +94,7 @@ class Permission(StrEnum):
     USERS_MANAGE = "users:manage"
     USERS_READ = "users:read"
     WALLETS_READ = "wallets:read"
+    WATCH_RUN = "watch:run"
 
 
 P = Permission
@@ -90,6 +104,7 @@ FINANCE_ADMIN = frozenset({Role.FINANCE, Role.ADMIN})
 ADMIN = frozenset({Role.ADMIN})
 CONTROL = frozenset({Role.FINANCE, Role.ADMIN, Role.ENGINEER})
 PAYERS = frozenset({Role.BUYER, Role.MERCHANT})
+PARTIES = PAYERS | {Role.SELLER}
 ACTING_STAFF = STAFF - {Role.AUDITOR}
 
 HOLDERS: dict[Permission, frozenset[Role]] = {
@@ -103,6 +118,7 @@ HOLDERS: dict[Permission, frozenset[Role]] = {
     P.CONTROLS_SET: CONTROL,
     P.CONTROLS_SET_ALL: frozenset({Role.ADMIN, Role.ENGINEER}),
     P.COUPONS_APPLY: PAYERS,
+    P.CREDIT_NOTES_ISSUE: FINANCE_ADMIN,
     P.DESK_OPEN: EVERYONE,
     P.DISPUTES_ACCEPT: FINANCE_ADMIN,
     P.DISPUTES_ANSWER: MONEY_STAFF | {Role.MERCHANT},
@@ -122,10 +138,17 @@ HOLDERS: dict[Permission, frozenset[Role]] = {
     P.INBOUND_IGNORE: CONTROL,
     P.INBOUND_READ: STAFF,
     P.INBOUND_REPLAY: ACTING_STAFF,
+    P.INVOICES_ISSUE: FINANCE_ADMIN | {Role.MERCHANT},
+    P.INVOICES_READ: PARTIES | FINANCE_ADMIN | {Role.AUDITOR},
+    # Support sees how an invoice stands, not whom it names.
+    P.INVOICES_STATUS: PARTIES | MONEY_STAFF | {Role.AUDITOR},
+    P.INVOICES_VIEWS: FINANCE_ADMIN | {Role.AUDITOR},
+    P.JOURNAL_POST: FINANCE_ADMIN,
     P.JOURNAL_READ: frozenset({Role.FINANCE, Role.ADMIN, Role.AUDITOR, Role.SUPPORT}),
     P.KEYS_MANAGE: frozenset({Role.ADMIN, Role.MERCHANT}),
     P.KEYS_READ: frozenset({Role.ADMIN, Role.MERCHANT, Role.AUDITOR}),
     P.LEDGER_READ: frozenset({Role.FINANCE, Role.ADMIN, Role.AUDITOR, Role.MERCHANT}),
+    P.LEDGER_TOTALS: FINANCE_ADMIN | {Role.AUDITOR},
     P.LEDGER_VERIFICATION: frozenset({Role.FINANCE, Role.ADMIN, Role.AUDITOR, Role.ENGINEER}),
     P.METRICS_READ: frozenset({Role.ADMIN, Role.ENGINEER}),
     P.ORDERS_CANCEL: frozenset({Role.BUYER, Role.MERCHANT}) | MONEY_STAFF,
@@ -142,6 +165,12 @@ HOLDERS: dict[Permission, frozenset[Role]] = {
     P.PAYMENTS_SUPPORT: STAFF,
     P.PAYMENTS_SYNC: frozenset({Role.MERCHANT, Role.ENGINEER}) | MONEY_STAFF,
     P.PAYMENTS_WRITE_TO_PAYER: MONEY_STAFF,
+    P.PERIODS_CLOSE: frozenset({Role.FINANCE}),
+    P.PERIODS_READ: FINANCE_ADMIN | {Role.AUDITOR},
+    P.PERIODS_REOPEN: FINANCE_ADMIN,
+    P.RECONCILIATION_MATCH: FINANCE_ADMIN,
+    P.RECONCILIATION_READ: STAFF,
+    P.RECONCILIATION_RUN: CONTROL,
     P.REFUNDS_ASK: MONEY_STAFF,
     P.REFUNDS_LIST: STAFF | {Role.MERCHANT},
     P.REFUNDS_READ: STAFF | {Role.MERCHANT, Role.BUYER},
@@ -164,6 +193,7 @@ HOLDERS: dict[Permission, frozenset[Role]] = {
     P.USERS_MANAGE: FINANCE_ADMIN,
     P.USERS_READ: frozenset({Role.ADMIN, Role.AUDITOR, Role.SUPPORT, Role.FINANCE}),
     P.WALLETS_READ: EVERYONE,
+    P.WATCH_RUN: FINANCE_ADMIN,
 }
 
 # What an API key's scope lets it do; a permission absent here is not for keys.
@@ -178,6 +208,9 @@ SCOPES: dict[Permission, str | None] = {
     P.EVENTS_READ: "events:read",
     P.EXCEPTIONS_READ: "payments:read",
     P.FREEZES_READ: None,
+    P.INVOICES_ISSUE: "invoices:write",
+    P.INVOICES_READ: "invoices:read",
+    P.INVOICES_STATUS: "invoices:read",
     P.ORDERS_CANCEL: "orders:write",
     P.ORDERS_CREATE: "orders:write",
     P.ORDERS_READ: "orders:read",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
+from core import book_states, moves
 from core.disputes import Status as Dispute
 from core.errors import IllegalTransition
 
@@ -210,20 +211,9 @@ class Kyc(StrEnum):
     REJECTED = "rejected"
 
 
-Moves = Mapping[str, frozenset[str]]
-
-
-def _table(rows: Mapping[str, str]) -> Moves:
-    return {old: frozenset(new.split()) for old, new in rows.items()}
-
-
-def _any(words: type[StrEnum]) -> Moves:
-    return {old.value: frozenset(map(str, words)) - {old.value} for old in words}
-
-
 # `pending` after `processing`, and `processing` after `completed`, need an exception case beside them.
-MOVES: Mapping[str, Moves] = {
-    "payment": _table(
+MOVES: Mapping[str, moves.Moves] = {
+    "payment": moves.table(
         {
             "pending": "processing completed failed cancelled",
             "processing": "completed failed cancelled pending",
@@ -234,8 +224,8 @@ MOVES: Mapping[str, Moves] = {
             "refunded": "completed",
         }
     ),
-    "payment_sub": _any(PaymentSub),
-    "escrow": _table(
+    "payment_sub": moves.to_any(PaymentSub),
+    "escrow": moves.table(
         {
             "unfunded": "funded",
             "funded": "released refunded partially_released split unfunded",
@@ -245,7 +235,7 @@ MOVES: Mapping[str, Moves] = {
             "split": "",
         }
     ),
-    "order": _table(
+    "order": moves.table(
         {
             "awaiting_deposit": "deposit_paid paid cancelled expired",
             "deposit_paid": "paid completed refunded",
@@ -256,7 +246,7 @@ MOVES: Mapping[str, Moves] = {
             "expired": "",
         }
     ),
-    "operation": _table(
+    "operation": moves.table(
         {
             "prepared": "sent failed",
             "sent": "succeeded failed unknown",
@@ -265,7 +255,7 @@ MOVES: Mapping[str, Moves] = {
             "failed": "",
         }
     ),
-    "inbound": _table(
+    "inbound": moves.table(
         {
             "received": "processed no_effect ignored unmatched quarantined failed dead",
             "failed": "processed no_effect ignored unmatched quarantined dead",
@@ -277,7 +267,7 @@ MOVES: Mapping[str, Moves] = {
             "processed": "",
         }
     ),
-    "case": _table(
+    "case": moves.table(
         {
             "open": "assigned resolved carried_forward",
             "assigned": "open resolved carried_forward",
@@ -285,7 +275,7 @@ MOVES: Mapping[str, Moves] = {
             "resolved": "open",
         }
     ),
-    "approval": _table(
+    "approval": moves.table(
         {
             "pending": "approved refused expired cancelled",
             "approved": "executed",
@@ -295,8 +285,8 @@ MOVES: Mapping[str, Moves] = {
             "cancelled": "",
         }
     ),
-    "freeze": _table({"active": "lifted expired", "lifted": "", "expired": ""}),
-    "refund": _table(
+    "freeze": moves.table({"active": "lifted expired", "lifted": "", "expired": ""}),
+    "refund": moves.table(
         {
             "pending_approval": "pending failed cancelled",
             "pending": "succeeded failed unknown cancelled",
@@ -306,10 +296,12 @@ MOVES: Mapping[str, Moves] = {
             "cancelled": "",
         }
     ),
-    "card": _table({"active": "removing removed", "removing": "removed", "removed": ""}),
-    "dispute": _any(Dispute),
-    "case_rule": _table({"draft": "enabled disabled", "enabled": "disabled", "disabled": "draft"}),
-    "secret_version": _table(
+    "card": moves.table({"active": "removing removed", "removing": "removed", "removed": ""}),
+    "dispute": moves.to_any(Dispute),
+    "case_rule": moves.table(
+        {"draft": "enabled disabled", "enabled": "disabled", "disabled": "draft"}
+    ),
+    "secret_version": moves.table(
         {
             "pending": "active revoked",
             "active": "retiring retired revoked",
@@ -318,10 +310,13 @@ MOVES: Mapping[str, Moves] = {
             "revoked": "",
         }
     ),
-    "mail": _table({"pending": "failed sent dead", "failed": "sent dead", "sent": "", "dead": ""}),
-    "user": _table(
+    "mail": moves.table(
+        {"pending": "failed sent dead", "failed": "sent dead", "sent": "", "dead": ""}
+    ),
+    "user": moves.table(
         {"active": "locked disabled", "locked": "active disabled", "disabled": "active"}
     ),
+    **{kind: moves.table(rows) for kind, rows in book_states.MOVES.items()},
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from dashboard import notifying, proof_forms, render, renewing, words
+from dashboard import data_exports, notifying, own_erasure, proof_forms, render, renewing, words
 from dashboard.shapes import Act, Alert, Fact, State, View
 from domain import desk
 from domain.actors import Actor
@@ -144,6 +144,7 @@ def show() -> Response:
         factors = second_factor.factors(session, user)
         merchants = desk.merchants_of(session, [user.merchant_id])
         email = people.email_of(user)
+        own_data = [data_exports.act_of(session, actor.id), own_erasure.act_of(user)]
     others = [row for row in rows if row.id != actor.session_id]
     reason = None if others else "You are signed in nowhere else."
     view: View = {
@@ -161,6 +162,7 @@ def show() -> Response:
         "proofs": _proofs(user, factors, keys),
         "facts": _facts(user, merchants.get(user.merchant_id or ""), email),
         "notices": notifying.view_of(user),
+        "own_data": own_data,
         "sandbox": [renew] if (renew := renewing.act()) else None,
     }
     return render.page("account/index.html", view, live=False)

@@ -12,7 +12,7 @@ from core.money_out import RULES, Act
 from core.permissions import Permission
 from core.states import Approval as State
 from core.strictjson import Json
-from dashboard import states, words
+from dashboard import entry_approval, period_words, states, words
 from dashboard.confirming import LONGEST_REASON, reason_input
 from dashboard.shapes import Act as Button
 from dashboard.shapes import Alert, Fact, Input, View
@@ -32,6 +32,8 @@ _PAGES: Mapping[str, tuple[str, Permission]] = {
     "user": ("/users/", Permission.USERS_ADMINISTER),
     "freeze": ("/freezes/", Permission.CONTROLS_READ),
     "rule": ("/exceptions/rules/", Permission.RULES_READ),
+    "journal_entry": ("/journal/", Permission.JOURNAL_READ),
+    "period": ("/periods/", Permission.PERIODS_READ),
 }
 # What comes first of the details, in words of its own.
 _DETAILS = {"from": "Stands as", "to": "Becomes", "receivedMinor": "Received so far"}
@@ -82,6 +84,8 @@ def view(
         },
         "said": said,
         "content": _content(session, row, actor),
+        "entry": entry_approval.lines(session, row, actor),
+        "checklist": period_words.signed(row),
         "asking": _asking(row, names),
         "outcome": _outcome(row, names, actor),
         "decision": _decision(session, row, actor, typed or Typed()),
@@ -111,7 +115,7 @@ def _content(session: Session, row: Approval, actor: Actor) -> list[Fact]:
         found.append(Fact("Merchant", merchants.get(row.merchant_id, row.merchant_id)))
     if row.rail:
         found.append(Fact("Rail", words.rail(row.rail).label))
-    found += _invited(row, actor) + _details(row)
+    found += _invited(row, actor) + entry_approval.facts(row, actor) + _details(row)
     found.append(Fact("Money", "Live" if row.livemode else "Test mode"))
     return [*found, Fact("Content hash", ref=words.ref("content hash", row.content_hash))]
 
@@ -137,9 +141,11 @@ def _details(row: Approval) -> list[Fact]:
     ordered = sorted(
         row.details.items(), key=lambda pair: (places.get(pair[0], len(places)), pair[0])
     )
+    # A checklist has a panel of its own, and so have the lines of an entry.
+    told = entry_approval.told(row) | {"checklist"}
     for name, value in ordered:
         is_sealed = row.object_kind == INVITATION and name == "email"
-        if value is None or value == "" or is_sealed:
+        if value is None or value == "" or is_sealed or name in told:
             continue
         if name.endswith("Minor") and row.asset is not None:
             sum_ = Money(int(str(value)), asset(row.asset))
@@ -205,7 +211,7 @@ def _outcome(row: Approval, names: Mapping[str, str], actor: Actor) -> list[Fact
     verdict = row.result.get("verdict")
     if isinstance(verdict, str):
         found.append(Fact("What it did", words.sentence(verdict)))
-    return found
+    return found + entry_approval.outcome(row, actor)
 
 
 def _decision(session: Session, row: Approval, actor: Actor, typed: Typed) -> View | None:

@@ -59,7 +59,8 @@ def _freeze(row: Freeze, place: str, actor: Actor) -> Alert:
         own = {"all": "", "rail": f" of {place}", "merchant": "", "order": f" of {place}"}
         text = f"Refunds and other money out{own[row.scope]} wait {until}. Payments go on as usual."
         return Alert(tone, "Money out is held", text)
-    title = f"Money out is frozen: {place}"
+    where = f"order {words.short(row.scope_id)}" if row.scope == "order" else place
+    title = f"Money out is frozen: {where}"
     said = words.sentence(row.reason)
     return Alert(tone, title, f"{said} It holds {until}.", f"/freezes/{row.id}", "What it holds")
 

@@ -2,55 +2,48 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
-from core.money import Money
+from core import chart, entry_kinds
+from core.chart import Pattern
+from core.money import Money, asset
+from core.permissions import Permission
 from dashboard import words
-from dashboard.shapes import Entry, EntryLine
+from dashboard.shapes import Entry, EntryLine, Ref, Sum
+from domain.actors import Actor
+from domain.reconciliation import booking_entries
 from models.ledger import JournalEntry
 
-_KINDS = {
-    "deposit": "Deposit received",
-    "late_receipt": "Late money kept as unapplied",
-    "marked_deposit": "Deposit marked by hand",
-    "mark_confirmed": "What was marked by hand is confirmed",
-    "dispute_withdrawn": "Taken back by the payer's bank",
-    "dispute_reinstated": "Given back by the payer's bank",
-    "dispute_fee": "Fee of a dispute",
-    "dispute_lost": "Dispute lost",
-    "wallet_credit": "Credited to the wallet",
-    "case_credit": "Credited to the buyer's funds",
-    "write_off": "Written off",
-    "reversal": "Reversal",
-    "manual": "Manual entry",
-}
-_PARTS = {
-    "clearing": "clearing",
-    "funds": "funds",
-    "escrow_hold": "Escrow hold",
-    "unapplied": "Unapplied",
-}
+
+def account(address: str, names: Mapping[str, str] | None = None) -> str:
+    """Name an account for people: `provider:stripe:clearing` reads Stripe clearing.
+
+    names: those of people, merchants and orders by their ids; an id without one is shortened.
+    """
+
+    def say(part: str, value: str) -> str:
+        if part == "provider":
+            return words.provider_label(value)
+        return (names or {}).get(value) or words.short(value)
+
+    return chart.label_of(address, say)
 
 
-def account(address: str) -> str:
-    """Name an account for people: `provider:stripe:clearing` reads Stripe clearing."""
-    owner, _, rest = address.partition(":")
-    name, _, part = rest.rpartition(":")
-    if owner == "provider":
-        return f"{words.provider_label(name)} {_PARTS.get(part, part)}"
-    if owner in ("dispute", "disputes"):
-        return {"at_risk": "Held by the payer's bank", "lost": "Disputes lost"}.get(
-            part, "Dispute fees"
-        )
-    if owner == "suspense":
-        return f"{words.provider_label(part)}, told by hand"
-    if owner == "wallet":
-        return "The payer's wallet"
-    if owner == "promotions":
-        return "What coupons cost"
-    if owner in ("buyer", "payer"):
-        return f"{owner.capitalize()} {_PARTS.get(part, part)}"
-    return _PARTS.get(part, address)
+_LINES = {
+    chart.CLEARING: "Clearing at providers",
+    chart.TRANSIT: "On its way from providers",
+    chart.CASH: "Bank accounts",
+    chart.FX_POSITION: "Exchanged at providers",
+    chart.MERCHANT_PAYABLE: "Payable to merchants",
+    chart.SELLER_PAYABLE: "Payable to sellers",
+}
+_PART = re.compile(r",? \{\w+\}")
+
+
+def line(pattern: Pattern) -> str:
+    """Name a line of the chart, all of its accounts together."""
+    return _LINES.get(pattern) or _PART.sub("", pattern.label)
 
 
 def short_address(address: str) -> str:
@@ -58,17 +51,36 @@ def short_address(address: str) -> str:
     return ":".join(words.short(part) for part in address.split(":"))
 
 
+def entry_kind(kind: str) -> str:
+    """Say what a kind of entry records."""
+    return entry_kinds.label_of(kind)
+
+
 def entry_words(entry: JournalEntry) -> str:
     """Say what an entry records."""
-    if entry.kind == "deposit" and entry.order_id is None:
-        # Paid in or given as a coupon: the line below says by whom.
-        return "Booked for the payer"
     return entry_kind(entry.kind)
 
 
-def entry_kind(kind: str) -> str:
-    """Say what a kind of entry records."""
-    return _KINDS.get(kind, kind.replace("_", " ").capitalize())
+def told_to(actor: Actor, rows: Sequence[JournalEntry]) -> list[JournalEntry]:
+    """Leave out what is between a provider and the house, such as its fees, for who is not staff."""
+    return [row for row in rows if actor.is_staff or row.kind not in booking_entries.KINDS]
+
+
+def booking_sums(entry: JournalEntry) -> list[tuple[str, Sum]]:
+    """Say what is left of an amount once its provider's fee is taken, as that booked it."""
+    said = entry.details
+    net, unit = said.get("net"), said.get("asset")
+    if entry.kind != booking_entries.FEE or not isinstance(net, str) or not isinstance(unit, str):
+        return []
+    return [("Net", words.shown(Money(int(net), asset(unit))))]
+
+
+def booking_note(entry: JournalEntry) -> str | None:
+    """Say at which rate a provider exchanged, in its own digits."""
+    rate = entry.details.get("rate")
+    if entry.kind != booking_entries.EXCHANGE or not isinstance(rate, str):
+        return None
+    return f"at {rate}, the provider's rate"
 
 
 def lines(movements: Sequence[tuple[str, str, Money]]) -> list[EntryLine]:
@@ -83,15 +95,23 @@ def lines(movements: Sequence[tuple[str, str, Money]]) -> list[EntryLine]:
     return found
 
 
+def entry_ref(entry_id: str, actor: Actor) -> Ref:
+    """Show an entry's id, which leads to its page for those who may open it."""
+    href = f"/journal/{entry_id}" if actor.may(Permission.JOURNAL_READ) else None
+    return words.ref("journal entry", entry_id, href=href)
+
+
 def entries(
-    rows: Sequence[JournalEntry], movements: Mapping[str, list[tuple[str, str, Money]]]
+    rows: Sequence[JournalEntry],
+    movements: Mapping[str, list[tuple[str, str, Money]]],
+    actor: Actor,
 ) -> list[Entry]:
     """Prepare journal entries as small tables."""
     return [
         Entry(
             entry_words(row),
             lines(movements.get(row.id, [])),
-            words.ref("journal entry", row.id),
+            entry_ref(row.id, actor),
             words.moment(row.posted_at),
         )
         for row in rows

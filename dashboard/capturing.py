@@ -14,7 +14,7 @@ from core.states import Payment as Status
 from dashboard import confirming, hold_words, payment_offers, render, words
 from dashboard.payment_page import Shown
 from dashboard.payment_views import find
-from dashboard.shapes import Alert, Fact, Input, Link, View
+from dashboard.shapes import Alert, Fact, Link, View
 from domain.actors import Actor
 from domain.database import reading, transaction
 from domain.payments import capturing, operations
@@ -71,16 +71,11 @@ def _ask(
 ) -> Response:
     held, wrong = _held(shown), errors or {}
     inputs = [
-        Input(
-            "amount",
-            f"Amount in {held.asset.code}",
-            value=form.amount,
+        confirming.amount_input(
+            held.asset,
+            form.amount,
             error=wrong.get("amount"),
             hint=f"{words.plain(words.shown(held))} is held.",
-            required=True,
-            maxlength=24,
-            autocomplete="off",
-            inputmode="decimal",
         ),
         confirming.reason_input(form.reason, wrong.get("reason")),
     ]

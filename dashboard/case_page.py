@@ -9,7 +9,7 @@ from core.case_kinds import KINDS, Verb
 from core.money import asset, parse
 from core.permissions import Permission
 from core.states import Case
-from dashboard import attachments, case_words, states, words
+from dashboard import attachments, books, case_words, states, words
 from dashboard.shapes import Act, Alert, Fact, Input, Link, State, View
 from domain import naming
 from domain.actors import Actor
@@ -303,7 +303,7 @@ def _settled(shown: Shown) -> list[Fact]:
         href = f"/approvals/{row.approval_id}"
         found.append(Fact("Approval", words.short(row.approval_id), href=href))
     if isinstance(entry := said.get("entryId"), str):
-        found.append(Fact("Journal entry", ref=words.ref("journal entry", entry)))
+        found.append(Fact("Journal entry", ref=books.entry_ref(entry, shown.actor)))
     if isinstance(note := said.get("note"), str):
         found.append(Fact("Reason", note))
     return found

@@ -57,12 +57,22 @@ _PLACES = (
     ("Refunds", "/refunds", "undo", "r", Permission.REFUNDS_LIST),
     ("Disputes", "/disputes", "flag", "d", Permission.DISPUTES_READ),
 )
+_BOOKS = (
+    ("Invoices", "/invoices", "file", "i", Permission.INVOICES_STATUS),
+    ("Ledger", "/ledger", "book", "l", Permission.LEDGER_TOTALS),
+    ("Journal", "/journal", "ledger", "j", Permission.JOURNAL_READ),
+    ("Reconciliation", "/reconciliation", "refresh", "n", Permission.RECONCILIATION_READ),
+    ("Periods", "/periods", "calendar", "m", Permission.PERIODS_READ),
+    ("Bank payouts", "/reconciliation/payouts", "bank", "b", Permission.RECONCILIATION_READ),
+    ("Watch", "/watch", "eye", "v", Permission.LEDGER_VERIFICATION),
+)
 # Who may do what, and what holds money.
 _CONTROL = (
     ("Freezes", "/freezes", "freeze", "f", Permission.CONTROLS_READ),
     ("Secrets", "/secrets", "key", "s", Permission.SECRETS_READ),
     ("Users", "/users", "person", "u", Permission.USERS_ADMINISTER),
-    ("Audit", "/audit", "list", None, Permission.AUDIT_READ),
+    ("Retention", "/retention", "hourglass", "k", Permission.USERS_ADMINISTER),
+    ("Audit", "/audit", "list", "t", Permission.AUDIT_READ),
 )
 
 
@@ -87,7 +97,7 @@ def navigation(actor: Actor, attention: Attention, *, path: str) -> list[Item]:
     badges = _badges(attention)
     items = [
         Item(label, href, icon, _is_current(href, path), key, heading, badges.get(href))
-        for places, heading in ((_PLACES, None), (_CONTROL, "Control"))
+        for places, heading in ((_PLACES, None), (_BOOKS, "Books"), (_CONTROL, "Control"))
         for label, href, icon, key, permission in places
         if actor.may(permission)
     ]
@@ -113,6 +123,9 @@ def _badges(attention: Attention) -> dict[str, Badge]:
         found["/webhooks"] = Badge(desk.capped(attention.broken_events), "bad", words)
     if attention.open_cases:
         found["/exceptions"] = Badge(desk.capped(attention.open_cases), "warn", "Open cases")
+    if attention.broken_rules:
+        words = "Rules of the books that are broken"
+        found["/watch"] = Badge(desk.capped(attention.broken_rules), "bad", words)
     if (waiting := approvals_badge(attention.approvals)) is not None:
         found["/approvals"] = waiting
     return found
@@ -124,6 +137,9 @@ def approvals_badge(number: int) -> Badge | None:
 
 
 def _is_current(href: str, path: str) -> bool:
+    if href == "/reconciliation" and path.startswith("/reconciliation/payouts"):
+        # It has a link of its own.
+        return False
     return path == href if href == "/" else path == href or path.startswith(f"{href}/")
 
 

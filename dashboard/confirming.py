@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from flask import Response
 
+from core.money import Asset
 from core.redaction import holds_card_number
 from dashboard import render
 from dashboard.shapes import Alert, Fact, Input, Link, View
@@ -59,6 +60,21 @@ def reason_input(value: str = "", error: str | None = None) -> Input:
         hint="Kept with the act and in the audit log.",
         required=True,
         maxlength=LONGEST_REASON,
+    )
+
+
+def amount_input(unit: Asset, value: str, *, error: str | None, hint: str) -> Input:
+    """Prepare the field that asks how much, in major units."""
+    return Input(
+        "amount",
+        f"Amount in {unit.code}",
+        value=value,
+        error=error,
+        hint=hint,
+        required=True,
+        maxlength=24,
+        autocomplete="off",
+        inputmode="decimal",
     )
 
 

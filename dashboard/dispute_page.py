@@ -123,7 +123,7 @@ def _entries(session: Session, row: Dispute) -> list[object]:
         if entry.kind in dispute_books.KINDS and entry.provider_reference == row.provider_reference
     ]
     movements = book_queries.movements_of(session, [entry.id for entry in own])
-    return list(books.entries(own, movements))
+    return list(books.entries(own, movements, render.actor()))
 
 
 def _steps(session: Session, row: Dispute, actor: Actor) -> list[View]:

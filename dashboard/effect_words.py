@@ -20,6 +20,10 @@ NAMES: Mapping[str, str] = {
     "trial_grant": "Trial granted",
     "refund_letter": "Letter about the refund",
     "refund_failed_letter": "Letter that the refund failed",
+    "invoice": "Invoice brought up to date",
+    "final_invoice": "Final invoice",
+    "credit_note": "Credit note",
+    "credit_note_void": "Credit note taken back",
 }
 STATES: Mapping[str, State] = {
     "pending": State("Waiting", "open", "quiet"),

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from urllib.parse import quote
 
 from core.errors import NotFound
 from core.permissions import Permission
 from domain.actors import Actor
+from domain.books import book_queries
 from domain.cases import case_rules
 from domain.control.approval_queries import get_approval
 from domain.control.freeze_queries import get_freeze
 from domain.desk import Session
+from domain.invoices import invoice_desk, invoice_queries
 from domain.people.people import get_visible_user
+from domain.reconciliation import payout_queries, run_queries
 from domain.refunds import refund_queries
 
+# As `domain/invoices/numbers.py` writes them.
+_NUMBER = re.compile(r"(INV|CN)-\d{4}-\d{6,}", re.ASCII | re.IGNORECASE)
 Look = Callable[[Session, str, Actor], object]
 _KINDS: dict[str, tuple[Permission, str, Look]] = {
     "ref_": (
@@ -31,6 +38,28 @@ _KINDS: dict[str, tuple[Permission, str, Look]] = {
         "/freezes/",
         lambda session, name, _: get_freeze(session, name),
     ),
+    "inv_": (
+        Permission.INVOICES_STATUS,
+        "/invoices/",
+        lambda session, name, actor: invoice_queries.get_invoice(session, name, actor=actor),
+    ),
+    "jrn_": (
+        Permission.JOURNAL_READ,
+        "/journal/",
+        lambda session, name, _: book_queries.get_entry(session, name),
+    ),
+    "ppo_": (
+        Permission.RECONCILIATION_READ,
+        "/reconciliation/payouts/",
+        lambda session, name, actor: payout_queries.get_payout(
+            session, name, livemode=actor.livemode
+        ),
+    ),
+    "rec_": (
+        Permission.RECONCILIATION_READ,
+        "/reconciliation/",
+        lambda session, name, _: run_queries.get_run(session, name),
+    ),
     "rul_": (
         Permission.RULES_READ,
         "/exceptions/rules/",
@@ -45,13 +74,19 @@ _KINDS: dict[str, tuple[Permission, str, Look]] = {
 
 
 def page_of(session: Session, text: str, actor: Actor) -> str | None:
-    """Give the page of the one thing that bears this id, or a provider's name of a refund.
+    """Give the page of the one thing that bears this id, or a provider's name of a payout or refund.
 
     None: there is none that this person may see.
     """
+    if ":" in text:
+        return _account(session, text, actor)
+    if _NUMBER.fullmatch(text):
+        return _invoice(session, text, actor)
     permission, place, look = _KINDS.get(text[:4], (None, "", None))
     if look is None or permission is None:
-        return _refund_at_provider(session, text, actor)
+        return _payout_at_provider(session, text, actor) or _refund_at_provider(
+            session, text, actor
+        )
     if not actor.may(permission):
         return None
     try:
@@ -59,6 +94,33 @@ def page_of(session: Session, text: str, actor: Actor) -> str | None:
     except NotFound:
         return None
     return f"{place}{text}"
+
+
+def _account(session: Session, address: str, actor: Actor) -> str | None:
+    if not actor.may(Permission.LEDGER_TOTALS):
+        return None
+    try:
+        book_queries.get_accounts(session, address, actor=actor)
+    except NotFound:
+        return None
+    return f"/ledger/accounts/{quote(address, safe=':')}"
+
+
+def _invoice(session: Session, number: str, actor: Actor) -> str | None:
+    """Give the page of the invoice of a number, of a credit note's too, when only one bears it."""
+    if not actor.may(Permission.INVOICES_STATUS):
+        return None
+    found = invoice_desk.numbered(session, number.upper(), actor=actor)
+    return (
+        f"/invoices/{found[0]}" if len(found) == 1 else f"/invoices?q={number}" if found else None
+    )
+
+
+def _payout_at_provider(session: Session, text: str, actor: Actor) -> str | None:
+    if not actor.may(Permission.RECONCILIATION_READ):
+        return None
+    found = payout_queries.find_named(session, text, livemode=actor.livemode)
+    return f"/reconciliation/payouts/{found.id}" if found else None
 
 
 def _refund_at_provider(session: Session, text: str, actor: Actor) -> str | None:

@@ -16,7 +16,7 @@ from dashboard.shapes import Act, Empty, Fact, Link, View
 from dashboard.shapes import State as Mark
 from domain import desk, naming
 from domain.actors import Actor
-from domain.control import approvals, freeze_queries, held
+from domain.control import approvals, freeze_queries, held, invariants
 from domain.control.freeze_queries import FreezeFilter, Moment
 from domain.control.held import Forecast, Item, Place
 from domain.database import reading
@@ -44,6 +44,7 @@ KINDS = {"releases": "Releases", "payouts": "Payouts", "refunds": "Refunds"}
 KINDS |= {"withdrawals": "Withdrawals"}
 _STORY = {
     "freeze.engage": ("Frozen", STATES[State.ACTIVE]),
+    "freeze.raise": ("A rule of the books broke here as well", STATES[State.ACTIVE]),
     "freeze.prolong": ("Made to last longer", STATES[State.ACTIVE]),
     "freeze.lift": ("Lifted", STATES[State.LIFTED]),
     "freeze.expire": ("Ended by time", STATES[State.EXPIRED]),
@@ -186,7 +187,8 @@ def body_view(freeze_id: str, actor: Actor) -> View:
         ids = [row.engaged_by, *(each.actor for each in story), *map(str, row.lifted_by)]
         names = naming.actor_names(session, ids, for_staff=True)
         view: View = {
-            "freeze": _freeze(row, place, names, asked, actor),
+            "freeze": _freeze(row, place, names, asked)
+            | {"acts": [lift_act(row, asked, actor, red=invariants.known_red(session, row))]},
             "links": {"body": f"/freezes/{row.id}/body"},
             "story": [_moment(each, names) for each in story],
             "holds": holds,
@@ -236,9 +238,7 @@ def _item(item: Item, *, is_held: bool = False) -> View:
     }
 
 
-def _freeze(
-    row: Freeze, place: str, names: Mapping[str, str], asked: Approval | None, actor: Actor
-) -> View:
+def _freeze(row: Freeze, place: str, names: Mapping[str, str], asked: Approval | None) -> View:
     return {
         "id": row.id,
         "short": words.short(row.id),
@@ -250,15 +250,14 @@ def _freeze(
         "by": words.person(row.engaged_by, names),
         "until": _until(row) if row.ended_at is None else None,
         "demo": row.demo,
-        "acts": [lift_act(row, asked, actor)],
         "waiting": Link("Open the request", f"/approvals/{asked.id}") if asked else None,
         "facts": _facts(row, place, names),
     }
 
 
-def lift_act(row: Freeze, asked: Approval | None, actor: Actor) -> Act:
-    """Offer to ask for the freeze to be lifted, or say why not."""
-    reason = None
+def lift_act(row: Freeze, asked: Approval | None, actor: Actor, *, red: str | None = None) -> Act:
+    """Offer to ask for the freeze to be lifted, or say why not. red: why it must stay, if it must."""
+    reason = red
     if freeze_queries.state_of(row) != State.ACTIVE:
         reason = "It holds nothing any more."
     elif not actor.may(Permission.FREEZES_LIFT):

@@ -12,9 +12,11 @@ from dashboard import (
     dispute_panel,
     hold_words,
     home_side,
+    invoice_panel,
     orders,
     payments,
     states,
+    watch_words,
     words,
 )
 from dashboard.shapes import State, View
@@ -129,12 +131,15 @@ def staff_view(session: Session, actor: Actor) -> View:
         needs = f"{words.counted(waiting, 'thing needs', 'things need')} a look."
     return {
         "needs": needs,
-        "queues": [agreeing, dispute_panel.view(session, actor), broken, ageing, cases],
+        "queues": [
+            *(agreeing, dispute_panel.view(session, actor), broken, ageing, cases),
+            *invoice_panel.views(session, actor),
+        ],
         "providers": [
             home_side.provider_view(each, str(broken["href"]))
             for each in desk_queries.provider_health(session)
         ],
-        "processes": home_side.processes(session),
+        "processes": [*home_side.processes(session), watch_words.badge(session, actor)],
         "activity": home_side.activity(session, actor),
     }
 

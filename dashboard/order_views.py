@@ -12,6 +12,7 @@ from dashboard import (
     books,
     confirming,
     dispute_words,
+    invoice_words,
     listing,
     payment_offers,
     payment_page,
@@ -31,6 +32,7 @@ from domain.books.book_queries import EntryFilter
 from domain.database import reading, transaction
 from domain.desk import Session
 from domain.disputes import dispute_queries
+from domain.invoices import invoice_desk
 from domain.orders import orders
 from domain.payments import payment_links, timeline
 from domain.payments.payments import LONGEST_PAGE, Page
@@ -52,7 +54,8 @@ def view_of(session: Session, order_id: str, actor: Actor) -> View:
     order = orders.get_order(session, order_id, actor=actor)
     paid_by = desk.payments_of_order(session, order.id, actor=actor)
     wanted = EntryFilter(order_id=[order.id])
-    entries, _ = book_queries.list_entries(session, wanted, page=Page(limit=LONGEST_PAGE))
+    booked, _ = book_queries.list_entries(session, wanted, page=Page(limit=LONGEST_PAGE))
+    entries = books.told_to(actor, booked)
     movements = book_queries.movements_of(session, [entry.id for entry in entries])
     reads_books = actor.may(Permission.JOURNAL_READ)
     milestones = orders.milestones_of(session, [order.id])[order.id]
@@ -60,9 +63,12 @@ def view_of(session: Session, order_id: str, actor: Actor) -> View:
         "order": _head(order, actor, paid_by),
         "milestones": _milestones(order, milestones),
         "payments": [_payment(payment) for payment in paid_by],
+        "invoices": invoice_words.lines(
+            invoice_desk.of_order(session, order.id, actor=actor), actor
+        ),
         "disputes": dispute_words.lines(dispute_queries.of_order(session, order.id), actor),
         "timeline": _timeline(session, order, actor, paid_by, (entries, movements)),
-        "entries": books.entries(entries, movements) if reads_books else [],
+        "entries": books.entries(entries, movements, actor) if reads_books else [],
         "shows_books": reads_books,
         "facts": [*_facts(session, order, actor), *_pay_links(paid_by)],
         "links": {"body": f"/orders/{order.id}/body"},
@@ -167,6 +173,7 @@ def _timeline(
         entries=booked[0],
         movements=booked[1],
         provider=", ".join(providers) or "Provider",
+        reads_journal=actor.may(Permission.JOURNAL_READ),
         asked=payment_page.asked_of(paid_by),
     )
     note = "All payments of this order, times in UTC"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from dashboard import pay_page, render
+from dashboard import pay_invoice, pay_page, render
 from dashboard.pay_page import Shown
 from dashboard.shapes import View
 from domain.database import reading
@@ -30,6 +30,8 @@ def _view(shown: Shown, state: View) -> View:
 @routes.get("/pay/<public_id>")
 @access.public(_OPEN, loads_stripe=True)
 def show(public_id: str) -> Response:
+    if pay_invoice.is_invoice(public_id):
+        return pay_invoice.show(public_id)
     shown = _find(public_id)
     state = pay_page.state_view(shown)
     view = _view(shown, state)

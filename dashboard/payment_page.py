@@ -12,10 +12,12 @@ from core.purposes import CHECKS
 from core.states import MAPPING_VERSION, OPEN_PAYMENT, lifecycle
 from core.states import Payment as Status
 from dashboard import (
+    books,
     case_words,
     coupon_words,
     effect_words,
     hold_words,
+    invoice_words,
     payment_offers,
     payments,
     refund_words,
@@ -208,7 +210,8 @@ def story(session: Session, shown: Shown) -> Timeline:
     """Prepare the timeline: everything known of the payment, and how far the lanes are apart."""
     payment, actor = shown.payment, shown.actor
     wanted = EntryFilter(payment_id=[payment.id])
-    entries, _ = book_queries.list_entries(session, wanted, page=Page(limit=LONGEST_PAGE))
+    booked, _ = book_queries.list_entries(session, wanted, page=Page(limit=LONGEST_PAGE))
+    entries = books.told_to(actor, booked)
     lags = timeline.lags(session, payment)
     told = Told(
         items=timeline.payment_timeline(session, payment, actor=actor),
@@ -218,6 +221,7 @@ def story(session: Session, shown: Shown) -> Timeline:
         asked=asked_of([payment]),
         lags=lags,
         lag_words=_lag_words(payment, lags, booked=bool(entries)),
+        reads_journal=actor.may(Permission.JOURNAL_READ),
     )
     order = (f"/orders/{shown.order.id}", "Whole order") if shown.order else None
     return timelines.build(
@@ -307,6 +311,7 @@ def _references(session: Session, shown: Shown) -> list[Fact]:
         href, text = f"/orders/{shown.order.id}", shown.order.reference
         rows.append(("Order", words.ref("order id", shown.order.id, href=href, text=text)))
     rows += payment_offers.neighbours(payment)
+    rows += invoice_words.of_payment(session, payment, shown.actor)
     if payment.reference:
         rows.append(("Your reference", words.ref("reference", payment.reference)))
     if payment.subscription_ref:

@@ -24,6 +24,7 @@ KYC: Mapping[str, State] = {
 FACTOR_SET = State("Set up", "shield", "good")
 FACTOR_NONE = State("None", "dotted", "quiet", "Asked for at the first guarded act")
 FACTOR_GIVEN = State("Handed out", "half", "info", "Given by the sandbox, not set up by the person")
+_ERASED = State("Erased", "dotted", "quiet", "Nothing names them any more; the id stays")
 ROLES: Mapping[Role, str] = {
     Role.ADMIN: "People, keys and secrets; agrees to what others ask for.",
     Role.FINANCE: "Money: refunds, marking, books, approvals, freezes.",
@@ -40,6 +41,8 @@ KYC_CHOICES: Mapping[str, str] = {kyc.value: KYC[kyc.value].word for kyc in Kyc}
 
 def state_of(user: User) -> State:
     """Show whether somebody may come in, and whether they ever could."""
+    if user.erased_at is not None:
+        return _ERASED
     if user.state == Person.ACTIVE and user.password_hash is None:
         return _INVITED
     return STATE[user.state]

@@ -17,7 +17,7 @@ from domain.actors import Actor
 from domain.control.thresholds import threshold
 from domain.desk import Session
 from domain.payments import receipts
-from domain.refunds import refund_queries, refundable, refunds
+from domain.refunds import promises, refund_queries, refundable, refunds
 from models.control import Freeze
 from models.payments import Payment
 from models.refunds import Refund
@@ -154,12 +154,14 @@ class Hold:
     """What keeps a payment from being refunded now, beside its own state.
 
     alone_minor: what of it went back on one person's word; it counts towards what they send alone.
+    held: what its order still holds, when it has one.
     """
 
     freeze: Freeze | None = None
     is_disputed: bool = False
     alone_minor: int = 0
     charged_back_minor: int = 0
+    held: Money | None = None
 
 
 def hold_of(session: Session, payment: Payment) -> Hold:
@@ -169,11 +171,17 @@ def hold_of(session: Session, payment: Payment) -> Hold:
         refundable.is_disputed(session, payment.id),
         refundable.sent_alone(session, [payment.id]).get(payment.id, 0),
         charged_back_minor=refundable.charged_back(session, [payment.id]).get(payment.id, 0),
+        held=promises.free_of_hold(session, payment) if payment.received_minor else None,
     )
 
 
 def left_of(shown: Shown) -> Money:
     """Say how much of a payment can still be refunded."""
+    there, held = _unspent(shown), shown.hold.held
+    return there if held is None else min(there, held)
+
+
+def _unspent(shown: Shown) -> Money:
     gone = shown.hold.charged_back_minor
     return refundable.left(shown.payment, suspended=shown.suspended, charged_back_minor=gone)
 
@@ -215,7 +223,7 @@ def why_not(shown: Shown) -> str | None:
     if not payment.received_minor:
         return "Nothing was received, so there is nothing to refund."
     if not left_of(shown).minor:
-        return _why_nothing_left(payment, shown.suspended)
+        return _why_nothing_left(shown)
     if not most_of(shown).minor:
         return "Your role may give back no more of this payment alone; finance asks for the rest."
     if hold.is_disputed:
@@ -225,9 +233,16 @@ def why_not(shown: Shown) -> str | None:
     return None
 
 
-def _why_nothing_left(payment: Payment, suspended: Money) -> str:
-    if suspended.minor:
-        return receipts.awaited(payment, suspended)
+def is_moved_by_hand(shown: Shown) -> bool:
+    """Tell whether people moved some of what could be given back elsewhere."""
+    return left_of(shown) < _unspent(shown)
+
+
+def _why_nothing_left(shown: Shown) -> str:
+    if is_moved_by_hand(shown):
+        return "The order holds nothing of it: an entry by hand moved it. Reverse that entry first."
+    if shown.suspended.minor:
+        return receipts.awaited(shown.payment, shown.suspended)
     return "All of it was refunded or asked back already."
 
 

@@ -66,21 +66,13 @@ def _amount(shown: Shown, text: str) -> tuple[Money | None, str | None]:
 
 def _inputs(shown: Shown, form: _Form, errors: dict[str, str]) -> list[Input]:
     left, most = refund_words.left_of(shown), refund_words.most_of(shown)
-    code = left.asset.code
     hint = f"{words.plain(words.shown(left))} can still be refunded."
+    if refund_words.is_moved_by_hand(shown):
+        hint += " The rest was moved by an entry by hand; reverse it first."
     if most < left:
         hint += f" Up to {words.plain(words.shown(most))} of it you send yourself."
     return [
-        Input(
-            "amount",
-            f"Amount in {code}",
-            value=form.amount,
-            error=errors.get("amount"),
-            hint=hint,
-            required=True,
-            maxlength=24,
-            autocomplete="off",
-        ),
+        confirming.amount_input(left.asset, form.amount, error=errors.get("amount"), hint=hint),
         confirming.reason_input(form.reason, errors.get("reason")),
     ]
 

@@ -27,6 +27,12 @@ LIVE = frozenset(
         *("webhooks", "webhook", "exceptions", "exception"),
         *("approvals", "freezes", "refunds", "refund", "secrets", "secret_keys"),
         *("users", "user", "wallet", "disputes", "dispute"),
+        *("journal", "journal_entry", "account_statement", "ledger"),
+        *("invoices", "invoice", "credit_notes"),
+        *("periods", "period"),
+        *("reconciliation", "reconciliation_run"),
+        *("bank_payouts", "bank_payout"),
+        "watch",
     )
 )
 

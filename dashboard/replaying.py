@@ -228,7 +228,7 @@ def _result(session: Session, shown: Shown, trace: Trace) -> View:
         "verdict": verdict,
         "why": words.verdict(said or attempt.outcome.replace("_", " "), own=shown.row.id),
         "diff": [_change(row) for row in trace.changes],
-        "postings": books.entries(trace.entries, movements),
+        "postings": books.entries(trace.entries, movements, render.actor()),
         "facts": [
             Fact("Who", names[attempt.actor]),
             Fact("Reason", attempt.reason or "None given"),

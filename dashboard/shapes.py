@@ -102,7 +102,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Input:
-    """One field of a form."""
+    """One field of a form. suggests: the id of a list of what may be chosen."""
 
     name: str
     label: str
@@ -121,6 +121,7 @@ class Input:
     submits: bool = False
     is_set: bool = False
     options: Sequence[Option] = ()
+    suggests: str | None = None
 
 
 @dataclass(frozen=True)

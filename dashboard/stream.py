@@ -23,17 +23,28 @@ LONGEST_BACKLOG = 2000
 LISTS = (
     *("home", "payments", "orders", "webhooks", "exceptions"),
     *("approvals", "freezes", "refunds", "disputes", "secrets", "users"),
+    *("journal", "periods", "reconciliation", "invoices", "credit-notes"),
+    "watch",
+)
+# Events of these are committed together with what they post.
+_POSTING = frozenset(
+    {"journal", "payment", "refund", "dispute", "wallet", "transaction", "reconciliation", "period"}
 )
 # Events whose object is a row of one list.
 _OWN_LISTS = {
     "approval": "approvals",
     "freeze": "freezes",
+    "invariant": "watch",
+    "period": "periods",
+    "reconciliation": "reconciliation",
     "control": "freezes",
     "refund": "refunds",
     "dispute": "disputes",
     "secret": "secrets",
     "api_key": "secrets",
     "user": "users",
+    "invoice": "invoices",
+    "credit_note": "credit-notes",
     "session": "users",
 }
 
@@ -67,12 +78,35 @@ def changed(event: EventLog) -> Iterator[tuple[str, str]]:
     if area in _OWN_LISTS:
         yield _OWN_LISTS[area], about
         yield f"{area}-{about}", about
+    yield from _in_the_books(event, area)
     if area in ("transaction", "wallet", "refund") and event.buyer_id:
         yield f"wallet-{event.buyer_id}", about
     if area in ("payment_method", "trial") and event.buyer_id:
         yield f"cards-{event.buyer_id}", about
-    if area in ("payment", "order", "inbound", "exception", "approval", "freeze", "control"):
+    if area in (
+        "payment",
+        "order",
+        "inbound",
+        "exception",
+        "approval",
+        "freeze",
+        "control",
+        "invariant",
+    ):
         yield "home", event.id
+
+
+def _in_the_books(event: EventLog, area: str) -> Iterator[tuple[str, str]]:
+    """Name what an event changes of the journal and of invoices."""
+    about = event.object_id or ""
+    if area in _POSTING:
+        yield "journal", event.id
+    if area == "credit_note" and isinstance(invoice := event.body.get("invoiceId"), str):
+        yield f"invoice-{invoice}", invoice
+    if area == "journal":
+        yield f"journal-{about}", about
+        if isinstance(reverses := event.body.get("reverses"), str):
+            yield f"journal-{reverses}", reverses
 
 
 def tell(frames: Sequence[Frame]) -> bytes:

@@ -105,7 +105,10 @@ class Timeline:
 
 @dataclass(frozen=True)
 class Told:
-    """What a timeline is made of. provider: its label; movements: by entry id; asked: purpose, sum."""
+    """What a timeline is made of. provider: its label; movements: by entry id; asked: purpose, sum.
+
+    reads_journal: whether the reader may open the pages of entries.
+    """
 
     items: Sequence[Item]
     entries: Sequence[JournalEntry]
@@ -114,6 +117,7 @@ class Told:
     asked: Mapping[str, tuple[str, Sum]] = field(default_factory=dict)
     lags: Lags | None = None
     lag_words: Sequence[Lag] = field(default_factory=tuple)
+    reads_journal: bool = False
 
 
 def _state_words() -> dict[str, State]:
@@ -208,10 +212,12 @@ def _posted(entry: JournalEntry, told: Told) -> datetime:
 
 
 def _entry_card(entry: JournalEntry, told: Told) -> Card:
+    href = f"/journal/{entry.id}" if told.reads_journal else None
     money = [
         Amount(f"{books.account(debit)} ← {books.account(credit)}", words.shown(sum_))
         for debit, credit, sum_ in told.movements.get(entry.id, [])
     ]
+    money += [Amount(label, sum_) for label, sum_ in books.booking_sums(entry)]
     return Card(
         id=entry.id,
         at=_posted(entry, told),
@@ -222,7 +228,8 @@ def _entry_card(entry: JournalEntry, told: Told) -> Card:
         weight="main",
         actor=Person("Ledger", "system"),
         reason=entry.note,
-        references=[words.ref("journal entry", entry.id)],
+        note=books.booking_note(entry),
+        references=[words.ref("journal entry", entry.id, href=href)],
         money=money,
     )
 

@@ -19,7 +19,9 @@ LONGEST_EMAIL = 254
 
 @dataclass(frozen=True)
 class Form:
-    """One form. lead: in a sentence; effects: what will happen; inputs: what it asks beside the reason."""
+    """One form. lead: in a sentence; effects: what will happen; inputs: what it asks beside the reason;
+    problem: what will stand in the way.
+    """
 
     title: str
     lead: str
@@ -33,6 +35,7 @@ class Form:
     tone: str = "primary"
     fields: Mapping[str, str] = field(default_factory=dict)
     asks_reason: bool = True
+    problem: Alert | None = None
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ def show(form: Form, wrong: Wrong | None = None) -> Response:
         inputs.append(confirming.reason_input(confirming.reason() if wrong else "", error))
     view: View = {
         "trail": form.trail,
-        "problem": wrong.problem if wrong else None,
+        "problem": wrong.problem if wrong else form.problem,
         "act": {
             "title": form.title,
             "lead": form.lead,

@@ -17,7 +17,7 @@ from domain.audit_reading import Entry
 from domain.database import reading
 from domain.desk import Session
 from domain.mail import mails
-from domain.people import people, people_queries, sessions
+from domain.people import erasure_outlook, people, people_queries, sessions
 from models.people import DeskSession, User
 from models.proofs import Mail
 from web import access
@@ -37,6 +37,8 @@ _INVITE = ("Send the invitation again", "Send", "A new link for three days; the 
 _LINK = ("Send a reset link", "Send", "For half an hour; with it they choose a new password.")
 _FACTOR = ("Reset the second factor", "Reset", "For somebody who lost theirs; ends their sessions.")
 _DISABLE = ("Disable", "Disable", "They cannot sign in any more; where they are signed in ends.")
+_ERASE = ("Erase", "Erase", "Shows first what goes, what stays and until when; cannot be undone.")
+_COPY = ("Copy their data", "Copy", "All that is held about them, for somebody who asks for it.")
 _ENABLE = ("Enable", "Enable", "They may sign in again.")
 
 
@@ -71,7 +73,7 @@ def facts(session: Session, user: User, *, has_passkey: bool) -> list[Fact]:
     """List who somebody is."""
     merchants = desk.merchants_of(session, [user.merchant_id])
     found = [
-        Fact("E-mail", people.email_of(user)),
+        Fact("E-mail", people.email_of(user) or "Erased"),
         Fact("Role", user.role.capitalize(), href=f"/users/roles#role-{user.role}"),
         Fact("State", state=people_words.state_of(user)),
     ]
@@ -79,6 +81,10 @@ def facts(session: Session, user: User, *, has_passkey: bool) -> list[Fact]:
         found.append(Fact("Merchant", merchants.get(user.merchant_id, user.merchant_id)))
     if not people_words.is_staff(user):
         found.append(Fact("Verification", state=people_words.KYC[user.kyc]))
+    if user.erasure_asked_at is not None:
+        found.append(Fact("Asked to be erased", at=words.moment(user.erasure_asked_at)))
+    if user.erased_at is not None:
+        return [*found, Fact("Erased", at=words.moment(user.erased_at))]
     factor = people_words.factor_of(user, has_passkey=has_passkey)
     found += [Fact("Second factor", state=factor), Fact("Since", at=words.moment(user.created_at))]
     if user.password_set_at is not None:
@@ -130,7 +136,7 @@ def _why_no_link(user: User) -> str | None:
 
 def _act(user: User, name: str, said: tuple[str, str, str], *, reason: str | None) -> Act:
     label, verb, text = said
-    tone = "danger" if name == "disable" else "plain"
+    tone = "danger" if name in ("disable", "erase") else "plain"
     href = f"/users/{user.id}/{name}"
     return Act(name, label, href, reason is None, reason, text=text, verb=verb, tone=tone)
 
@@ -138,6 +144,8 @@ def _act(user: User, name: str, said: tuple[str, str, str], *, reason: str | Non
 def acts(session: Session, user: User, actor: Actor, *, has_factor: bool) -> list[Act]:
     """Offer what may be done about somebody, with the reason where it may not."""
     why = _why(session, user, actor, has_factor=has_factor)
+    if user.erased_at is not None:
+        return []
     offered = [
         ("role", _ROLE, why.own or why.last or why.waits),
         ("name", _NAME, why.reads),
@@ -149,12 +157,19 @@ def acts(session: Session, user: User, actor: Actor, *, has_factor: bool) -> lis
         offered.append(("disable", _DISABLE, why.own or why.last))
     else:
         offered.append(("enable", _ENABLE, why.own or why.waits))
+    offered.append(("data-export", _COPY, why.reads))
+    offered.append(("erase", _ERASE, why.own or why.last or _in_the_way(session, user)))
     is_staff = people_words.is_staff(user)
     return [
         _act(user, name, said, reason=reason)
         for name, said, reason in offered
         if not (name == "kyc" and is_staff)
     ]
+
+
+def _in_the_way(session: Session, user: User) -> str | None:
+    found = erasure_outlook.blocks(session, user)
+    return found[0].said if found else None
 
 
 def session_view(row: DeskSession, user: User, actor: Actor) -> View:

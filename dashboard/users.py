@@ -52,7 +52,7 @@ def row_view(user: User, *, has_passkey: bool, merchant: str | None) -> View:
         "version": listing.version(user.role, user.kyc, state.word, factor.word),
         "href": f"/users/{user.id}",
         "title": user.name or email,
-        "sub": email if user.name else words.short(user.id),
+        "sub": email if user.name and email else words.short(user.id),
         "state": state,
         "role": user.role.capitalize(),
         "merchant": merchant,

@@ -66,6 +66,14 @@ class Turn:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
         self._threads.release()
 
+    def close(self) -> None:
+        """Let go of the file, unless somebody is writing; the next turn opens it again."""
+        if self._threads.acquire(blocking=False):
+            if self._descriptor is not None and self._pid == os.getpid():
+                os.close(self._descriptor)
+            self._descriptor = None
+            self._threads.release()
+
 
 _bound = _Bound()
 _this = threading.local()
@@ -121,6 +129,8 @@ def bind(engine: Engine) -> None:
     database = engine.url.database
     if engine.dialect.name == "sqlite" and database and database != ":memory:":
         turn = Turn(Path(f"{database}-turn"))
+        file = turn
+        event.listen(engine, "engine_disposed", lambda _: file.close())
     _bound.engine, _bound.turn = engine, turn
 
 
@@ -220,6 +230,22 @@ def reading() -> Iterator[Session]:
     """
     with Session(engine(), expire_on_commit=False, autoflush=False) as session:
         # Closing rolls back and, unlike rollback(), leaves the loaded rows readable.
+        yield session
+
+
+@contextmanager
+def snapshot() -> Iterator[Session]:
+    """Open a session that only reads, and whose statements all see the database as of its first one.
+
+    For proofs that compare what several statements found while others go on writing.
+    Transaction: opens its own, read only.
+    Source: https://www.postgresql.org/docs/current/transaction-iso.html#XACT-REPEATABLE-READ
+    """
+    # A reading transaction of SQLite is one already.
+    bound = engine()
+    if not is_sqlite():
+        bound = bound.execution_options(isolation_level="REPEATABLE READ")
+    with Session(bound, expire_on_commit=False, autoflush=False) as session:
         yield session
 
 

@@ -80,7 +80,7 @@ def _name(user: User, actor: Actor) -> str:
     if user.id == actor.id:
         return "You"
     if actor.is_staff:
-        return people.email_of(user)
+        return people.email_of(user) or people.ERASED
     return user.name or user.role.capitalize()
 
 

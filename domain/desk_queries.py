@@ -10,6 +10,8 @@ from sqlalchemy import ColumnElement, Select, func, literal, or_, select, union_
 from sqlalchemy.orm import InstrumentedAttribute, Session, defer
 
 from core import clock
+from core.book_states import Rule
+from core.entry_kinds import RECEIPTS
 from core.money import Money, asset
 from core.purposes import Purpose
 from core.states import Approval as ApprovalState
@@ -31,6 +33,7 @@ from models.ledger import JournalEntry, Posting
 from models.operations import Operation
 from models.orders import Order
 from models.payments import Payment
+from models.watch import Invariant
 from providers import registry
 
 BROKEN = (Inbound.DEAD.value, Inbound.QUARANTINED.value)
@@ -65,6 +68,7 @@ class Attention:
     open_cases: int
     is_worker_alive: bool
     approvals: int = 0
+    broken_rules: int = 0
 
 
 @dataclass(frozen=True)
@@ -123,10 +127,15 @@ def attention(session: Session, *, actor: Actor) -> Attention:
     }
     if actor.is_staff:
         wanted["broken"] = [InboundEvent.state.in_(BROKEN)]
+        wanted["rules"] = [Invariant.state == Rule.RED.value]
     counted = counts(session, wanted)
     alive = bool(presence.list_alive(session, "worker"))
     return Attention(
-        counted.get("broken", 0), counted["cases"], alive, approvals=counted["approvals"]
+        counted.get("broken", 0),
+        counted["cases"],
+        alive,
+        approvals=counted["approvals"],
+        broken_rules=counted.get("rules", 0),
     )
 
 
@@ -201,7 +210,7 @@ def _posted(session: Session, since: datetime) -> tuple[list[Money], int]:
         .join(JournalEntry, JournalEntry.id == Posting.entry_id)
         .where(
             JournalEntry.posted_at >= since,
-            JournalEntry.kind.in_(("deposit", "late_receipt", "marked_deposit")),
+            JournalEntry.kind.in_(RECEIPTS),
             # A receipt begins with the side that has it; naming the line finds it by its key.
             Posting.line == 1,
             or_(Posting.address.startswith("provider:"), Posting.address.startswith("suspense:")),

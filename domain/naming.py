@@ -15,6 +15,7 @@ _SYSTEM = {
     "inbox": "Paydesk (inbox)",
     "configuration": "Paydesk (configuration)",
     "rule": "Paydesk (rule)",
+    "reconciliation": "Paydesk (comparison)",
     "operator": "Operator (command line)",
     "freezes": "Paydesk (its time passed)",
     "controls": "Paydesk (its time passed)",

@@ -47,17 +47,34 @@ def later_update(
 
     What is kept for the same row becomes one update: updates are sent by shape, not in the order in
     which they came, and an earlier one must never be written over a later one.
-    held: column → value before, the id among them. Writes: the table, at commit.
+    held: column → value before, the primary key among them. Writes: the table, at commit.
     Raises: LostRace, here or at commit. Transaction: caller's.
     """
     changes: dict[tuple[type[Base], object], Change] = session.info.setdefault("updates", {})
-    change = changes.setdefault((table, held["id"]), Change({}, {}))
+    named = tuple(held[name] for name in _key_of(table))
+    change = changes.setdefault((table, named), Change({}, {}))
     for name, value in held.items():
         if name not in change.new:
             change.held.setdefault(name, value)
         elif change.new[name] != value:
             raise LostRace
     change.new |= new
+
+
+def add(session: Session, table: type[Base], key: tuple[str, ...], minor: int) -> None:
+    """Keep an amount to be added to `balance_minor` of the row with this key, which may not be there yet.
+
+    Writes: the table, at commit. Transaction: caller's.
+    """
+    sums: dict[type[Base], dict[tuple[str, ...], int]] = session.info.setdefault("sums", {})
+    of_table = sums.setdefault(table, {})
+    of_table[key] = of_table.get(key, 0) + minor
+
+
+def is_kept(session: Session, table: type[Base], row: Row) -> bool:
+    """Tell whether a row that `later` was given is not written yet, so that it can still be changed."""
+    kept: dict[type[Base], list[Row]] = session.info.get("rows", {})
+    return any(each is row for each in kept.get(table, []))
 
 
 def kept_rows(session: Session, table: type[Base]) -> list[Row]:
@@ -94,8 +111,11 @@ def write_rows(session: Session) -> None:
         if model.__tablename__ in MAY_EXIST:
             _insert_missing(session, model, kept[model])
         else:
-            session.connection().execute(insert(_table(model)), _by_column(model, kept[model]))
+            _send(session, _insert_of(model), _by_column(model, kept[model]))
         written.setdefault(model, []).extend(kept[model])
+    sums: dict[type[Base], dict[tuple[str, ...], int]] = session.info.pop("sums", {})
+    for model in sorted(sums, key=_place):
+        _add_up(session, model, sums[model])
 
 
 def _by_shape(changes: Mapping[tuple[type[Base], object], Change]) -> dict[Shape, list[Row]]:
@@ -108,8 +128,23 @@ def _by_shape(changes: Mapping[tuple[type[Base], object], Change]) -> dict[Shape
     return found
 
 
+def _send(session: Session, statement: Executable, rows: Sequence[Row]) -> None:
+    """Send rows in one statement; a single one by itself, which is cheaper for the driver than many of one."""
+    session.connection().execute(statement, rows[0] if len(rows) == 1 else rows)
+
+
+@cache
+def _insert_of(model: type[Base]) -> Executable:
+    return insert(_table(model))
+
+
 def _table(model: type[Base]) -> Table:  # type: ignore[explicit-any]  # it has a default of Any
     return Base.metadata.tables[model.__tablename__]
+
+
+@cache
+def _key_of(model: type[Base]) -> tuple[str, ...]:
+    return tuple(column.name for column in _table(model).primary_key)
 
 
 @cache
@@ -137,11 +172,46 @@ def _update_of(model: type[Base], held: tuple[str, ...], new: tuple[str, ...]) -
     return update(table).where(*where).values({name: bindparam(f"new_{name}") for name in new})
 
 
+def _dialect(session: Session) -> str:
+    return session.get_bind().dialect.name
+
+
+def _add_up(session: Session, model: type[Base], sums: Mapping[tuple[str, ...], int]) -> None:
+    """Add to balances, in one order for all writers; a row that is not there begins with its first sum."""
+    rows: list[Row] = [
+        dict(zip(_key_of(model), place, strict=True)) | {"balance_minor": minor, "version": 1}
+        for place, minor in sorted(sums.items())
+        if minor
+    ]
+    if rows:
+        _send(session, _adding_of(model, _dialect(session)), rows)
+
+
+# Statements are made once: making one costs as much as sending it.
+@cache
+def _adding_of(model: type[Base], dialect: str) -> Executable:
+    table = _table(model)
+    insert_into = (sqlite if dialect == "sqlite" else postgresql).insert(table)
+    statement: Executable = insert_into.on_conflict_do_update(
+        index_elements=list(_key_of(model)),
+        set_={
+            "balance_minor": table.c.balance_minor + insert_into.excluded.balance_minor,
+            "version": table.c.version + 1,
+        },
+    )
+    return statement
+
+
 def _insert_missing(session: Session, model: type[Base], rows: Sequence[Row]) -> None:
     """Insert what is not there, in one order for all writers, so that two cannot deadlock."""
-    table = _table(model)
-    key = [column.name for column in table.primary_key]
-    unique = {tuple(str(row[name]) for name in key): row for row in rows}
-    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(table).on_conflict_do_nothing()
-    session.connection().execute(statement, [unique[place] for place in sorted(unique)])
+    unique = {tuple(str(row[name]) for name in _key_of(model)): row for row in rows}
+    _send(
+        session, _missing_of(model, _dialect(session)), [unique[place] for place in sorted(unique)]
+    )
+
+
+@cache
+def _missing_of(model: type[Base], dialect: str) -> Executable:
+    own = sqlite if dialect == "sqlite" else postgresql
+    statement: Executable = own.insert(_table(model)).on_conflict_do_nothing()
+    return statement

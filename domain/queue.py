@@ -16,12 +16,16 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from core import clock, ids
 from core.errors import LostRace
 from models.inbound import InboundEvent
+from models.invoices import Document
 from models.operations import Operation
 from models.payments import Payment
+from models.personal import DataExport
 from models.presence import Schedule
 from models.proofs import Mail
+from models.reconciliation import ReconciliationRun
 
 Leased = TypeVar("Leased", Operation, Payment, Schedule, Mail)
+Taken = TypeVar("Taken", Document, DataExport, ReconciliationRun)
 
 WAITING = ("received", "failed", "unmatched")
 BACKOFF_SECONDS = (1, 5, 30, 120, 600, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600)
@@ -97,6 +101,29 @@ def lease(
         taken.append((row, row.fence))
     session.flush()
     return taken
+
+
+def take(
+    session: Session, model: type[Taken], *conditions: ColumnElement[bool], seconds: float
+) -> Taken | None:
+    """Take the row that has been due longest; until its new due moment nobody else takes it.
+
+    Its new `fence` is what whoever took it must still find. For rows whose lease is their due moment.
+    Writes: due_at, fence. Transaction: caller's; commit before the work that it is for.
+    """
+    statement = (
+        select(model)
+        .where(model.due_at <= clock.now(), *conditions)
+        .order_by(model.due_at, model.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    row = session.scalars(statement.execution_options(populate_existing=True)).first()
+    if row is not None:
+        row.fence += 1
+        row.due_at = clock.after(seconds)
+        session.flush()
+    return row
 
 
 def release(

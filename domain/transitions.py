@@ -51,9 +51,15 @@ _COLUMN = {
     "case_rule": "state",
     "mail": "state",
     "user": "state",
+    "invoice": "status",
+    "document": "state",
+    "period": "state",
+    "reconciliation": "status",
+    "difference": "state",
 }
-# The inbox keeps its own attempt rows, a mail its attempts and error; a second history would say the same.
-_WITHOUT_HISTORY = frozenset({"inbound", "mail"})
+# The inbox keeps its own attempt rows, a mail and a document their attempts and error; a second history
+# would say the same.
+_WITHOUT_HISTORY = frozenset({"inbound", "mail", "document"})
 
 
 def _links(row: Base) -> tuple[str | None, str | None]:

@@ -11,6 +11,9 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, inspect, text
 
+from core import entry_kinds, hashing
+from core.entry_kinds import Tie
+from models import period_guards
 from models.control import Approval
 from models.events import EventLog
 
@@ -22,11 +25,13 @@ APPEND_ONLY = (
     "chain_links",
     "state_changes",
     "inbound_attempts",
+    "period_balances",
 )
 # Every key by which REPLACE finds a row to put another in its place.
 _KEYS = {
     "journal_entries": (
         "id = new.id or source_key = new.source_key or reverses_id = new.reverses_id"
+        " or resolves_id = new.resolves_id"
     ),
     "postings": "entry_id = new.entry_id and line = new.line",
     "journal_seals": "entry_id = new.entry_id",
@@ -36,6 +41,9 @@ _KEYS = {
     "inbound_attempts": (
         "id = new.id or (inbound_id = new.inbound_id and no = new.no)"
         " or replay_key = new.replay_key"
+    ),
+    "period_balances": (
+        "closing_id = new.closing_id and address = new.address and asset = new.asset"
     ),
 }
 _UNBALANCED = """select 1 from (select asset, sum(amount_minor) as total from postings
@@ -51,6 +59,21 @@ _OVER = "old.state in ('executed', 'refused', 'expired', 'cancelled')"
 # A request begins as one, and who has decided is never exchanged.
 _DECIDED_AT_ONCE = "new.state <> 'pending' or new.decided_by is not null or new.open_key is null"
 _DECIDED_BY = ("decided_by", "decided_person", "decided_at")
+
+
+def _lacks_a_tie() -> str:
+    """Write when an entry is refused: its kind is unknown, or it lacks what its kind needs."""
+    known = ", ".join(f"'{kind}'" for kind in entry_kinds.KINDS)
+    found = [f"new.kind not in ({known})"]
+    for tie in Tie:
+        kinds = ", ".join(f"'{kind}'" for kind in entry_kinds.kinds_that_need(tie))
+        if kinds:
+            found.append(f"(new.{tie.value} is null and new.kind in ({kinds}))")
+    return " or ".join(found)
+
+
+# The name says what the table of kinds said, so that a database which knows another table is noticed.
+_TIED = f"guard_journal_entries_ties_{hashing.sha256(_lacks_a_tie().encode())[:8]}"
 
 
 def _changed_beside_seq() -> str:
@@ -93,6 +116,11 @@ def _sqlite() -> Iterator[tuple[str, str]]:
         f" select raise(abort, 'the seal miscounts') where {_SHORT} <> new.postings; end",
     )
     yield (
+        _TIED,
+        f"create trigger {_TIED} before insert on journal_entries when {_lacks_a_tie()} begin"
+        " select raise(abort, 'the entry lacks what its kind must carry'); end",
+    )
+    yield (
         "guard_postings_sealed",
         "create trigger guard_postings_sealed before insert on postings"
         " when exists (select 1 from journal_seals where entry_id = new.entry_id)"
@@ -112,6 +140,7 @@ def _sqlite() -> Iterator[tuple[str, str]]:
         " select raise(abort, 'event_log is append-only'); end",
     )
     yield from _sqlite_approvals()
+    yield from period_guards.sqlite()
 
 
 def _sqlite_approvals() -> Iterator[tuple[str, str]]:
@@ -153,6 +182,10 @@ _SEAL = f"""create or replace function paydesk_seal() returns trigger language p
 _SEALED = """create or replace function paydesk_sealed() returns trigger language plpgsql as $$ begin
   if exists (select 1 from journal_seals where entry_id = new.entry_id) then
     raise exception 'the entry is sealed' using errcode = 'restrict_violation'; end if;
+  return new; end $$"""
+_TIES = f"""create or replace function paydesk_tied() returns trigger language plpgsql as $$ begin
+  if {_lacks_a_tie()} then
+    raise exception 'the entry lacks what its kind must carry' using errcode = 'check_violation'; end if;
   return new; end $$"""
 _NUMBERED = """create or replace function paydesk_numbered() returns trigger language plpgsql as $$ begin
   if old.seq is not null or new.seq is null or to_jsonb(new) - 'seq' <> to_jsonb(old) - 'seq' then
@@ -202,6 +235,11 @@ def _postgresql() -> Iterator[tuple[str, str]]:
         " for each row execute function paydesk_seal()",
     )
     yield (
+        _TIED,
+        f"create trigger {_TIED} before insert on journal_entries"
+        " for each row execute function paydesk_tied()",
+    )
+    yield (
         "guard_postings_sealed",
         "create trigger guard_postings_sealed before insert on postings"
         " for each row execute function paydesk_sealed()",
@@ -226,6 +264,7 @@ def _postgresql() -> Iterator[tuple[str, str]]:
         "create trigger guard_approvals_truncate before truncate on approvals"
         " for each statement execute function paydesk_refuse()",
     )
+    yield from period_guards.postgresql()
 
 
 _GUARDED = re.compile(r"^create trigger \w+ before [a-z ]+ on (\w+)")
@@ -241,26 +280,44 @@ def install(connection: Connection) -> None:
     """Create every guard anew. Transaction: caller's."""
     dialect = connection.dialect.name
     if dialect == "postgresql":
-        for function in (_REFUSE, _SEAL, _SEALED, _NUMBERED, _BOUND, _REQUEST):
+        functions = (_REFUSE, _SEAL, _SEALED, _TIES, _NUMBERED, _BOUND, _REQUEST)
+        for function in (*functions, period_guards.FUNCTION):
             connection.execute(text(function))
     tables = set(inspect(connection).get_table_names())
+    for name in _present(connection) - set(expected(dialect)):
+        if name.startswith("guard_"):
+            _drop(connection, name)  # what an earlier version guarded otherwise
     for name, statement in expected(dialect).items():
         if _GUARDED.search(statement)[1] not in tables:  # type: ignore[index]  # every one names its table
             continue  # a migration that has not come to it yet
-        if dialect == "sqlite":
-            connection.execute(text(f"drop trigger if exists {name}"))
-        else:
-            table = connection.scalar(text(_TABLE_OF), {"name": name})
-            if table is not None:
-                connection.execute(text(f"drop trigger {name} on {table}"))
+        if name == _TIED and not _has_ties(connection):
+            continue
+        _drop(connection, name)
         connection.exec_driver_sql(statement)
 
 
-def missing(connection: Connection) -> list[str]:
-    """Name the guards that the database lacks or has switched off; read from its catalogue."""
+def _has_ties(connection: Connection) -> bool:
+    columns = {column["name"] for column in inspect(connection).get_columns("journal_entries")}
+    return columns >= {tie.value for tie in Tie}
+
+
+def _drop(connection: Connection, name: str) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.execute(text(f"drop trigger if exists {name}"))
+        return
+    table = connection.scalar(text(_TABLE_OF), {"name": name})
+    if table is not None:
+        connection.execute(text(f"drop trigger {name} on {table}"))
+
+
+def _present(connection: Connection) -> set[str]:
     if connection.dialect.name == "sqlite":
         query = "select name from sqlite_master where type = 'trigger'"
     else:
         query = "select tgname from pg_trigger where not tgisinternal and tgenabled in ('O', 'A')"
-    present = set(connection.scalars(text(query)))
-    return sorted(set(expected(connection.dialect.name)) - present)
+    return set(connection.scalars(text(query)))
+
+
+def missing(connection: Connection) -> list[str]:
+    """Name the guards that the database lacks or has switched off; read from its catalogue."""
+    return sorted(set(expected(connection.dialect.name)) - _present(connection))

@@ -14,7 +14,7 @@ from models.base import Base, Link, PublicId, Word
 class Order(Base):
     """What is bought. Amounts in minor units of `asset`; paid_minor counts confirmed money only.
 
-    entitlement: granted or revoked, of an order that pays for a period of a subscription.
+    invoice_id: the invoice that stands now. entitlement: granted or revoked, of an order that pays for a period of a subscription.
     """
 
     __tablename__ = "orders"
@@ -33,6 +33,7 @@ class Order(Base):
     subscription_ref: Mapped[str | None]
     subscription_period: Mapped[str | None]
     entitlement: Mapped[Word | None]
+    invoice_id: Mapped[Link | None]
     reference: Mapped[str | None]
     meta: Mapped[dict[str, Json]] = mapped_column("metadata", default=dict)
     release_hold: Mapped[str | None]

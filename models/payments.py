@@ -27,6 +27,7 @@ class Payment(Base):
     __tablename__ = "payments"
     id: Mapped[PublicId]
     order_id: Mapped[Link | None] = mapped_column(ForeignKey("orders.id"))
+    invoice_id: Mapped[Link | None]
     purpose: Mapped[Word]
     status: Mapped[Word]
     sub_state: Mapped[Word]

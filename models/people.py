@@ -51,8 +51,12 @@ class User(Base):
     demo: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime | None]
+    # When the person asked to be erased, and when they were: then the row is an empty shell.
+    erasure_asked_at: Mapped[datetime | None]
+    erased_at: Mapped[datetime | None]
     __table_args__ = (
         CheckConstraint("state in ('active', 'disabled', 'locked')", name="state"),
+        CheckConstraint("erased_at is null or state = 'disabled'", name="erased"),
         CheckConstraint("kyc in ('none', 'pending', 'approved', 'rejected')", name="kyc"),
         Index("ix_users_role", "role"),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
@@ -88,8 +88,4 @@ class DisputeKeeper(Protocol):
 
     def close_dispute(self, reference: str, *, key: str) -> Reading:
         """Give a dispute up for good. Calls: the provider."""
-        ...
-
-    def list_disputes(self, *, since: datetime) -> Iterator[Reading]:
-        """List disputes opened since then. Calls: the provider, like `list_payments`."""
         ...

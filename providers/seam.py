@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from core.fold import Fact
 from core.money import Money
+from providers.book_seam import BookKeeper
 from providers.card_seam import CardKeeper, SaidCard
 from providers.coupon_seam import CouponKeeper
 from providers.dispute_seam import DisputeKeeper, SaidConcern, SaidDispute
+from providers.list_seam import ListKeeper
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,8 @@ class Reading:
     ignored: str | None = None
     # Whether it is an invoice that speaks; then only a payment made as one is meant, and no other.
     is_invoice: bool = False
+    # The account that the provider keeps for us has changed: its own bookings are read soon.
+    books: bool = False
     # What is concluded at once when no payment of ours is meant, instead of waiting for one to appear.
     unowned: str | None = None
 
@@ -163,7 +167,7 @@ class Created:
     reading: Reading
 
 
-class Rail(CardKeeper, CouponKeeper, DisputeKeeper, Protocol):
+class Rail(CardKeeper, CouponKeeper, DisputeKeeper, BookKeeper, ListKeeper, Protocol):
     """One provider.
 
     Raises, from every call: ProviderRefused (final), ProviderUnavailable (it did nothing),
@@ -268,14 +272,6 @@ class Rail(CardKeeper, CouponKeeper, DisputeKeeper, Protocol):
         """Look for what an earlier call with a lost answer may have made. Calls: the provider."""
         ...
 
-    def list_payments(self, *, since: datetime) -> Iterator[Reading]:
-        """List what the provider holds since then. Calls: the provider, whenever a page is used up.
-
-        No transaction may be open while the next one is asked for. What cannot be read comes as an
-        oddity.
-        """
-        ...
-
     def cancel(self, reference: str, *, key: str) -> Reading:
         """End an open payment at the provider. Calls: the provider."""
         ...
@@ -292,8 +288,4 @@ class Rail(CardKeeper, CouponKeeper, DisputeKeeper, Protocol):
 
     def find_refund(self, reference: str, refund_id: str) -> Reading | None:
         """Look among a payment's refunds for ours, by our id in its metadata. Calls: the provider."""
-        ...
-
-    def list_refunds(self, *, since: datetime) -> Iterator[Reading]:
-        """List what the provider gave back since then. Calls: the provider, like `list_payments`."""
         ...

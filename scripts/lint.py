@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 ROOMS = (
-    *("wsgi.py", "config.py", "commands", "core", "models", "domain", "providers"),
+    *("wsgi.py", "config.py", "commands", "core", "models", "domain", "providers", "printing"),
     *("web", "api", "dashboard", "sandbox", "bench", "scripts"),
 )
 CHECKS = {

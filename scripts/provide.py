@@ -20,7 +20,7 @@ def say(text: str) -> None:
 
 
 def is_debian() -> bool:
-    """Whether apt's `chromium` is the real thing; Ubuntu's only points to a snap."""
+    """Whether apt's Chromium is the real thing; Ubuntu's only points to a snap."""
     return FLAVOUR.exists() and "\nID=debian" in "\n" + FLAVOUR.read_text(encoding="utf-8")
 
 
@@ -70,8 +70,10 @@ def provide_browser() -> bool:
     """Find or install a Chromium."""
     if not locate.wanted("BROWSER") or locate.find_browser():
         return True
-    if is_debian() and apt_install("chromium") and locate.find_browser():
-        return True
+    # The shell came late to Debian; before it, the whole browser does the same.
+    for package in ("chromium-headless-shell", "chromium"):
+        if is_debian() and apt_install(package) and locate.find_browser():
+            return True
     say("Fetching Chromium with playwright ...")
     command = [locate.python(), "-m", "playwright", "install", "chromium"]
     if root_prefix() is not None and shutil.which("apt-get"):

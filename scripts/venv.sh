@@ -105,6 +105,19 @@ install() { # install KIND: everything is pinned, so there is nothing to resolve
 	say "  done in $(($(date +%s) - begun)) s"
 }
 
+# WeasyPrint draws with the system's libpango. Without it all but printing works, and printing says so.
+draws() { .venv/bin/python -c 'import weasyprint' >/dev/null 2>&1; }
+provide_pango() {
+	if draws; then return 0; fi
+	if may_install; then
+		apt_install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 || apt_install libpango-1.0-0 libpangoft2-1.0-0 || true
+	fi
+	if draws; then return 0; fi
+	say "Invoices cannot be printed yet: a system library is missing. Everything else works; install it when you like."
+	say "  Debian, Ubuntu: sudo apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"
+	say "  macOS:          brew install pango"
+}
+
 if [ "$want" = dev ]; then
 	install dev
 	# The development list holds the other one; a test keeps the two in step.
@@ -112,3 +125,4 @@ if [ "$want" = dev ]; then
 else
 	install run
 fi
+provide_pango

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
+from core.chart import CHART, RESERVED
 from core.errors import NotFound
 from core.money import Money, asset
 from domain.actors import Actor
+from domain.books import balances
 from domain.payments.payments import LONGEST_PAGE, Page
 from models.ledger import JournalEntry, LedgerAccount, Posting
 
-DEBIT_KINDS = frozenset({"asset", "expense"})
 SLACK = timedelta(seconds=1)
 # More entries than this are walked, not named.
 MOST_NAMED = 1000
@@ -23,7 +25,11 @@ MOST_NAMED = 1000
 
 @dataclass(frozen=True)
 class EntryFilter:
-    """What to list. Empty means all; source: as `inbound:…`, `operation:…`, `user:…`."""
+    """What to list. Empty means all; source: as `inbound:…`, `operation:…`, `user:…`.
+
+    text: a whole id of the entry or of what it is tied to, or a provider's reference. period: the month
+    it is booked in. is_due: manual ones that are to be reversed and were not.
+    """
 
     order_id: Sequence[str] = ()
     invoice_id: Sequence[str] = ()
@@ -33,14 +39,23 @@ class EntryFilter:
     manual: bool | None = None
     posted_from: datetime | None = None
     posted_to: datetime | None = None
+    kind: Sequence[str] = ()
+    period: str | None = None
+    is_late: bool = False
+    is_due: bool = False
+    text: str | None = None
 
 
 @dataclass(frozen=True)
 class AccountFilter:
-    """What to list. asset_name: as stored, such as `EUR/2`."""
+    """What to list. asset_name: as stored, such as `EUR/2`; side: whose ledger, a word of `chart.Side`;
+    with_parts: reserved parts too, each for itself.
+    """
 
     prefix: str | None = None
     asset_name: str | None = None
+    side: str | None = None
+    with_parts: bool = True
 
 
 @dataclass(frozen=True)
@@ -72,6 +87,7 @@ def _conditions(session: Session, wanted: EntryFilter) -> list[ColumnElement[boo
         (JournalEntry.order_id, wanted.order_id),
         (JournalEntry.invoice_id, wanted.invoice_id),
         (JournalEntry.payment_id, wanted.payment_id),
+        (JournalEntry.kind, wanted.kind),
     ):
         if words:
             found.append(column.in_(words))
@@ -86,7 +102,29 @@ def _conditions(session: Session, wanted: EntryFilter) -> list[ColumnElement[boo
         found.append(JournalEntry.posted_at >= wanted.posted_from)
     if wanted.posted_to:
         found.append(JournalEntry.posted_at < wanted.posted_to)
+    if wanted.period:
+        found.append(JournalEntry.period == wanted.period)
+    if wanted.is_late:
+        found.append(JournalEntry.late_of.is_not(None))
+    if wanted.is_due:
+        later = aliased(JournalEntry)
+        found += [
+            JournalEntry.reversal_due_on.is_not(None),
+            ~exists().where(later.reverses_id == JournalEntry.id),
+        ]
+    if wanted.text:
+        found.append(_named(wanted.text))
     return found
+
+
+def _named(text: str) -> ColumnElement[bool]:
+    """Match a whole name: the entry's own, or of what it is tied to; each has an index."""
+    names = (
+        *(JournalEntry.id, JournalEntry.source_key, JournalEntry.source),
+        *(JournalEntry.order_id, JournalEntry.payment_id, JournalEntry.invoice_id),
+        *(JournalEntry.provider_reference, JournalEntry.reverses_id),
+    )
+    return or_(*[column == text for column in names])
 
 
 def list_entries(
@@ -107,6 +145,20 @@ def list_entries(
     return rows[:limit], (more.posted_at, more.id) if more else None
 
 
+def list_entries_after(
+    session: Session, wanted: EntryFilter, *, after: tuple[datetime, str] | None, limit: int
+) -> list[JournalEntry]:
+    """List journal entries, oldest first, after a place (posted at, id): for files that are read so.
+
+    Transaction: caller's, reads only.
+    """
+    place = (JournalEntry.posted_at, JournalEntry.id)
+    statement = select(JournalEntry).where(*_conditions(session, wanted))
+    if after:
+        statement = statement.where(tuple_(*place) > after)
+    return list(session.scalars(statement.order_by(*place).limit(limit)))
+
+
 def get_entry(session: Session, entry_id: str) -> JournalEntry:
     """Fetch one journal entry.
 
@@ -118,17 +170,34 @@ def get_entry(session: Session, entry_id: str) -> JournalEntry:
     return entry
 
 
+def entries_named(session: Session, entry_ids: Sequence[str]) -> dict[str, JournalEntry]:
+    """Fetch several entries by their ids. Transaction: caller's, reads only."""
+    statement = select(JournalEntry).where(JournalEntry.id.in_(entry_ids))
+    return {row.id: row for row in session.scalars(statement)}
+
+
 def movements_of(
     session: Session, entry_ids: Sequence[str]
 ) -> dict[str, list[tuple[str, str, Money]]]:
-    """Give the movements of several entries as (debit address, credit address, amount)."""
+    """Give the movements of several entries as (debit address, credit address, amount).
+
+    A movement that lost a line, which only a hand in the database can do, is left out: `lines_of` tells
+    what is there.
+    """
     found: dict[str, list[tuple[str, str, Money]]] = {entry_id: [] for entry_id in entry_ids}
-    statement = select(Posting).where(Posting.entry_id.in_(entry_ids))
-    lines = session.scalars(statement.order_by(Posting.entry_id, Posting.line)).all()
-    for debit, credit in zip(lines[::2], lines[1::2], strict=True):
-        amount = Money(debit.amount_minor, asset(debit.asset))
-        found[debit.entry_id].append((debit.address, credit.address, amount))
+    halves: dict[tuple[str, int], Posting] = {}
+    for row in lines_of(session, entry_ids):
+        first = halves.setdefault((row.entry_id, row.pair), row)
+        if first is not row:
+            amount = Money(first.amount_minor, asset(first.asset))
+            found[row.entry_id].append((first.address, row.address, amount))
     return found
+
+
+def lines_of(session: Session, entry_ids: Sequence[str]) -> Sequence[Posting]:
+    """Give the lines of several entries as they are stored, debits above nothing, credits below."""
+    statement = select(Posting).where(Posting.entry_id.in_(entry_ids))
+    return session.scalars(statement.order_by(Posting.entry_id, Posting.line)).all()
 
 
 def reversals_of(session: Session, entry_ids: Sequence[str]) -> dict[str, str]:
@@ -165,11 +234,26 @@ def list_accounts(
         found.append(LedgerAccount.address < f"{wanted.prefix}\U0010ffff")
     if wanted.asset_name:
         found.append(LedgerAccount.asset == wanted.asset_name)
+    if wanted.side:
+        found.append(_on_side(wanted.side))
+    if not wanted.with_parts:
+        found.append(~LedgerAccount.address.like(f"%{RESERVED}"))
     if after:
         found.append(tuple_(LedgerAccount.address, LedgerAccount.asset) > after)
     statement = select(LedgerAccount).where(*found)
     place = (LedgerAccount.address, LedgerAccount.asset)
     return list(session.scalars(statement.order_by(*place).limit(limit)))
+
+
+def _on_side(side: str) -> ColumnElement[bool]:
+    """Choose the accounts of one side of the chart, by the forms of its addresses."""
+    forms = [
+        re.sub(r"\{\w+\}", "%", each.template.replace("_", r"\_"))
+        for each in CHART
+        if each.side == side
+    ]
+    every = [*forms, *(f"{each}{RESERVED}" for each in forms)]
+    return or_(*[LedgerAccount.address.like(each, escape="\\") for each in every])
 
 
 def get_accounts(session: Session, address: str, *, actor: Actor) -> list[LedgerAccount]:
@@ -202,14 +286,9 @@ def balances_of(
     grouped = statement.where(wanted).group_by(Posting.address, Posting.asset)
     sums = {(key, unit): int(total) for key, unit, total in session.execute(grouped)}
     return {
-        key: Money(own_side(account.kind) * sums.get(key, 0), asset(account.asset))
+        key: Money(balances.own_side(account.kind) * sums.get(key, 0), asset(account.asset))
         for key, account in zip(keys, accounts, strict=True)
     }
-
-
-def own_side(kind: str) -> int:
-    """Give the sign with which a debit counts on an account's own side."""
-    return 1 if kind in DEBIT_KINDS else -1
 
 
 def _id_bounds(
@@ -232,6 +311,33 @@ def _id_bounds(
         if (begin := session.scalar(earlier.order_by(*newest).limit(1))) is not None:
             found.append(Posting.entry_id > begin)
     return found
+
+
+def places_within(
+    session: Session,
+    account: LedgerAccount,
+    *,
+    limit: int,
+    posted_from: datetime | None,
+    posted_to: datetime | None,
+) -> list[tuple[str, int]]:
+    """Give the places (entry id, line) of an account's postings within a span, newest first.
+
+    Transaction: caller's, reads only.
+    """
+    found = [Posting.address == account.address, Posting.asset == account.asset]
+    found += _id_bounds(session, posted_from, posted_to)
+    if posted_from is not None:
+        found.append(JournalEntry.posted_at >= posted_from)
+    if posted_to is not None:
+        found.append(JournalEntry.posted_at < posted_to)
+    statement = (
+        select(Posting.entry_id, Posting.line)
+        .join(JournalEntry, JournalEntry.id == Posting.entry_id)
+        .where(*found)
+        .order_by(Posting.entry_id.desc(), Posting.line.desc())
+    )
+    return [(row.entry_id, row.line) for row in session.execute(statement.limit(limit))]
 
 
 def list_lines(
@@ -275,7 +381,7 @@ def _with_balances(
     session: Session, postings: Sequence[Posting], account: LedgerAccount, total: int
 ) -> list[Line]:
     """Walk down from the balance after the first posting; no posting between them is left out."""
-    sign, of = own_side(account.kind), asset(account.asset)
+    sign, of = balances.own_side(account.kind), asset(account.asset)
     wanted = JournalEntry.id.in_({posting.entry_id for posting in postings})
     posted = select(JournalEntry.id, JournalEntry.posted_at).where(wanted)
     at = {row.id: row.posted_at for row in session.execute(posted)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -14,16 +14,9 @@ from core.errors import Conflict, NotFound
 from core.hashing import Plain
 from core.money import Money, asset
 from domain import database, pending
+from domain.books import balances, booking
+from domain.books.accounts import Account
 from models.ledger import JournalEntry, JournalSeal, LedgerAccount, Posting
-
-
-@dataclass(frozen=True)
-class Account:
-    """An address with what it is. kind: asset, liability, income, expense or equity."""
-
-    address: str
-    kind: str
-    merchant_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -46,43 +39,6 @@ class Ties:
     provider_reference: str | None = None
     livemode: bool = False
     demo: bool = False
-
-
-def clearing(provider: str) -> Account:
-    """Name what a provider holds for us until it pays out."""
-    return Account(f"provider:{provider}:clearing", "asset")
-
-
-def suspense(provider: str) -> Account:
-    """Name what people vouched a provider holds for us, until it says so itself."""
-    return Account(f"suspense:manual:{provider}", "asset")
-
-
-def buyer_funds(buyer_id: str | None, payment_id: str) -> Account:
-    """Name what a buyer has paid in; without a known buyer it hangs on the payment."""
-    return Account(
-        f"buyer:{buyer_id}:funds" if buyer_id else f"payer:{payment_id}:funds", "liability"
-    )
-
-
-def wallet(user_id: str) -> Account:
-    """Name what a person may spend: theirs, owed by us."""
-    return Account(f"wallet:{user_id}:balance", "liability")
-
-
-def promotions(provider: str) -> Account:
-    """Name what coupons cost us: money that nobody paid in."""
-    return Account(f"promotions:{provider}", "expense")
-
-
-def escrow_hold(order_id: str, merchant_id: str) -> Account:
-    """Name what is held for an order until it is released or refunded."""
-    return Account(f"order:{order_id}:escrow_hold", "liability", merchant_id)
-
-
-def unapplied(payment_id: str) -> Account:
-    """Name money that came for a payment that had already ended."""
-    return Account(f"payment:{payment_id}:unapplied", "liability")
 
 
 def _open_accounts(session: Session, movements: Sequence[Movement]) -> None:
@@ -120,7 +76,7 @@ def entry_hash(head: Mapping[str, Plain], lines: Sequence[tuple[int, str, str, i
 
 
 def head_of(entry: Mapping[str, object]) -> dict[str, Plain]:
-    """Choose what of an entry's head its hash covers."""
+    """Choose what of an entry's head its hash covers; what came to the table later, only where it is said."""
     names = ("id", "kind", "source_key", "source", "order_id", "payment_id", "invoice_id")
     more = ("provider", "provider_reference", "note", "reverses_id", "livemode", "demo")
     said: dict[str, Plain] = {name: entry[name] for name in names + more}  # type: ignore[misc]
@@ -128,6 +84,10 @@ def head_of(entry: Mapping[str, object]) -> dict[str, Plain]:
         at = entry[name]
         assert isinstance(at, datetime)  # for the type checker; the columns are not null
         said[name] = clock.rfc3339(at)
+    later = ("period", "late_of", "resolves_id", "details")
+    said |= {name: entry[name] for name in later if entry[name]}  # type: ignore[misc]
+    if (due_on := entry["reversal_due_on"]) is not None:
+        said["reversal_due_on"] = str(due_on)
     return said
 
 
@@ -141,16 +101,23 @@ def post(
     ties: Ties,
     note: str | None = None,
     reverses_id: str | None = None,
+    resolves_id: str | None = None,
+    details: Mapping[str, Plain] | None = None,
+    reversal_due_on: date | None = None,
     effective_at: datetime | None = None,
 ) -> str:
     """Post one balanced entry and seal it; the database refuses it otherwise. Gives the entry's id.
 
-    source_key: the permanent key of the fact behind it; a second post under it fails.
-    Writes: ledger_accounts, journal_entries, postings, journal_seals.
+    kind: a word of `core.entry_kinds`, which says what it must be tied to. source_key: the permanent key
+    of the fact behind it; a second post under it fails. details: what else belongs to it for ever, such
+    as a rate with its source and date. An entry that took effect in a closed period is booked in the
+    open one and says of which it is late.
+    Writes: ledger_accounts, journal_entries, postings, journal_seals, account_balances.
     Raises: sqlalchemy IntegrityError, at commit, when the source key was posted. Transaction: caller's.
     """
     _open_accounts(session, movements)
     at = clock.now()
+    booked = booking.place(session, effective_at or at)
     entry_id = ids.new("jrn")
     lines = _lines(movements)
     head: dict[str, object] = {
@@ -165,6 +132,11 @@ def post(
         "provider_reference": ties.provider_reference,
         "note": note,
         "reverses_id": reverses_id,
+        "resolves_id": resolves_id,
+        "details": dict(details or {}),
+        "reversal_due_on": reversal_due_on,
+        "period": booked.period,
+        "late_of": booked.late_of,
         "livemode": ties.livemode,
         "demo": ties.demo,
         "effective_at": _whole_milliseconds(effective_at or at),
@@ -178,6 +150,8 @@ def post(
         pending.later(session, Posting, line)
     seal: dict[str, object] = {"entry_id": entry_id, "postings": len(lines), "sealed_at": at}
     pending.later(session, JournalSeal, seal)
+    for movement in movements:
+        balances.move(session, movement.debit, movement.credit, movement.amount)
     database.mark(session, "audit")
     return entry_id
 
@@ -196,12 +170,30 @@ def reverse(session: Session, entry_id: str, *, source: str, note: str) -> str:
         raise NotFound
     if session.scalar(select(JournalEntry.id).where(JournalEntry.reverses_id == entry_id)):
         raise Conflict("That entry is reversed already.")
+    return post(
+        session,
+        "reversal",
+        movements=mirror_of(session, entry_id),
+        source_key=f"reversal:{entry_id}",
+        source=source,
+        ties=ties_of(entry),
+        note=note,
+        reverses_id=entry_id,
+    )
+
+
+def mirror_of(session: Session, entry_id: str) -> list[Movement]:
+    """Give the movements that undo an entry."""
     accounts = _accounts_of(session, entry_id)
-    movements = [
+    return [
         Movement(debit=accounts[credit], credit=accounts[debit], amount=amount)
         for debit, credit, amount in movements_of(session, entry_id)
     ]
-    ties = Ties(
+
+
+def ties_of(entry: JournalEntry) -> Ties:
+    """Give what an entry belongs to, for another that follows from it."""
+    return Ties(
         order_id=entry.order_id,
         payment_id=entry.payment_id,
         invoice_id=entry.invoice_id,
@@ -209,16 +201,6 @@ def reverse(session: Session, entry_id: str, *, source: str, note: str) -> str:
         provider_reference=entry.provider_reference,
         livemode=entry.livemode,
         demo=entry.demo,
-    )
-    return post(
-        session,
-        "reversal",
-        movements=movements,
-        source_key=f"reversal:{entry_id}",
-        source=source,
-        ties=ties,
-        note=note,
-        reverses_id=entry_id,
     )
 
 

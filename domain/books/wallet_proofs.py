@@ -6,18 +6,21 @@ from collections import Counter
 from collections.abc import Iterator
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from core.states import Refund as RefundState
-from domain.books import ledger
+from domain.books import accounts
 from domain.effects.effects import APPLIED
 from domain.effects.kinds import EffectKind
 from domain.refunds import wallet_debits
 from models.effects import Effect
-from models.ledger import Posting
+from models.ledger import JournalEntry, Posting
 from models.payments import Payment
 from models.refunds import Refund
 
+# Kinds that move what lies in a wallet without a top-up, coupon or refund behind it. What people post by hand
+# is proved from what they agreed to; what is reserved and spent, by the reservation that it ends.
+MOVED_OTHERWISE = ("manual", "reserve", "void", "spend")
 # What each wallet holds of each asset, in minor units, by (address, asset).
 Sums = Counter[tuple[str, str]]
 
@@ -59,7 +62,7 @@ def credited(session: Session) -> Iterator[str | None]:
 
 
 def _place(user_id: str | None, unit: str) -> tuple[str, str]:
-    return ledger.wallet(str(user_id)).address, unit
+    return accounts.wallet(str(user_id)).address, unit
 
 
 def _told(session: Session) -> Sums:
@@ -100,9 +103,17 @@ def _given_back(session: Session) -> Sums:
 
 
 def _booked(session: Session) -> Sums:
+    reversed_ = aliased(JournalEntry)
     statement = (
         select(Posting.address, Posting.asset, func.sum(Posting.amount_minor))
-        .where(Posting.address >= "wallet:", Posting.address < "wallet;")
+        .join(JournalEntry, JournalEntry.id == Posting.entry_id)
+        .outerjoin(reversed_, reversed_.id == JournalEntry.reverses_id)
+        .where(
+            Posting.address >= "wallet:",
+            Posting.address < "wallet;",
+            JournalEntry.kind.not_in(MOVED_OTHERWISE),
+            func.coalesce(reversed_.kind, "").not_in(MOVED_OTHERWISE),
+        )
         .group_by(Posting.address, Posting.asset)
     )
     rows = session.execute(statement)

@@ -12,7 +12,7 @@ from core.errors import NotFound
 from core.money import Money, asset
 from core.states import Payment as Status
 from domain.actors import Actor
-from domain.books import ledger
+from domain.books import accounts
 from domain.payments.payments import LONGEST_PAGE, Page
 from domain.refunds import wallet_debits
 from models.ledger import JournalEntry, Posting
@@ -90,7 +90,7 @@ def _own_payments(user_id: str, actor: Actor) -> list[ColumnElement[bool]]:
 
 def _lines(user_id: str, actor: Actor) -> list[ColumnElement[bool]]:
     """Give the conditions of a wallet's lines that an actor may know of."""
-    found: list[ColumnElement[bool]] = [Posting.address == ledger.wallet(user_id).address]
+    found: list[ColumnElement[bool]] = [Posting.address == accounts.wallet(user_id).address]
     if actor.livemode is not None:
         found.append(JournalEntry.livemode.is_(actor.livemode))
     if _is_narrowed(user_id, actor):

@@ -38,7 +38,8 @@ from models.people import Merchant, User
 VERBS = (Verb.ACCEPT.value,)
 # Each of these says that something went wrong with money or with its control: people look at it.
 PEOPLE_ONLY = frozenset(
-    "DISPUTE EFFECT_FAILED FREEZE_BREACH LATE_FAILURE MARKED REFUND_FAILED RULE_STOPPED UNKNOWN_OUTCOME".split()
+    "DISPUTE EFFECT_FAILED FREEZE_BREACH LATE_FAILURE MARKED PAYOUT_FAILED REFUND_FAILED REVERSAL_DUE RULE_STOPPED"
+    " UNKNOWN_OUTCOME".split()
 )
 LONGEST_NOTE = 500
 OWN_DRAFT = "You drafted this rule; somebody else must enable it."

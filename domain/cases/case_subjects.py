@@ -12,6 +12,7 @@ from typing import TypeVar
 from sqlalchemy import select
 from sqlalchemy.orm import Session, defer
 
+from core.book_states import Rule
 from core.money import Asset, Money, asset
 from core.purposes import owed_minor
 from core.states import OPEN_PAYMENT
@@ -24,6 +25,7 @@ from models.disputes import Dispute
 from models.inbound import InboundEvent
 from models.orders import Order
 from models.payments import Payment
+from models.watch import Invariant
 
 # The kinds of journal entry by which settling a case moves money.
 CREDIT, WRITE_OFF = "case_credit", "write_off"
@@ -34,7 +36,8 @@ PAYABLE = frozenset({OrderStatus.AWAITING_DEPOSIT.value, OrderStatus.DEPOSIT_PAI
 class Subject:
     """One case with what it is about. open_attempts: the order's open payments, by their purpose;
     sent_alone_minor: what of the payment went back on one person's word; charged_back_minor: what its
-    bank has taken of it; has_open_dispute: the case's own dispute is not decided.
+    bank has taken of it; has_open_dispute: the case's own dispute is not decided; is_red: the case's own
+    rule of the books is still broken.
     """
 
     case: ExceptionCase
@@ -46,6 +49,7 @@ class Subject:
     sent_alone_minor: int = 0
     charged_back_minor: int = 0
     has_open_dispute: bool = False
+    is_red: bool = False
 
     @property
     def unit(self) -> Asset | None:
@@ -133,7 +137,7 @@ def load(session: Session, cases: Sequence[ExceptionCase]) -> dict[str, Subject]
     attempts = _open_attempts(session, list(orders))
     alone = refundable.sent_alone(session, list(payments)) if payments else {}
     gone = refundable.charged_back(session, list(payments)) if payments else {}
-    disputed = _open_disputes(session, cases)
+    disputed, red = _open_disputes(session, cases), _still_red(session, cases)
     found = {}
     for case in cases:
         payment = payments.get(case.payment_id or "")
@@ -148,6 +152,7 @@ def load(session: Session, cases: Sequence[ExceptionCase]) -> dict[str, Subject]
             sent_alone_minor=alone.get(case.payment_id or "", 0),
             charged_back_minor=gone.get(case.payment_id or "", 0),
             has_open_dispute=case.id in disputed,
+            is_red=case.id in red,
         )
     return found
 
@@ -182,6 +187,16 @@ def _open_disputes(session: Session, cases: Sequence[ExceptionCase]) -> set[str]
     if not own:
         return set()
     statement = select(Dispute.case_id).where(Dispute.case_id.in_(own), Dispute.closed_at.is_(None))
+    return {str(case_id) for case_id in session.scalars(statement)}
+
+
+def _still_red(session: Session, cases: Sequence[ExceptionCase]) -> set[str]:
+    """Find the cases whose rule of the books is still broken."""
+    own = [case.id for case in cases if case.kind == "INVARIANT_RED"]
+    if not own:
+        return set()
+    red = Invariant.state == Rule.RED.value
+    statement = select(Invariant.case_id).where(Invariant.case_id.in_(own), red)
     return {str(case_id) for case_id in session.scalars(statement)}
 
 

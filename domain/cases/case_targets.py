@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from config import Settings
 from core import business_hours, clock
 from core.case_kinds import KINDS, LONGEST_TARGET_HOURS, Clock, Team
 from core.errors import NotFound, invalid
 from core.strictjson import Json
-from domain import audit, database
+from domain import audit, calendar, database
 from domain.actors import Actor
 from models.cases import CaseTarget
 
@@ -30,19 +28,6 @@ class Target:
     clock: Clock
     set_by: str | None = None
     set_at: datetime | None = None
-
-
-@dataclass
-class _Place:
-    zone: ZoneInfo
-
-
-_place = _Place(ZoneInfo("UTC"))
-
-
-def configure(settings: Settings) -> None:
-    """Count working hours on the clock of the business."""
-    _place.zone = ZoneInfo(settings.business_zone)
 
 
 def _initial(kind: str) -> Target:
@@ -70,7 +55,7 @@ def list_targets(session: Session) -> list[Target]:
 def due_at(target: Target, opened_at: datetime) -> datetime:
     """Give the instant by which a case opened then should be settled."""
     if target.clock == Clock.BUSINESS:
-        return business_hours.due_at(opened_at, target.hours, _place.zone)
+        return business_hours.due_at(opened_at, target.hours, calendar.zone())
     return opened_at + timedelta(hours=target.hours)
 
 
@@ -78,7 +63,7 @@ def seconds_left(due: datetime, which: Clock) -> int:
     """Count the seconds until a case is due on its own clock; negative when it is overdue."""
     now = clock.now()
     if which == Clock.BUSINESS:
-        return business_hours.seconds_between(now, due, _place.zone)
+        return business_hours.seconds_between(now, due, calendar.zone())
     return int((due - now).total_seconds())
 
 

@@ -30,6 +30,8 @@ from models.people import Merchant
 from providers import registry
 
 SCOPES = ("all", "rail", "merchant", "order")
+# Whose freeze nobody lifts while the rule that broke is not whole.
+INVARIANT = "invariant"
 SHORTEST_REASON, LONGEST_REASON = 3, 500
 
 
@@ -103,7 +105,8 @@ def engage(session: Session, wanted: Wanted, *, why: Why) -> tuple[Freeze, bool]
     """Hold money going out from this commit on. Gives the freeze and whether it is new.
 
     One freeze holds a scope at a time. A second call finds it, and makes it last longer when it asks
-    for that; it never makes it shorter, since only two people end a freeze.
+    for that; it never makes it shorter, since only two people end a freeze. A broken rule of the books
+    makes a person's freeze its own.
     Writes: freezes, event_log, audit_log. Emits: freeze.engaged. Raises: InvalidInput, NotFound when
     there is no such merchant or order. Transaction: caller's.
     """
@@ -123,6 +126,7 @@ def engage(session: Session, wanted: Wanted, *, why: Why) -> tuple[Freeze, bool]
     known = select(Freeze).where(Freeze.open_key == values["open_key"])
     row = session.scalars(known.execution_options(populate_existing=True)).one()
     if made is None:
+        _raise_cause(session, row, wanted, why=why)
         _prolong(session, row, wanted.until, why=why)
         return row, False
     _tell(session, "freeze.engaged", row, why=why)
@@ -165,6 +169,27 @@ def assert_scope(session: Session, scope: str, scope_id: str) -> None:
         raise NotFound("There is no such merchant.")
     if scope == "order" and session.get(Order, scope_id) is None:
         raise NotFound("There is no such order.")
+
+
+def _raise_cause(session: Session, row: Freeze, wanted: Wanted, *, why: Why) -> None:
+    """Have a freeze of a person stay until a broken rule is whole again; what is agreed about it is void."""
+    if wanted.cause != INVARIANT or row.cause == INVARIANT:
+        return
+    before = row.cause
+    row.cause = INVARIANT
+    row.reason = f"{wanted.reason} Frozen before: {row.reason}"
+    session.flush()
+    audit.write(
+        session,
+        "freeze.raise",
+        actor=why.actor,
+        object_kind="freeze",
+        object_id=row.id,
+        source=why.source,
+        reason=wanted.reason,
+        before={"cause": before},
+        after={"cause": row.cause},
+    )
 
 
 def _prolong(session: Session, row: Freeze, until: datetime | None, *, why: Why) -> None:

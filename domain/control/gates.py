@@ -11,10 +11,11 @@ from domain import database
 
 
 class Gate(IntEnum):
-    """What is guarded: money going out, and settling by itself. The numbers only have to differ."""
+    """What is guarded: money going out, settling by itself, posting. The numbers only have to differ."""
 
     MONEY_OUT = 0x66727A
     SETTLING = 0x73746C
+    POSTING = 0x706F73
 
 
 def pass_through(session: Session, gate: Gate) -> None:

@@ -12,8 +12,9 @@ from core.disputes import Status
 from core.fold import DISPUTE_REINSTATED, DISPUTE_WITHDRAWN
 from core.money import Money, asset
 from domain import pending
-from domain.books import ledger
-from domain.books.ledger import Account, Movement
+from domain.books import accounts, ledger
+from domain.books.accounts import Account
+from domain.books.ledger import Movement
 from domain.payments import receipts
 from domain.transitions import Why
 from models.disputes import Dispute
@@ -24,17 +25,17 @@ from providers.dispute_seam import DisputedFunds
 FEE, LOST = "dispute_fee", "dispute_lost"
 # The kinds of entries that a dispute makes; the proofs count them apart from what a payment received.
 KINDS = (DISPUTE_WITHDRAWN, DISPUTE_REINSTATED, FEE, LOST)
-LOSSES = Account("disputes:lost", "expense")
+LOSSES = accounts.DISPUTES_LOST
 
 
 def at_risk(dispute: Dispute) -> Account:
     """Name what a payer's bank holds until the dispute is decided: a claim of ours."""
-    return Account(f"dispute:{dispute.id}:at_risk", "asset", dispute.merchant_id)
+    return accounts.disputed(dispute.id, dispute.merchant_id)
 
 
 def fees(provider: str) -> Account:
     """Name what disputes cost at a provider, won or lost."""
-    return Account(f"disputes:{provider}:fees", "expense")
+    return accounts.dispute_fees(provider)
 
 
 def book(
@@ -44,7 +45,7 @@ def book(
 
     Writes: journal. Transaction: caller's, with the payment locked and the booking newly known.
     """
-    clearing, fact = ledger.clearing(payment.provider), funds.keyed.fact
+    clearing, fact = accounts.clearing(payment.provider), funds.keyed.fact
     if funds.amount is not None:
         claim = at_risk(dispute)
         is_taken = fact.kind == DISPUTE_WITHDRAWN

@@ -22,6 +22,7 @@ from domain.control.warrants import Content, Warrant
 from domain.disputes import dispute_calls, dispute_queries, evidence
 from domain.disputes.evidence import Draft
 from domain.payments import operations
+from domain.secrets.person_keys import Whose
 from domain.transitions import Why, move_together
 from models.control import Approval
 from models.disputes import Dispute
@@ -108,8 +109,10 @@ def _keep(
     session: Session, dispute: Dispute, draft: Draft, action: str, *, actor: Actor, source: str
 ) -> None:
     if evidence.open_draft(dispute) != draft:
+        payer_id = session.get_one(Payment, dispute.payment_id).buyer_id
+        whose = Whose(payer_id) if payer_id is not None else None
         values: dict[str, object] = {
-            "evidence_sealed": evidence.seal(dispute.id, draft),
+            "evidence_sealed": evidence.seal(session, whose, dispute.id, draft),
             "updated_at": clock.now(),
         }
         move_together(session, dispute, moves={}, values=values, why=Why(actor, source))

@@ -14,7 +14,8 @@ from core.errors import invalid
 from core.redaction import holds_card_number
 from core.strictjson import Json
 from domain.cases import attachments
-from domain.secrets import keyring
+from domain.secrets import keyring, person_keys
+from domain.secrets.person_keys import Whose
 from models.cases import Attachment
 from models.disputes import Dispute
 from providers.dispute_seam import Evidence, EvidenceFile
@@ -61,17 +62,19 @@ def place(dispute_id: str) -> str:
     return f"disputes|evidence|{dispute_id}"
 
 
-def seal(dispute_id: str, draft: Draft) -> bytes:
-    """Seal a draft for its dispute."""
+def seal(session: Session, whose: Whose | None, dispute_id: str, draft: Draft) -> bytes:
+    """Seal a draft for its dispute. whose: the payer's, of whom it tells. Transaction: caller's."""
     text = json.dumps({**draft.texts, "fileIds": list(draft.file_ids)})
-    return keyring.seal_text(text, purpose=PURPOSE, place=place(dispute_id))
+    return person_keys.seal_text(session, whose, text, purpose=PURPOSE, place=place(dispute_id))
 
 
 def open_draft(dispute: Dispute) -> Draft:
     """Open what is kept for a dispute; empty when nothing was written yet."""
     if dispute.evidence_sealed is None:
         return Draft()
-    text = keyring.open_text(dispute.evidence_sealed, purpose=PURPOSE, place=place(dispute.id))
+    text = person_keys.open_text(
+        dispute, dispute.evidence_sealed, purpose=PURPOSE, place=place(dispute.id)
+    )
     said: dict[str, Json] = json.loads(text)
     files = said.get("fileIds")
     words = {name: str(said.get(name) or "") for name in TEXTS}

@@ -81,6 +81,20 @@ def carry_out(
     return told
 
 
+def attempt(
+    session: Session, payment: Payment, wanted: Wanted, *, why: Why
+) -> Sequence[dict[str, object]]:
+    """Carry out an effect that may be repeated at will, so that no row is kept unless it breaks.
+
+    Once it broke under a key, it is left to the worker. Gives the event rows to append.
+    Writes: what the effect does. Raises: EffectBroken, LostRace. Transaction: caller's, with the payment
+    locked.
+    """
+    if payment.effect_state == FAILED and wanted.key in _noted(session, payment):
+        return []
+    return _carry(session, payment, wanted, why)
+
+
 def defer(session: Session, payment: Payment, wanted: Wanted, *, source: str) -> None:
     """Write down an effect that the worker carries out in a transaction of its own.
 

@@ -26,11 +26,22 @@ class EffectKind(StrEnum):
     TRIAL_GRANT = "trial_grant"
     REFUND_LETTER = "refund_letter"
     REFUND_FAILED_LETTER = "refund_failed_letter"
+    INVOICE = "invoice"
+    FINAL_INVOICE = "final_invoice"
+    CREDIT_NOTE = "credit_note"
+    CREDIT_NOTE_VOID = "credit_note_void"
 
 
 # Nothing waits for them, so the worker carries them out in transactions of their own.
 DEFERRED = frozenset(
-    {EffectKind.RECEIPT, EffectKind.REFUND_LETTER, EffectKind.REFUND_FAILED_LETTER}
+    {
+        EffectKind.RECEIPT,
+        EffectKind.REFUND_LETTER,
+        EffectKind.REFUND_FAILED_LETTER,
+        EffectKind.FINAL_INVOICE,
+        EffectKind.CREDIT_NOTE,
+        EffectKind.CREDIT_NOTE_VOID,
+    }
 )
 # What a payer is sent a receipt for: whatever they paid themselves.
 RECEIPTED = OF_ORDERS | {Purpose.TOP_UP}

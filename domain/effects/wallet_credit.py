@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy.orm import Session
 
 from core.errors import Conflict
-from domain.books import ledger
+from domain.books import accounts, ledger
 from domain.effects.kinds import Wanted
 from domain.payments import receipts, wallet_events
 from domain.transitions import Why
@@ -26,11 +26,11 @@ def carry_out(
         return []
     if payment.buyer_id is None:
         raise Conflict("This payment has no payer whose wallet could be credited.")
-    funds = ledger.buyer_funds(payment.buyer_id, payment.id)
+    funds = accounts.buyer_funds(payment.buyer_id, payment.id)
     ledger.post(
         session,
         "wallet_credit",
-        movements=[ledger.Movement(funds, ledger.wallet(payment.buyer_id), wanted.amount)],
+        movements=[ledger.Movement(funds, accounts.wallet(payment.buyer_id), wanted.amount)],
         source_key=wanted.key,
         source=why.source,
         ties=receipts.ties(payment),

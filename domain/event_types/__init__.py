@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from core.strictjson import Json
-from domain.event_types import cards, control, money
+from domain.event_types import cards, control, invoices, journal, money, periods, reconciliation
 from domain.event_types.fields import AT, DIALECT, MERCHANT, ORDER, PAYMENT, EventType, Field
 from domain.event_types.fields import text as _text
 
 __all__ = ["BY_NAME", "TYPES", "EventType", "Field", "example", "schema", "wire"]
 
-TYPES: tuple[EventType, ...] = (*money.TYPES, *cards.TYPES, *control.TYPES)
+TYPES: tuple[EventType, ...] = (
+    *money.TYPES,
+    *cards.TYPES,
+    *invoices.TYPES,
+    *control.TYPES,
+    *journal.TYPES,
+    *periods.TYPES,
+    *reconciliation.TYPES,
+)
 BY_NAME: Mapping[str, EventType] = {kind.name: kind for kind in TYPES}
 
 _COMMON: Mapping[str, Field] = {

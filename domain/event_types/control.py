@@ -58,6 +58,19 @@ _CONTROL = {
     "control": text("settlement_pause", "The switch."),
     "value": Field("object", {"on": True}, "How it stands now."),
 }
+_INVARIANT = {
+    "name": text("entries_balance", "The rule of the books."),
+    "freezeId": text(FREEZE, "What it froze.", nullable=True),
+    "scope": Field(
+        "string",
+        "order",
+        "How wide it holds.",
+        nullable=True,
+        words=("all", "rail", "merchant", "order"),
+    ),
+    "scopeId": text("ord_01jd7m2b9a0v5d3k8r6t9w1x2y3z", "What it holds.", nullable=True),
+    "until": text("2026-11-22T09:30:00.000Z", "When it ends by itself.", nullable=True),
+}
 
 
 def _approval(name: str, meaning: str, status: str) -> EventType:
@@ -76,6 +89,10 @@ TYPES: tuple[EventType, ...] = (
     _approval("cancelled", "It was taken back, or what it was bound to changed.", "cancelled"),
     EventType("freeze.engaged", "Money out is held.", "other", "active", _FREEZE, outbound=True),
     EventType("freeze.lifted", "It is held no more.", "other", "lifted", _FREEZE, outbound=True),
+    about_staff(
+        "invariant.red", "A rule of the books broke; money out is held.", "red", _INVARIANT
+    ),
+    about_staff("invariant.green", "It holds again; what is held stays.", "green", _INVARIANT),
     about_staff("control.changed", "A switch of the desk was set.", None, _CONTROL),
     _refund("requested", "A refund waits for a second person.", "pending_approval", outbound=False),
     _refund("created", "The provider is asked to give money back.", "pending"),
@@ -99,4 +116,5 @@ TYPES: tuple[EventType, ...] = (
     about_staff("secret.overdue", "A secret is older than it should be.", "active", _SECRET),
     EventType("api_key.rotated", "A key takes over from an older one.", "other", "active", _KEY),
     EventType("user.changed", "A person's rights changed.", "other", None, _PERSON),
+    about_staff("person.erased", "A person's data was erased; the id stays.", "erased", _PERSON),
 )

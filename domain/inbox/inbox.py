@@ -20,6 +20,8 @@ from domain.inbox import workset
 from domain.inbox.inbox_conflicts import body_place
 from domain.inbox.ingest import Arrival, ingest
 from domain.payments import coupon_uses, settlement, vault
+from domain.reconciliation import booking_turns
+from domain.reconciliation.books import Book
 from domain.secrets import credential_uses, keyring, secrets
 from domain.transitions import Why, move_together
 from models.inbound import InboundAttempt, InboundEvent
@@ -172,6 +174,8 @@ def apply(session: Session, row: InboundEvent, reading: Reading, *, why: Why, wa
     Emits: inbound.processed, inbound.ignored and settlement's. Raises: PaymentTaken,
     IllegalTransition, LostRace. Transaction: caller's, with the event's row locked.
     """
+    if reading.books:
+        booking_turns.ask_for(session, Book(row.provider, row.mode == "live"))
     if reading.ignored is not None:
         conclude(session, row, Inbound.IGNORED, reading.ignored, why=why)
         return reading.ignored

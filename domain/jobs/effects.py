@@ -10,7 +10,7 @@ from core import clock
 from domain import database, events
 from domain.actors import system
 from domain.control import settling
-from domain.effects import effects
+from domain.effects import effects, invoice
 from domain.effects.effects import APPLIED, FAILED, PENDING, EffectBroken
 from domain.payments import payment_events
 from domain.transitions import Why, move_together
@@ -68,6 +68,9 @@ def again(session: Session, effect_id: str, payment_id: str, *, why: Why) -> boo
             payment_events.transaction_row(session, payment, "transaction.updated", why=why)
         )
     events.append(session, rows)
+    if was == FAILED and payment.order_id is not None:
+        # What an order counts as paid may have come only now.
+        invoice.follow(session, payment, why=why)
     return True
 
 

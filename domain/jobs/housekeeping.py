@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from core import clock
 from domain import database, idempotency
-from domain.mail import mails, notices
-from domain.people import challenges, lockouts, sessions
-from domain.secrets import credential_uses
+from domain.actors import system
+from domain.people import challenges, retention_runs, sessions
+from domain.secrets import credential_uses, reencryption
+from domain.transitions import Why
 
-ATTEMPTS_KEPT = timedelta(days=1)
-MAIL_KEPT = timedelta(days=30)
+# A pass that moves values under the keys of their people begins by itself once a day at most.
+_DAY_SECONDS = 24 * 3600
 
 
 def tidy() -> bool:
-    """Delete expired idempotency keys and challenges, old sessions, attempts that no limit counts.
+    """Delete what has expired by itself, and drop the next batch of what retention says may go.
 
-    Writes: idempotency_keys, challenges, desk_sessions, revoked_tokens, sign_in_attempts, mails,
-    notices.
-    Transaction: opens its own.
+    Gives whether there is more to drop. Writes: idempotency_keys, challenges, revoked_tokens,
+    credential_uses, and as `retention_runs.drop_some`. Transaction: opens its own.
     """
     now = clock.now()
     with database.transaction() as session:
@@ -27,7 +25,32 @@ def tidy() -> bool:
         sessions.forget_old(session, now=now)
         credential_uses.forget_old(session, now=now)
         challenges.forget_old(session, now=now)
-        lockouts.forget_old(session, before=now - ATTEMPTS_KEPT)
-        mails.forget_old(session, before=now - MAIL_KEPT)
-        notices.forget_old(session, before=now - MAIL_KEPT)
+    if _drop_some():
+        return True
+    _move_under_keys()
     return False
+
+
+def _drop_some() -> bool:
+    with database.reading() as session:
+        rule = retention_runs.next_rule(session)
+    if rule is None:
+        return False
+    with database.transaction() as session:
+        retention_runs.drop_some(session, rule)
+    return True
+
+
+def _move_under_keys() -> None:
+    """Have what was said of people before they had keys sealed under theirs."""
+    with database.reading() as session:
+        last = reencryption.last(session)
+        is_early = last is not None and (
+            last.state == reencryption.RUNNING or last.started_at > clock.after(-_DAY_SECONDS)
+        )
+        if is_early or not reencryption.loose(session):
+            return
+        found = reencryption.standing(session)
+    with database.transaction() as session:
+        why = Why(system("secrets"), "housekeeping", "what is said of people goes under their keys")
+        reencryption.start(session, found, why=why)

@@ -19,6 +19,7 @@ from domain.control import settling
 from domain.disputes import dispute_settlement
 from domain.inbox import inbox, workset
 from domain.inbox.inbox import PaymentTaken
+from domain.invoices import folios
 from domain.payments import vault
 from models.inbound import InboundEvent
 from providers import registry
@@ -88,6 +89,7 @@ def _apply_all(session: Session, rows: list[InboundEvent]) -> ToFetch:
     ]
     if spoken:
         workset.load(session, spoken)
+        folios.preload(session)
     return [(row, said) for row, said in readings if _apply(session, row, said)]
 
 

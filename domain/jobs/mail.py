@@ -107,7 +107,7 @@ def _note(session: Session, row: Mail, failure: NotSent | None) -> None:
     values["last_error"] = failure.said if failure else None
     values["due_at"] = None if is_over else queue.backoff(tries)
     if is_over:
-        values["body_sealed"] = mails.emptied(row)
+        values["body_sealed"] = mails.emptied(session, row)
     if failure is None:
         values["sent_at"] = clock.now()
     why = Why(_MAILER, f"mail:{row.id}", failure.said if failure else None)

@@ -14,18 +14,27 @@ from domain import database, queue
 from domain.books import chains
 from domain.control import settling
 from domain.jobs import (
+    bookings,
     cards,
+    certificates,
     effects,
+    exporting,
     housekeeping,
     inbound,
     janitor,
     mail,
+    nightly,
     notices,
     overdue,
+    printing,
+    reconciliation,
     refunding,
+    reversals,
     rules,
     secrets,
+    signing,
     sweeping,
+    watching,
 )
 from domain.listening import waker
 
@@ -35,9 +44,11 @@ JANITOR_SECONDS = 1.0
 TIDY_SECONDS = 600.0
 OVERDUE_SECONDS = 5.0
 MAIL_SECONDS = 1.0
+PRINTING_SECONDS = 0.5
 CASE_SECONDS = 60.0
 SWEEP_SECONDS = 30.0
-RULES_SECONDS = 1.0
+RULES_SECONDS = 0.5
+BOOKINGS_SECONDS = 2.0
 DEFAULT_THREADS = 4
 log = structlog.get_logger()
 
@@ -64,6 +75,7 @@ def _mail() -> bool:
 
 def _link() -> bool:
     chains.link_all()
+    signing.sign_due()
     return False
 
 
@@ -84,9 +96,18 @@ def loops(threads: int) -> list[Loop]:
         Loop("overdue", overdue.end_overdue, OVERDUE_SECONDS, is_woken=False),
         Loop("secrets", secrets.look_after, OVERDUE_SECONDS, is_woken=False),
         Loop("reencryption", secrets.seal_anew, JANITOR_SECONDS, is_woken=False),
-        Loop("rules", rules.apply_rules, RULES_SECONDS, is_woken=True),
+        Loop("rules", rules.apply_rules, RULES_SECONDS, is_woken=False),
         Loop("mail", _mail, MAIL_SECONDS, is_woken=False),
+        Loop("documents", printing.print_next, PRINTING_SECONDS, is_woken=False),
+        Loop("exports", exporting.make_next, OVERDUE_SECONDS, is_woken=False),
+        Loop("reversals", reversals.remind, CASE_SECONDS, is_woken=False),
+        Loop("watch", watching.watch, JANITOR_SECONDS, is_woken=False),
+        Loop("nightly", nightly.check, OVERDUE_SECONDS, is_woken=False),
+        Loop("certificates", certificates.print_next, OVERDUE_SECONDS, is_woken=False),
         Loop("overdue cases", notices.find_overdue, CASE_SECONDS, is_woken=False),
+        Loop("reconciliation", reconciliation.work_next, JANITOR_SECONDS, is_woken=False),
+        Loop("comparisons due", reconciliation.begin_due, SWEEP_SECONDS, is_woken=False),
+        Loop("bookings", bookings.take_next, BOOKINGS_SECONDS, is_woken=False),
         Loop("sweep", sweeping.tell_untold, SWEEP_SECONDS, is_woken=False),
         Loop("housekeeping", housekeeping.tidy, TIDY_SECONDS, is_woken=False),
     ]

@@ -6,17 +6,18 @@ Addresses and bodies are sealed: a body may hold a link that opens an account.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config import Settings, SmtpSettings
 from core import clock, ids
+from core.person_seal import KeyDestroyed
 from core.states import Mail as State
 from domain.people import people
-from domain.secrets import keyring
+from domain.secrets import keyring, person_keys
+from domain.secrets.person_keys import Whose
 from models.people import User
 from models.proofs import Mail
 
@@ -93,10 +94,14 @@ def link(path: str) -> str:
 
 
 def write(session: Session, user: User, letter: Letter) -> Mail:
-    """Write a letter to a person; it leaves after the commit.
+    """Write a letter to a person; it leaves after the commit. To somebody erased nothing leaves.
 
     Writes: mails. Transaction: caller's.
     """
+    if user.erased_at is not None:
+        row = _add(session, "", letter, body="", user_id=None)
+        row.state, row.due_at, row.last_error = State.DEAD.value, None, "the person was erased"
+        return row
     body = letter.body.rstrip() + _SIGNED.format(url=_place().public_url)
     return _add(session, people.email_of(user), letter, body=body, user_id=user.id)
 
@@ -117,8 +122,8 @@ def _add(session: Session, to: str, letter: Letter, *, body: str, user_id: str |
         user_id=user_id,
         kind=letter.kind,
         subject=letter.subject,
-        to_sealed=_sealed("to", mail_id, to),
-        body_sealed=_sealed("body", mail_id, body),
+        to_sealed=_sealed(session, "to", mail_id, to, user_id),
+        body_sealed=_sealed(session, "body", mail_id, body, user_id),
         state=State.PENDING.value,
         due_at=now,
         created_at=now,
@@ -128,40 +133,37 @@ def _add(session: Session, to: str, letter: Letter, *, body: str, user_id: str |
     return row
 
 
-def _sealed(what: str, mail_id: str, text: str) -> bytes:
-    return keyring.seal_text(text, purpose=_PURPOSE, place=f"mails|{what}|{mail_id}")
+def _sealed(session: Session, what: str, mail_id: str, text: str, user_id: str | None) -> bytes:
+    whose = Whose(user_id) if user_id is not None else None
+    place = f"mails|{what}|{mail_id}"
+    return person_keys.seal_text(session, whose, text, purpose=_PURPOSE, place=place)
 
 
-def _opened(what: str, mail_id: str, sealed: bytes) -> str:
-    return keyring.open_text(sealed, purpose=_PURPOSE, place=f"mails|{what}|{mail_id}")
+def _opened(what: str, row: Mail, sealed: bytes) -> str:
+    return person_keys.open_text(row, sealed, purpose=_PURPOSE, place=f"mails|{what}|{row.id}")
 
 
 def to_of(row: Mail) -> str:
     """Open the address of a letter."""
-    return _opened("to", row.id, row.to_sealed)
+    return _opened("to", row, row.to_sealed)
 
 
 def opened(row: Mail) -> Addressed:
     """Open a letter for sending."""
-    body = _opened("body", row.id, row.body_sealed)
+    body = _opened("body", row, row.body_sealed)
     return Addressed(row.id, to_of(row), row.subject, body)
 
 
-def emptied(row: Mail) -> bytes:
+def emptied(session: Session, row: Mail) -> bytes:
     """Give the body that stays of a letter once it has left or never will: none; it may hold a link."""
-    return _sealed("body", row.id, "")
+    try:
+        return _sealed(session, "body", row.id, "", row.user_id)
+    except KeyDestroyed:
+        pass
+    return keyring.seal_text("", purpose=_PURPOSE, place=f"mails|body|{row.id}")
 
 
 def newest_to(session: Session, user_id: str) -> Mail | None:
     """Find the last letter with a link that was written to a person."""
     statement = select(Mail).where(Mail.user_id == user_id, Mail.kind.in_(("invite", "reset")))
     return session.scalars(statement.order_by(Mail.created_at.desc(), Mail.id.desc())).first()
-
-
-def forget_old(session: Session, *, before: datetime) -> None:
-    """Delete letters that left or died long ago.
-
-    Writes: mails. Transaction: caller's.
-    """
-    ended = Mail.state.in_((State.SENT.value, State.DEAD.value))
-    session.execute(delete(Mail).where(ended, Mail.created_at < before))

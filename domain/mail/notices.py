@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -137,11 +136,3 @@ def _note(session: Session, user_id: str, fact: Fact) -> None:
     }
     dialect = sqlite if database.is_sqlite() else postgresql
     session.execute(dialect.insert(Notice).values(values).on_conflict_do_nothing())
-
-
-def forget_old(session: Session, *, before: datetime) -> None:
-    """Delete notices that were told long ago.
-
-    Writes: notices. Transaction: caller's.
-    """
-    session.execute(delete(Notice).where(Notice.told_at < before))

@@ -18,9 +18,11 @@ from core.states import Order as Status
 from core.strictjson import Json
 from domain import audit, events
 from domain.actors import Actor
+from domain.invoices import opening
 from domain.orders.order_progress import lock_order
-from domain.secrets import keyring
+from domain.secrets import person_keys
 from domain.transitions import Why, move_together
+from models.invoices import Invoice
 from models.orders import InvoiceDraft, Milestone, Order
 from models.payments import Payment
 from models.people import Merchant, User
@@ -101,10 +103,11 @@ def _parties(
 
 
 def create_order(session: Session, wanted: OrderWanted, *, actor: Actor, source: str) -> Order:
-    """Make an order with its milestones, awaiting its deposit.
+    """Make an order with its milestones and its first invoice, awaiting its deposit.
 
-    Writes: orders, milestones, invoice_drafts, event_log, audit_log. Emits: order.created.
-    Raises: InvalidInput, Conflict when the reference is taken. Transaction: caller's.
+    Writes: orders, milestones, invoice_drafts, invoices, number_series, event_log, audit_log.
+    Emits: order.created, invoice.opened. Raises: InvalidInput, also when the invoice's lines do not add up
+    to the total; Conflict when the reference is taken. Transaction: caller's.
     """
     _assert_sums(wanted)
     if wanted.subscription_period is not None and wanted.subscription_ref is None:
@@ -125,6 +128,7 @@ def create_order(session: Session, wanted: OrderWanted, *, actor: Actor, source:
         seller_id=seller_id,
         merchant_id=merchant_id,
         deposit_due_at=wanted.deposit_due_at,
+        invoice_id=opening.new_id(),
         subscription_ref=wanted.subscription_ref,
         subscription_period=wanted.subscription_period,
         reference=wanted.reference,
@@ -153,6 +157,8 @@ def create_order(session: Session, wanted: OrderWanted, *, actor: Actor, source:
     _keep_invoice_draft(session, order, wanted.invoice)
     session.flush()
     _announce(session, order, actor=actor, source=source)
+    first = opening.first(session, order, wanted.invoice)
+    opening.write(session, order, first, invoice_id=order.invoice_id, why=Why(actor, source))
     return order
 
 
@@ -184,7 +190,8 @@ def _keep_invoice_draft(session: Session, order: Order, invoice: dict[str, Json]
         return
     place = f"invoice_drafts|sealed|{order.id}"
     text = json.dumps(invoice, default=str)
-    sealed = keyring.seal_text(text, purpose="person", place=place)
+    whose = person_keys.books_of(order.buyer_id, order.created_at)
+    sealed = person_keys.seal_text(session, whose, text, purpose="person", place=place)
     session.add(InvoiceDraft(order_id=order.id, sealed=sealed, updated_at=clock.now()))
 
 
@@ -215,7 +222,7 @@ def _money(order: Order, minor: int | None) -> str | None:
     return None if minor is None else Money(minor, asset(order.asset)).major()
 
 
-def visible(actor: Actor, model: type[Order | Payment]) -> list[ColumnElement[bool]]:
+def visible(actor: Actor, model: type[Order | Payment | Invoice]) -> list[ColumnElement[bool]]:
     """Give the conditions that keep a principal to their own rows; staff see all."""
     if actor.is_staff:
         return []
@@ -266,7 +273,7 @@ def cancel_order(
 ) -> Order:
     """Cancel an order to which no money has come and which has no open attempt.
 
-    Writes: orders, state_changes, event_log, audit_log. Emits: order.cancelled.
+    Writes: orders, invoices, state_changes, event_log, audit_log. Emits: order.cancelled, invoice.voided.
     Raises: NotFound, IllegalTransition when money arrived, Conflict while an attempt is open.
     Transaction: caller's.
     """
@@ -303,6 +310,7 @@ def cancel_order(
         body={"reason": reason},
     )
     events.append(session, [told])
+    opening.close(session, order, reason="The order was cancelled", why=why)
     audit.write(
         session,
         "order.cancel",

@@ -17,9 +17,11 @@ from core.states import Payment as Status
 from core.strictjson import Json
 from domain import audit, events
 from domain.actors import Actor
+from domain.invoices import following, opening
 from domain.orders.order_progress import lock_order
 from domain.orders.orders import get_order
 from domain.payments import operations, payment_events
+from domain.transitions import Why
 from models.operations import Operation
 from models.orders import Order
 from models.payments import Payment
@@ -95,7 +97,9 @@ def begin(session: Session, wanted: PaymentWanted, *, actor: Actor, source: str)
     """Make the attempt and its operation, or take up the one that is open.
 
     The order row is locked, and a unique key stands behind the check: one open attempt per order
-    and purpose. Writes: payments, operations, event_log, audit_log. Emits: payment.created.
+    and purpose. It pays the invoice that stands for its purpose, which is opened if there is none.
+    Writes: payments, operations, invoices, event_log, audit_log. Emits: payment.created,
+    invoice.pending_payment, and as `opening.ensure`.
     Raises: NotFound, Conflict, IllegalTransition, RailNotConfigured, LostRace.
     Transaction: caller's; the provider is called after its commit.
     """
@@ -145,10 +149,14 @@ def begin(session: Session, wanted: PaymentWanted, *, actor: Actor, source: str)
         created_at=now,
         updated_at=now,
     )
+    why = Why(actor, source)
+    invoice = opening.ensure(session, order, wanted.purpose, why=why)
+    payment.invoice_id = invoice.id
     session.add(payment)
     session.flush()
     operation = _operation(session, payment, order, wanted, actor)
     _announce(session, payment, actor=actor, source=source)
+    events.append(session, following.begin(session, invoice, why=why))
     return Begun(payment, operation, operation.fence, is_new=True)
 
 

@@ -15,7 +15,7 @@ from core.fold import MARKED_COMPLETED, Fact, told_minor
 from core.money import Money, asset
 from core.purposes import Purpose
 from core.states import Payment as Status
-from domain.books import ledger
+from domain.books import accounts, ledger
 from domain.cases import cases
 from domain.cases.cases import Finding
 from domain.transitions import Why
@@ -77,15 +77,23 @@ def marked_reference(payment: Payment, keys: Iterable[str]) -> str | None:
 
 
 def ties(payment: Payment, *, reference: str | None = None) -> ledger.Ties:
-    """Tie a journal entry to a payment, its order and the provider's reference."""
+    """Tie a journal entry to a payment, its order, its invoice and the provider's reference."""
     return ledger.Ties(
         order_id=payment.order_id,
         payment_id=payment.id,
+        invoice_id=payment.invoice_id,
         provider=payment.provider,
         provider_reference=reference or payment.provider_reference,
         livemode=payment.livemode,
         demo=payment.demo,
     )
+
+
+def told_under(payment: Payment, fact: KeyedFact) -> str:
+    """Name what the provider calls the money of a fact: the payment's own name there, or the one in the
+    fact's key, while the answer of the call that made the payment is lost or still on its way.
+    """
+    return payment.provider_reference or fact.key.split(":")[1]
 
 
 def _provider(payment: Payment) -> str:
@@ -97,11 +105,11 @@ def _money(payment: Payment, minor: int) -> Money:
     return Money(minor, asset(payment.asset))
 
 
-def bearer(payment: Payment) -> ledger.Account:
+def bearer(payment: Payment) -> accounts.Account:
     """Name who bears a payment's money: its provider has it for us, or it is a coupon, which costs us."""
     if payment.purpose == Purpose.COUPON:
-        return ledger.promotions(payment.provider)
-    return ledger.clearing(payment.provider)
+        return accounts.promotions(payment.provider)
+    return accounts.clearing(payment.provider)
 
 
 def arrival(new_facts: Sequence[KeyedFact]) -> KeyedFact:
@@ -120,22 +128,32 @@ def book(
     """
     fact = arrival(new_facts)
     own = fact if fact.fact.kind == "succeeded" else None
-    place = bearer(payment) if own else ledger.suspense(payment.provider)
-    funds = ledger.buyer_funds(payment.buyer_id, payment.id)
+    place = bearer(payment) if own else accounts.suspense(payment.provider)
+    funds = accounts.buyer_funds(payment.buyer_id, payment.id)
     movements = [ledger.Movement(place, funds, gained)]
     if payment.order_id:
-        hold = ledger.escrow_hold(payment.order_id, payment.merchant_id)
+        hold = accounts.escrow_hold(payment.order_id, payment.merchant_id)
         movements.append(ledger.Movement(funds, hold, gained))
     ledger.post(
         session,
-        "deposit" if own else "marked_deposit",
+        _kind_of(payment, is_own=own is not None),
         movements=movements,
         source_key=fact.key,
         source=why.source,
-        ties=ties(payment, reference=None if own else marked_reference(payment, [fact.key])),
+        ties=ties(
+            payment,
+            reference=told_under(payment, own) if own else marked_reference(payment, [fact.key]),
+        ),
         note=None if own else why.reason,
         effective_at=fact.fact.said_at,
     )
+
+
+def _kind_of(payment: Payment, *, is_own: bool) -> str:
+    if payment.purpose == Purpose.COUPON:
+        return "coupon"
+    what = "deposit" if payment.order_id else "top_up"
+    return what if is_own else f"marked_{what}"
 
 
 def book_late(
@@ -149,10 +167,10 @@ def book_late(
     ledger.post(
         session,
         "late_receipt",
-        movements=[ledger.Movement(bearer(payment), ledger.unapplied(payment.id), gained)],
+        movements=[ledger.Movement(bearer(payment), accounts.unapplied(payment.id), gained)],
         source_key=fact.key,
         source=why.source,
-        ties=ties(payment),
+        ties=ties(payment, reference=told_under(payment, fact)),
         effective_at=fact.fact.said_at,
     )
     sentence = (
@@ -186,14 +204,14 @@ def confirm(
         return False
     fact = next(each for each in new_facts if each.fact.kind == "succeeded")
     moved = _money(payment, before.by_hand - now.by_hand)
-    suspense = ledger.suspense(payment.provider)
+    suspense = accounts.suspense(payment.provider)
     ledger.post(
         session,
         "mark_confirmed",
         movements=[ledger.Movement(bearer(payment), suspense, moved)],
         source_key=f"confirmed:{fact.key}",
         source=why.source,
-        ties=ties(payment),
+        ties=ties(payment, reference=told_under(payment, fact)),
         effective_at=fact.fact.said_at,
     )
     reference = marked_reference(payment, known)

@@ -15,8 +15,9 @@ from core.states import Escrow, lifecycle
 from core.states import Payment as Status
 from core.strictjson import Json
 from domain import audit, events, pending
-from domain.books import ledger
-from domain.books.ledger import Account, Movement
+from domain.books import accounts, ledger
+from domain.books.accounts import Account
+from domain.books.ledger import Movement
 from domain.cases import cases
 from domain.cases.cases import Finding
 from domain.effects import entitlement
@@ -28,7 +29,7 @@ from models.payments import Payment
 
 REASON = "late_failure"
 # What was given back or used before the money behind it failed is a loss of ours.
-LOSSES = Account("reversals:lost", "expense")
+LOSSES = accounts.REVERSALS_LOST
 
 
 def hear(session: Session, payment: Payment, *, why: Why) -> str | None:
@@ -95,7 +96,7 @@ def tell(
 
 def _book(session: Session, payment: Payment, amount: Money, why: Why) -> None:
     """Post the mirror of what came in: from where it is held, and from our own where it is not any more."""
-    clearing = ledger.clearing(payment.provider)
+    clearing = accounts.clearing(payment.provider)
     held = min(amount.minor, _held_minor(payment))
     movements = _from_hold(payment, Money(held, amount.asset), clearing) if held else []
     if held < amount.minor:
@@ -120,11 +121,11 @@ def _held_minor(payment: Payment) -> int:
 
 def _from_hold(payment: Payment, held: Money, clearing: Account) -> list[Movement]:
     if payment.status in (Status.FAILED, Status.CANCELLED):
-        return [Movement(ledger.unapplied(payment.id), clearing, held)]
-    funds = ledger.buyer_funds(payment.buyer_id, payment.id)
+        return [Movement(accounts.unapplied(payment.id), clearing, held)]
+    funds = accounts.buyer_funds(payment.buyer_id, payment.id)
     movements = [Movement(funds, clearing, held)]
     if payment.order_id:
-        hold = ledger.escrow_hold(payment.order_id, payment.merchant_id)
+        hold = accounts.escrow_hold(payment.order_id, payment.merchant_id)
         movements.insert(0, Movement(hold, funds, held))
     return movements
 

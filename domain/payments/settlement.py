@@ -20,8 +20,10 @@ from domain import audit, events, pending
 from domain.cases import cases
 from domain.cases.cases import Finding
 from domain.disputes import concerns, dispute_settlement
-from domain.effects import effects, kinds
+from domain.effects import effects, invoice, kinds
 from domain.inbox import workset
+from domain.invoices import opening
+from domain.invoices.folios import share_of
 from domain.orders import order_progress
 from domain.payments import (
     captures,
@@ -56,12 +58,13 @@ def apply(session: Session, payment: Payment, reading: Reading, *, why: Why) -> 
     """Add a reading's facts to what is known of a locked payment and carry out what follows.
 
     1. new facts by their permanent keys; 2. names and card for support; 3. oddities become cases;
-    4. fold all facts; 5. move the payment, the order, and post; 6. the same for what was given back
-    of it, in this same transaction.
-    Writes: payment_facts, provider_references, payments, refunds, orders, journal, event_log,
-    audit_log. Emits: payment.*, refund.*, order.*, exception.opened. Raises: IllegalTransition,
+    4. fold all facts; 5. move the payment, the order, and post; 6. the same for what was given back of it;
+    7. let the order's invoices follow; all in this same transaction.
+    Writes: payment_facts, provider_references, payments, refunds, orders, invoices, journal, event_log,
+    audit_log. Emits: payment.*, refund.*, order.*, invoice.*, exception.opened. Raises: IllegalTransition,
     LostRace. Transaction: caller's, with the payment row locked.
     """
+    before = share_of(payment)
     applied = _apply(session, payment, reading, why)
     if reading.refunds:
         _hear_refunds(session, payment, reading.refunds, applied, why)
@@ -69,6 +72,8 @@ def apply(session: Session, payment: Payment, reading: Reading, *, why: Why) -> 
         _hear_disputes(session, payment, reading, applied, why)
     if said := reversals.hear(session, payment, why=why):
         applied.verdict, applied.changed = said, True
+    if payment.order_id is not None and share_of(payment) != before:
+        invoice.follow(session, payment, why=why)
     return applied
 
 
@@ -115,8 +120,11 @@ def _hear_refunds(
 
 def _apply(session: Session, payment: Payment, reading: Reading, why: Why) -> Applied:
     applied = Applied(verdict="")
-    for keyed in ends.as_asked(session, payment, reading.facts):
-        _remember(session, payment, keyed, applied, why)
+    # What is said in another currency is no fact of this payment: remembered, it would count with the next.
+    is_right_asset = not reading.facts or _is_right_asset(session, payment, reading, why)
+    if is_right_asset:
+        for keyed in ends.as_asked(session, payment, reading.facts):
+            _remember(session, payment, keyed, applied, why)
     touched, card = _names(session, payment, reading)
     if reading.card is not None and payment.purpose in CHECKS:
         card |= _keep_card(session, payment, reading.card)
@@ -125,7 +133,7 @@ def _apply(session: Session, payment: Payment, reading: Reading, why: Why) -> Ap
             oddity.kind, oddity.subject, oddity.sentence, at_risk=oddity.at_risk, payment=payment
         )
         touched |= cases.open_case(session, finding, why=why) is not None
-    if applied.new_facts and not _is_right_asset(session, payment, reading, why):
+    if not is_right_asset:
         applied.verdict = "the currency differs from the payment's; a case was opened"
         return applied
     if applied.new_facts:
@@ -257,6 +265,7 @@ def _carry_out(
     rows = _move(session, payment, now, applied=applied, card=card, why=why)
     coupon_uses.free_if_ended(session, payment)
     if gained.minor:
+        opening.tie(session, payment, why=why)
         receipts.book(session, payment, gained, applied.new_facts, why=why)
     elif payment.status == Status.PROCESSING and before.status == Status.PENDING:
         rows += order_progress.detect(session, payment, why=why)

@@ -6,19 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from core.fold import REFUND_SUCCEEDED, VALIDATED
 from core.money import Money, asset
+from core.permissions import Permission
 from core.states import ON_DESK, PaymentSub
 from domain.actors import Actor
 from domain.naming import actor_names
 from domain.payments import check_words, fact_words, operation_words
+from domain.reconciliation import booking_entries
 from models.cases import ExceptionCase
 from models.control import Approval
 from models.disputes import Dispute
 from models.inbound import InboundAttempt, InboundEvent
+from models.invoices import CreditNote, Invoice
 from models.ledger import JournalEntry, Posting
 from models.operations import Operation
 from models.orders import Order
@@ -52,7 +55,7 @@ class Lags:
 def payment_timeline(session: Session, payment: Payment, *, actor: Actor) -> list[Item]:
     """Join everything known of one payment, oldest first; who is not staff sees a redacted view."""
     items = _changes(session, StateChange.payment_id == payment.id)
-    items += _postings(session, JournalEntry.payment_id == payment.id)
+    items += _postings(session, JournalEntry.payment_id == payment.id, actor)
     items += _facts(session, [payment.id], check_words.facts(payment))
     items += _created(payment) + _refunds(session, payment) + _disputes(session, payment)
     if actor.is_staff:
@@ -67,10 +70,13 @@ def order_timeline(session: Session, order: Order, *, actor: Actor) -> list[Item
     payments = list(session.scalars(select(Payment).where(Payment.order_id == order.id)))
     items = [Item(order.created_at, "us", "created", "Order placed")]
     items += _changes(session, StateChange.order_id == order.id)
-    items += _postings(session, JournalEntry.order_id == order.id)
+    items += _invoices(session, order, actor)
+    items += _postings(session, JournalEntry.order_id == order.id, actor)
     items += _facts(session, [payment.id for payment in payments])
     for payment in payments:
         items += _created(payment)
+    if not actor.may(Permission.INVOICES_STATUS):
+        items = [item for item in items if item.kind != "invoice"]
     return _named(session, items, actor)
 
 
@@ -138,13 +144,15 @@ def _change_text(change: StateChange) -> tuple[str, str]:
         return "dispute", f"Dispute {change.old} → {change.new}".replace("_", " ")
     if change.object_kind == "refund":
         return "refund", f"Refund {change.old} → {change.new}".replace("_", " ")
+    if change.object_kind == "invoice":
+        return "invoice", f"Invoice {change.old} → {change.new}".replace("_", " ")
     words = ON_DESK[change.object_kind]
     kind = change.object_kind.capitalize()
     return "state", f"{kind} {words[change.old].lower()} → {words[change.new].lower()}"
 
 
 def _changes(session: Session, condition: object) -> list[Item]:
-    kinds = ("payment", "payment_sub", "escrow", "order", "refund", "dispute")
+    kinds = ("payment", "payment_sub", "escrow", "order", "refund", "dispute", "invoice")
     statement = select(StateChange).where(condition, StateChange.object_kind.in_(kinds))  # type: ignore[arg-type]
     items = []
     for change in session.scalars(statement):
@@ -273,6 +281,26 @@ def _disputes(session: Session, payment: Payment) -> list[Item]:
     return items
 
 
+def _invoices(session: Session, order: Order, actor: Actor) -> list[Item]:
+    """Tell which invoices and credit notes were issued; what became of them is told by their states.
+
+    Who may only know how they stand reads no amount.
+    """
+    items, shows_sums = [], actor.may(Permission.INVOICES_READ)
+    for row in session.scalars(select(Invoice).where(Invoice.order_id == order.id)):
+        total = Money(row.total_minor, asset(row.asset))
+        over = f" over {total.major()} {total.asset.code}" if shows_sums else ""
+        text = f"Invoice {row.number}{over} opened"
+        items.append(Item(row.created_at, "us", "invoice", text, references={"invoice": row.id}))
+    for note in session.scalars(select(CreditNote).where(CreditNote.order_id == order.id)):
+        amount = Money(note.amount_minor, asset(note.asset))
+        over = f" over {amount.major()} {amount.asset.code}" if shows_sums else ""
+        text = f"Credit note {note.number}{over} issued"
+        named = {"creditNote": note.id, "invoice": note.invoice_id}
+        items.append(Item(note.created_at, "us", "invoice", text, references=named))
+    return items
+
+
 def _operations(session: Session, payment: Payment) -> list[Item]:
     items = []
     for row in session.scalars(select(Operation).where(Operation.payment_id == payment.id)):
@@ -284,11 +312,13 @@ def _operations(session: Session, payment: Payment) -> list[Item]:
     return items
 
 
-def _postings(session: Session, condition: object) -> list[Item]:
+def _postings(session: Session, condition: ColumnElement[bool], actor: Actor) -> list[Item]:
+    """List what was booked; what a provider keeps of it is between the provider and the house."""
+    shown = () if actor.is_staff else (JournalEntry.kind.not_in(booking_entries.KINDS),)
     statement = (
         select(JournalEntry, Posting)
         .join(Posting, Posting.entry_id == JournalEntry.id)
-        .where(condition, Posting.amount_minor < 0)  # type: ignore[arg-type]
+        .where(condition, Posting.amount_minor < 0, *shown)
         .order_by(JournalEntry.posted_at, Posting.line)
     )
     items = []

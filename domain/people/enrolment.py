@@ -12,7 +12,8 @@ from core.errors import Conflict
 from core.strictjson import Json
 from domain.actors import Actor
 from domain.people import people, second_factor
-from domain.secrets import keyring
+from domain.secrets import person_keys
+from domain.secrets.person_keys import Whose
 from models.people import User
 
 LIVES_SECONDS = 15 * 60
@@ -44,7 +45,9 @@ def begin_app(session: Session, user_id: str, *, actor: Actor, password_shown: b
     until = clock.unix() + LIVES_SECONDS
     kept = f'{{"secret":"{pyotp.random_base32()}","session":"{actor.session_id}","until":{until}}}'
     place = pending_place(user.id)
-    user.totp_pending_sealed = keyring.seal_text(kept, purpose=second_factor.PURPOSE, place=place)
+    user.totp_pending_sealed = person_keys.seal_text(
+        session, Whose(user.id), kept, purpose=second_factor.PURPOSE, place=place
+    )
     session.flush()
 
 
@@ -53,7 +56,9 @@ def find_pending(user: User, *, actor: Actor) -> Pending | None:
     if user.totp_pending_sealed is None:
         return None
     place = pending_place(user.id)
-    text = keyring.open_text(user.totp_pending_sealed, purpose=second_factor.PURPOSE, place=place)
+    text = person_keys.open_text(
+        user, user.totp_pending_sealed, purpose=second_factor.PURPOSE, place=place
+    )
     kept = strictjson.loads_object(text.encode())
     secret, until = kept["secret"], kept["until"]
     assert isinstance(secret, str)
@@ -79,7 +84,9 @@ def confirm_app(session: Session, user_id: str, code: str, *, actor: Actor) -> b
         return False
     place = second_factor.place(user.id)
     replaced = user.totp_confirmed_at is not None
-    user.totp_sealed = keyring.seal_text(waiting.secret, purpose=second_factor.PURPOSE, place=place)
+    user.totp_sealed = person_keys.seal_text(
+        session, Whose(user.id), waiting.secret, purpose=second_factor.PURPOSE, place=place
+    )
     user.totp_pending_sealed = None
     user.totp_confirmed_at = clock.now()
     user.totp_last_counter = counter

@@ -5,8 +5,6 @@ Sign-ins count per account and per address; second factors per person, whatever 
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.orm import Session
 
@@ -123,11 +121,3 @@ def forgive(session: Session, attempts: list[str]) -> None:
     Writes: sign_in_attempts. Transaction: caller's.
     """
     session.execute(delete(SignInAttempt).where(SignInAttempt.id.in_(attempts)))
-
-
-def forget_old(session: Session, *, before: datetime) -> None:
-    """Delete attempts that no limit counts any more.
-
-    Writes: sign_in_attempts. Transaction: caller's.
-    """
-    session.execute(delete(SignInAttempt).where(SignInAttempt.at < before))

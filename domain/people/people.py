@@ -18,13 +18,16 @@ from core.strictjson import Json
 from domain import audit, events
 from domain.actors import Actor
 from domain.people import passwords
-from domain.secrets import keyring
+from domain.secrets import keyring, person_keys
+from domain.secrets.person_keys import Whose
 from models.people import ApiKey, Merchant, User
 from models.proofs import AccountLink, Passkey
 
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[A-Za-z0-9.-]{1,190}")
 _PURPOSE = "email"
 LONGEST_NAME = 120
+# How somebody is called who was erased.
+ERASED = "Erased person"
 # Zero-width joiners: invisible, and part of how some names are written.
 _JOINERS = "\u200c\u200d"
 
@@ -66,8 +69,10 @@ def email_index(email: str) -> str:
 
 
 def email_of(user: User) -> str:
-    """Open a user's address."""
-    return keyring.open_text(user.email_sealed, purpose=_PURPOSE, place=_place(user.id))
+    """Open a user's address; of somebody erased there is none: empty."""
+    if user.erased_at is not None:
+        return ""
+    return person_keys.open_text(user, user.email_sealed, purpose=_PURPOSE, place=_place(user.id))
 
 
 def person_index(email: str) -> str:
@@ -160,7 +165,7 @@ def assert_home(role: Role, merchant_id: str | None) -> None:
 def create_user(session: Session, wanted: NewUser, *, actor: Actor, source: str) -> User:
     """Add a user.
 
-    Writes: users, event_log, audit_log. Emits: user.created.
+    Writes: users, person_keys, event_log, audit_log. Emits: user.created.
     Raises: InvalidInput, Conflict USER_EXISTS. Transaction: caller's.
     """
     email = clean_email(wanted.email)
@@ -170,7 +175,9 @@ def create_user(session: Session, wanted: NewUser, *, actor: Actor, source: str)
     user_id = ids.new("usr")
     user = User(
         id=user_id,
-        email_sealed=keyring.seal_text(email, purpose=_PURPOSE, place=_place(user_id)),
+        email_sealed=person_keys.seal_text(
+            session, Whose(user_id), email, purpose=_PURPOSE, place=_place(user_id)
+        ),
         email_index=email_index(email),
         person_index=person_index(email),
         name=clean_name(wanted.name),

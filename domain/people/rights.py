@@ -74,6 +74,8 @@ def change(
     user = locked.get(user_id)
     if user is None:
         raise NotFound
+    if user.erased_at is not None:
+        raise Conflict("This person was erased; nothing about them changes.", code="ALREADY_ERASED")
     if actor.may(Permission.USERS_APPROVE):
         role_change.assert_still_admins(locked, {actor.id})
     why = Why(actor, source, reason)

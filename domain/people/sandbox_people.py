@@ -17,7 +17,8 @@ from core import clock
 from core.states import Kyc, Role
 from domain.actors import system
 from domain.people import people, second_factor
-from domain.secrets import keyring
+from domain.secrets import keyring, person_keys
+from domain.secrets.person_keys import Whose
 from models.people import User
 
 _MEL, _EVE = "Meadow Market", "Evergreen Goods"
@@ -116,8 +117,8 @@ def hand_out(session: Session) -> None:
         if _handed_out(user) == person.totp:
             continue
         place = second_factor.place(user.id)
-        user.totp_sealed = keyring.seal_text(
-            person.totp, purpose=second_factor.PURPOSE, place=place
+        user.totp_sealed = person_keys.seal_text(
+            session, Whose(user.id), person.totp, purpose=second_factor.PURPOSE, place=place
         )
         user.totp_last_counter = None
     session.flush()
@@ -127,7 +128,7 @@ def _handed_out(user: User) -> str | None:
     if user.totp_sealed is None or user.totp_confirmed_at is not None:
         return None
     place = second_factor.place(user.id)
-    return keyring.open_text(user.totp_sealed, purpose=second_factor.PURPOSE, place=place)
+    return person_keys.open_text(user, user.totp_sealed, purpose=second_factor.PURPOSE, place=place)
 
 
 def current_code(user: User) -> str | None:

@@ -20,7 +20,7 @@ from core.strictjson import Json
 from domain import audit, events
 from domain.actors import Actor
 from domain.people import people, proof_letters, sessions, step_up
-from domain.secrets import keyring
+from domain.secrets import person_keys
 from models.people import User
 from models.proofs import Passkey
 
@@ -95,7 +95,7 @@ def accept_code(session: Session, user: User, code: str) -> bool:
     """
     if user.totp_sealed is None:
         return False
-    secret = keyring.open_text(user.totp_sealed, purpose=PURPOSE, place=place(user.id))
+    secret = person_keys.open_text(user, user.totp_sealed, purpose=PURPOSE, place=place(user.id))
     counter = matching_counter(secret, code)
     return counter is not None and _use(session, user, counter)
 

@@ -237,12 +237,10 @@ def end_all(session: Session, user_id: str, *, actor: Actor, keep: str | None = 
 
 
 def forget_old(session: Session, *, now: datetime) -> None:
-    """Delete rows of sessions and revocations that can matter no more.
+    """Delete revocations of tokens that have ended by themselves; sessions go by `retention.py`.
 
-    Writes: desk_sessions, revoked_tokens. Transaction: caller's.
+    Writes: revoked_tokens. Transaction: caller's.
     """
-    before = now - timedelta(seconds=LONGEST_TOKEN_SECONDS)
-    session.execute(delete(DeskSession).where(DeskSession.created_at < before))
     session.execute(delete(RevokedToken).where(RevokedToken.expires_at < now))
 
 

@@ -35,15 +35,20 @@ def payments(session: Session) -> Iterator[str | None]:
         .group_by(Refund.payment_id)
         .subquery()
     )
-    statement = select(Payment, totals.c.back, totals.c.asked).outerjoin(
-        totals, totals.c.payment_id == Payment.id
-    )
+    statement = select(
+        Payment.id,
+        Payment.received_minor,
+        Payment.refunded_minor,
+        Payment.refunding_minor,
+        totals.c.back,
+        totals.c.asked,
+    ).outerjoin(totals, totals.c.payment_id == Payment.id)
     with session.execute(statement.execution_options(yield_per=_CHUNK)) as rows:
-        for payment, back, asked in rows:
-            left = payment.received_minor - int(back or 0)
+        for payment_id, received, refunded, refunding, back, asked in rows:
+            left = received - int(back or 0)
             said = (int(back or 0), min(int(asked or 0), left))
-            found = (payment.refunded_minor, payment.refunding_minor)
-            yield None if said == found else f"{payment.id} counts {found}, its refunds say {said}"
+            found = (refunded, refunding)
+            yield None if said == found else f"{payment_id} counts {found}, its refunds say {said}"
 
 
 def refunds(session: Session) -> Iterator[str | None]:

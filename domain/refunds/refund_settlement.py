@@ -19,7 +19,7 @@ from core.states import Escrow
 from core.states import Payment as PaymentStatus
 from core.states import Refund as State
 from domain import events, pending
-from domain.books import ledger
+from domain.books import accounts, ledger
 from domain.cases import cases
 from domain.cases.cases import Finding
 from domain.effects import effects, entitlement, kinds
@@ -121,10 +121,19 @@ def _advance(session: Session, payment: Payment, refund: Refund, said: SaidRefun
     if to == State.SUCCEEDED:
         _book(session, payment, refund, said.keyed, why)
         refund_events.tell(session, "refund.succeeded", refund, payment, why=why)
+        _credit(session, payment, refund, EffectKind.CREDIT_NOTE, why)
         _write_to_payer(session, payment, refund, EffectKind.REFUND_LETTER, why)
     elif to == State.FAILED:
         _fail(session, payment, refund, before, why)
     return f"refund {before} → {to}"
+
+
+def _credit(session: Session, payment: Payment, refund: Refund, kind: EffectKind, why: Why) -> None:
+    """Have the worker write the credit note of a refund, or void it; no money waits for it."""
+    if payment.order_id is not None:
+        amount = Money(refund.amount_minor, asset(refund.asset))
+        wanted = Wanted(kind, f"{kind}:{refund.id}", amount)
+        effects.defer(session, payment, wanted, source=why.source)
 
 
 def _write_to_payer(
@@ -139,14 +148,14 @@ def _write_to_payer(
 def _book(session: Session, payment: Payment, refund: Refund, fact: KeyedFact, why: Why) -> None:
     """Post what was given back, by the way it had come: once, under the key of the provider's fact."""
     amount = Money(refund.amount_minor, asset(refund.asset))
-    clearing = ledger.clearing(payment.provider)
+    clearing = accounts.clearing(payment.provider)
     if payment.status in _LATE:
-        movements = [ledger.Movement(ledger.unapplied(payment.id), clearing, amount)]
+        movements = [ledger.Movement(accounts.unapplied(payment.id), clearing, amount)]
     else:
-        funds = ledger.buyer_funds(payment.buyer_id, payment.id)
+        funds = accounts.buyer_funds(payment.buyer_id, payment.id)
         movements = [ledger.Movement(funds, clearing, amount)]
         if payment.order_id:
-            hold = ledger.escrow_hold(payment.order_id, payment.merchant_id)
+            hold = accounts.escrow_hold(payment.order_id, payment.merchant_id)
             movements.insert(0, ledger.Movement(hold, funds, amount))
         movements = wallet_debits.movements(payment, amount) + movements
     ledger.post(
@@ -167,6 +176,7 @@ def _fail(session: Session, payment: Payment, refund: Refund, before: State, why
     if before == State.SUCCEEDED:
         note = f"{refund.id} failed after it had succeeded: {refund.failure_reason}"
         ledger.reverse(session, _entry_of(session, payment, refund), source=why.source, note=note)
+        _credit(session, payment, refund, EffectKind.CREDIT_NOTE_VOID, why)
         _write_to_payer(session, payment, refund, EffectKind.REFUND_FAILED_LETTER, why)
         wallet_debits.tell_put_back(session, payment, refund, why=why)
     amount = Money(refund.amount_minor, asset(refund.asset))

@@ -23,7 +23,7 @@ from domain.actors import Actor
 from domain.control import approvals, freezes, money_out
 from domain.control.warrants import Content, Warrant
 from domain.payments import operations
-from domain.refunds import refund_events, refundable, wallet_debits
+from domain.refunds import promises, refund_events, refundable, wallet_debits
 from domain.refunds.refund_settlement import recount
 from domain.transitions import Why, move, move_together
 from models.operations import Operation
@@ -70,6 +70,7 @@ def ask(
     refundable.assert_refundable(session, payment)
     wallet_debits.assert_holds(session, payment, amount)
     refundable.reserve(session, payment, amount)
+    promises.assert_hold_covers(session, payment, amount)
     wanted = content(session, refund, payment)
     got = money_out.ask(session, wanted, actor=actor, source=source, reason=reason)
     why = Why(actor, source, reason)
@@ -233,6 +234,7 @@ def carry_out(session: Session, warrant: Warrant) -> Refund:
     amount = Money(refund.amount_minor, asset(refund.asset))
     refundable.assert_told(session, payment, amount)
     wallet_debits.assert_holds(session, payment, amount, besides=refund.id)
+    promises.assert_hold_covers(session, payment, amount, besides=refund.id)
     why = Why(warrant.actor, warrant.source, warrant.reason)
     operation = _prepare(session, refund, payment, actor=warrant.actor)
     values: dict[str, object] = {"operation_id": operation.id, "updated_at": clock.now()}

@@ -13,7 +13,7 @@ from core.purposes import CHECKS, TO_WALLET, Purpose
 from core.states import Payment as Status
 from core.states import Refund as RefundState
 from domain import events
-from domain.books import ledger
+from domain.books import accounts
 from domain.books.ledger import Movement
 from domain.payments import wallet_events
 from domain.transitions import Why
@@ -92,7 +92,7 @@ def assert_holds(
     """
     if not is_from_wallet(payment) or payment.buyer_id is None:
         return
-    address = ledger.wallet(payment.buyer_id).address
+    address = accounts.wallet(payment.buyer_id).address
     row = select(LedgerAccount).where(
         LedgerAccount.address == address, LedgerAccount.asset == payment.asset
     )
@@ -125,8 +125,8 @@ def movements(payment: Payment, amount: Money) -> list[Movement]:
     """Give what a refund moves before it leaves: out of the wallet, if it was paid into one."""
     if not is_from_wallet(payment) or payment.buyer_id is None:
         return []
-    funds = ledger.buyer_funds(payment.buyer_id, payment.id)
-    return [Movement(ledger.wallet(payment.buyer_id), funds, amount)]
+    funds = accounts.buyer_funds(payment.buyer_id, payment.id)
+    return [Movement(accounts.wallet(payment.buyer_id), funds, amount)]
 
 
 def tell_taken(session: Session, payment: Payment, refund: Refund, *, why: Why) -> None:

@@ -14,6 +14,7 @@ from core.states import Role
 from domain import database, events, sequencer
 from domain.books import chains
 from domain.samples import cast as casting
+from domain.samples import invoices
 from domain.samples import story as stories
 from domain.samples.arrivals import Arrivals
 from domain.samples.books import Books
@@ -25,6 +26,7 @@ from domain.samples.trail import Trail
 from models.audit import ChainLink
 from models.events import EventLog
 from models.ledger import LedgerAccount
+from models.people import Merchant
 from models.secrets import SecretVersion
 
 YEAR = timedelta(days=365)
@@ -102,23 +104,31 @@ class _Loader:
         self._number(session)
         self._link(session, "audit", [(row, content) for _, row, content in trail.linked])
         self._link(session, "journal", entries)
+        self.rows += self._sheaf.write(session, (Merchant,))
+        invoices.number(session, self._sheaf)
         self.rows += self._sheaf.write(session)
 
     def _add(self, story: stories.Story, trail: Trail, arrivals: Arrivals) -> list[tuple[str, str]]:
         order_id = self._namer.at("ord", story.made_at)
         # The last order of a load may have room for its first payment only.
         del story.attempts[self._wanted - self.payments :]
-        add_order(self._sheaf, story, order_id, namer=self._namer)
+        bills = invoices.bills_of(story, self._namer)
+        standing = invoices.current(story, bills)
+        add_order(self._sheaf, story, order_id, namer=self._namer, invoice_id=standing)
         trail.order_made(story, order_id)
         entries = []
+        payment_ids: list[str] = []
         for attempt in story.attempts:
-            names = name_attempt(self._namer, order_id, attempt)
+            invoice_id = bills.paid_by(attempt)
+            names = name_attempt(self._namer, order_id, attempt, invoice_id=invoice_id)
+            payment_ids.append(names.payment)
             add_payment(self._sheaf, story, attempt, names, namer=self._namer)
             arrivals.told(story, attempt, names)
             trail.attempt_made(story, attempt, names)
             entry = self._books.add(self._sheaf, story, attempt, names=names, namer=self._namer)
             entries += [entry] if entry else []
             self.payments += 1
+        invoices.add(self._sheaf, story, bills, order_id=order_id, payment_ids=payment_ids)
         if self._dice.permille(12):
             arrivals.oddity(self._dice, story.made_at)
         self.orders += 1

@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 
 from core.money import Money
-from domain.books import ledger
-from domain.books.ledger import Account, Movement
+from domain import calendar
+from domain.books import accounts, balances, ledger
+from domain.books.accounts import Account
+from domain.books.ledger import Movement
 from domain.samples.bulk import Sheaf
 from domain.samples.dice import Namer
 from domain.samples.rows import Names, fact_key
 from domain.samples.story import Attempt, Story
-from models.ledger import JournalEntry, JournalSeal, LedgerAccount, Posting
+from models.ledger import AccountBalance, JournalEntry, JournalSeal, LedgerAccount, Posting
 
 
 class Books:
@@ -19,6 +21,7 @@ class Books:
 
     def __init__(self, known: set[tuple[str, str]]) -> None:
         self._open = known
+        self._kept: dict[tuple[str, str], dict[str, object]] = {}
 
     def add(
         self, sheaf: Sheaf, story: Story, attempt: Attempt, *, names: Names, namer: Namer
@@ -30,10 +33,10 @@ class Books:
         if not attempt.received_minor:
             return None
         amount = Money(attempt.received_minor, story.asset)
-        funds = ledger.buyer_funds(story.buyer_id, names.payment)
-        hold = ledger.escrow_hold(names.order, story.merchant_id)
+        funds = accounts.buyer_funds(story.buyer_id, names.payment)
+        hold = accounts.escrow_hold(names.order, story.merchant_id)
         movements = [
-            Movement(ledger.clearing("stripe"), funds, amount),
+            Movement(accounts.clearing("stripe"), funds, amount),
             Movement(funds, hold, amount),
         ]
         key = fact_key(names, "succeeded", attempt.amount_minor)
@@ -61,11 +64,16 @@ class Books:
             "source": names.source,
             "order_id": names.order,
             "payment_id": names.payment,
-            "invoice_id": None,
+            "invoice_id": names.invoice,
             "provider": "stripe",
             "provider_reference": names.reference,
             "note": None,
             "reverses_id": None,
+            "resolves_id": None,
+            "details": {},
+            "reversal_due_on": None,
+            "period": calendar.month_of(at),
+            "late_of": None,
             "livemode": False,
             "demo": True,
             "effective_at": at,
@@ -75,6 +83,7 @@ class Books:
         for movement in movements:
             self._open_account(sheaf, movement.debit, movement.amount, at)
             self._open_account(sheaf, movement.credit, movement.amount, at)
+            self._keep(sheaf, movement)
         sheaf.add(JournalEntry, head | {"content_hash": content})
         for place, (pair, address, unit, minor) in enumerate(lines, start=1):
             line: dict[str, object] = {"entry_id": entry_id, "line": place, "pair": pair}
@@ -83,6 +92,18 @@ class Books:
         seal: dict[str, object] = {"entry_id": entry_id, "postings": len(lines), "sealed_at": at}
         sheaf.add(JournalSeal, seal)
         return entry_id, content
+
+    def _keep(self, sheaf: Sheaf, movement: Movement) -> None:
+        """Keep what is held for the order; all of an order's payments are loaded together."""
+        key = (movement.credit.address, str(movement.amount.asset))
+        if not balances.is_kept(movement.credit.address):
+            return
+        if key not in self._kept:
+            self._kept[key] = {"address": key[0], "asset": key[1], "balance_minor": 0, "version": 1}
+            sheaf.add(AccountBalance, self._kept[key])
+        held = self._kept[key]["balance_minor"]
+        assert isinstance(held, int)  # for the type checker
+        self._kept[key]["balance_minor"] = held + movement.amount.minor
 
     def _open_account(self, sheaf: Sheaf, account: Account, amount: Money, at: datetime) -> None:
         unit = str(amount.asset)

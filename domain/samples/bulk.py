@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlalchemy import Boolean, LargeBinary, Table, text
+from sqlalchemy import Boolean, Date, LargeBinary, Table, text
 from sqlalchemy.orm import Session
 from sqlalchemy.types import JSON
 
@@ -16,7 +16,8 @@ from models.base import Base, UtcInstant
 from models.cases import ExceptionCase
 from models.events import EventLog
 from models.inbound import InboundAttempt, InboundEvent
-from models.ledger import JournalEntry, JournalSeal, LedgerAccount, Posting
+from models.invoices import Invoice, InvoicePayment
+from models.ledger import AccountBalance, JournalEntry, JournalSeal, LedgerAccount, Posting
 from models.operations import Operation
 from models.orders import Milestone, Order
 from models.payments import Payment, PaymentFact, ProviderReference, StateChange
@@ -30,7 +31,9 @@ ORDER: tuple[type[Base], ...] = (
     User,
     Order,
     Milestone,
+    Invoice,
     Payment,
+    InvoicePayment,
     Operation,
     ProviderReference,
     InboundEvent,
@@ -38,6 +41,7 @@ ORDER: tuple[type[Base], ...] = (
     PaymentFact,
     StateChange,
     LedgerAccount,
+    AccountBalance,
     JournalEntry,
     Posting,
     JournalSeal,
@@ -58,8 +62,8 @@ class Sheaf:
         """Keep a row; keys are column names, the same ones for every row of a table."""
         self.rows[table].append(row)
 
-    def write(self, session: Session) -> int:
-        """Write and forget everything. Gives how many rows.
+    def write(self, session: Session, tables: Sequence[type[Base]] = ORDER) -> int:
+        """Write and forget everything, or some tables only. Gives how many rows.
 
         Writes: every table that has rows. Transaction: caller's.
         """
@@ -69,7 +73,7 @@ class Sheaf:
             write = _insert
             # Names and keys are scattered over their indexes; the pages of all of them should stay.
             session.execute(text(f"pragma cache_size=-{CACHE_KIB}"))
-        for table in ORDER:
+        for table in tables:
             if rows := self.rows[table]:
                 write(session, _table(table), rows)
                 count += len(rows)
@@ -98,7 +102,7 @@ def _copied(value: object) -> str:
         return value.translate(_ESCAPES) if not value.isalnum() else value
     if isinstance(value, bool):
         return "t" if value else "f"
-    if isinstance(value, datetime):
+    if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, bytes):
         return f"\\\\x{value.hex()}"
@@ -136,6 +140,10 @@ def _bare_utc(value: object) -> object:
     return value.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
 
 
+def _day(value: object) -> object:
+    return value.isoformat() if isinstance(value, date) else value
+
+
 def _converters(table: Table, names: Sequence[str]) -> list[tuple[int, Convert]]:  # type: ignore[explicit-any]  # Table has a default of Any
     """Say which places of a row SQLite's driver cannot take as they are."""
     found: list[tuple[int, Convert]] = []
@@ -147,6 +155,8 @@ def _converters(table: Table, names: Sequence[str]) -> list[tuple[int, Convert]]
             found.append((place, json.dumps))
         elif isinstance(kind, Boolean):
             found.append((place, lambda value: int(bool(value))))
+        elif isinstance(kind, Date):
+            found.append((place, _day))
         elif isinstance(kind, LargeBinary):
             continue
     return found

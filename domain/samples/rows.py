@@ -41,6 +41,7 @@ class Names:
     """Every id that the rows of one attempt share. reference: the provider's, None: never made there."""
 
     order: str
+    invoice: str
     payment: str
     operation: str
     inbound: str | None
@@ -54,7 +55,7 @@ class Names:
         return f"inbound:{self.inbound}" if self.inbound else f"operation:{self.operation}"
 
 
-def name_attempt(namer: Namer, order_id: str, attempt: Attempt) -> Names:
+def name_attempt(namer: Namer, order_id: str, attempt: Attempt, *, invoice_id: str) -> Names:
     """Give an attempt its ids."""
     at = attempt.begun_at
     intent = f"pi_3S{namer.chance(22)}"
@@ -63,6 +64,7 @@ def name_attempt(namer: Namer, order_id: str, attempt: Attempt) -> Names:
     told = attempt.end in _TOLD_BY_EVENT
     return Names(
         order=order_id,
+        invoice=invoice_id,
         payment=namer.at("pay", at),
         operation=namer.at("op", at),
         inbound=namer.at("inb", attempt.told_at) if told else None,
@@ -82,8 +84,10 @@ def fact_key(names: Names, kind: str, amount_minor: int) -> str:
     return f"stripe:{names.intent}:{kind}{suffix}"
 
 
-def add_order(sheaf: Sheaf, story: Story, order_id: str, *, namer: Namer) -> None:
-    """Add an order with its milestones.
+def add_order(
+    sheaf: Sheaf, story: Story, order_id: str, *, namer: Namer, invoice_id: str | None
+) -> None:
+    """Add an order with its milestones. invoice_id: the invoice that stands now.
 
     Writes: orders, milestones, through the sheaf.
     """
@@ -100,6 +104,7 @@ def add_order(sheaf: Sheaf, story: Story, order_id: str, *, namer: Namer) -> Non
         "buyer_id": story.buyer_id,
         "seller_id": story.seller_id,
         "merchant_id": story.merchant_id,
+        "invoice_id": invoice_id,
         "metadata": LABEL,
         "event_sequence": 1 + sum(bool(attempt.received_minor) for attempt in story.attempts),
         "livemode": False,
@@ -146,6 +151,7 @@ def add_payment(
     row: dict[str, object] = {
         "id": names.payment,
         "order_id": names.order,
+        "invoice_id": names.invoice,
         "purpose": attempt.purpose,
         "status": attempt.status.value,
         "sub_state": attempt.sub_state.value,

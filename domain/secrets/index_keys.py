@@ -61,7 +61,9 @@ def store(session: Session) -> bool:
 
 
 def _agree(session: Session) -> bool:
-    user = session.scalars(select(User).order_by(User.created_at).limit(1)).first()
+    user = session.scalars(
+        select(User).where(User.erased_at.is_(None)).order_by(User.created_at).limit(1)
+    ).first()
     if user is None:
         return True
     try:

@@ -7,7 +7,7 @@ worker's successor goes on exactly there.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
@@ -16,13 +16,17 @@ from sqlalchemy.orm import Session
 
 from core import clock, ids, vault
 from core.errors import Conflict
+from core.person_seal import KeyDestroyed
 from core.strictjson import Json
 from core.vault import CannotOpen
 from domain import audit, crash, database
 from domain.actors import system
-from domain.secrets import keyring
+from domain.secrets import keyring, person_keys
+from domain.secrets.person_keys import Whose
 from domain.secrets.sealed_columns import COLUMNS, Key, SealedColumn
 from domain.transitions import Why
+from models.invoices import Invoice
+from models.people import User
 from models.secrets import Reencryption
 
 RUNNING, DONE = "running", "done"
@@ -55,12 +59,30 @@ def standing(session: Session) -> Standing:
     counts, total = dict.fromkeys(kids, 0), 0
     for each in COLUMNS:
         sums = [func.coalesce(func.sum(each.as_number(kid)), 0) for kid in kids]
-        statement = select(func.count(), *sums).where(each.column.is_not(None))
+        statement = select(func.count(), *sums).where(each.is_under_a_master_key)
         number, *found = session.execute(statement).one()
         total += int(number)
         for kid, count in zip(kids, found, strict=True):
             counts[kid] += int(count)
     return Standing(counts, total - sum(counts.values()), clock.now())
+
+
+def loose(session: Session) -> int:
+    """Count what was said of people before they had keys and lies under a master key still; reads every row.
+
+    Addresses and invoices stand for all of it. Transaction: caller's, reads only.
+    """
+    tells = {
+        "users.email_sealed": User.erased_at.is_(None),
+        "invoices.sealed": Invoice.buyer_id.is_not(None),
+    }
+    found = 0
+    for each in COLUMNS:
+        if each.label in tells:
+            statement = select(func.count()).select_from(each.model)
+            conditions = (each.is_under_a_master_key, tells[each.label])
+            found += session.scalar(statement.where(*conditions)) or 0
+    return found
 
 
 def last(session: Session) -> Reencryption | None:
@@ -127,11 +149,15 @@ def _note(session: Session, action: str, pass_id: str, kid: str, rows: int, *, w
 
 @dataclass(frozen=True)
 class Sealed:
-    """One value sealed anew. old: what it takes the place of, if that is still there."""
+    """One value opened, to be sealed anew. old: what it takes the place of, if that is still there.
+
+    whose: the person under whose key it goes; None: under the master key.
+    """
 
     key: Key
     old: bytes
-    new: bytes
+    plain: bytes = field(repr=False)
+    whose: Whose | None
 
 
 @dataclass(frozen=True)
@@ -221,19 +247,21 @@ def _whole(value: Json, default: int) -> int:
 def _next_batch(session: Session, row: Reencryption, place: _Place, each: SealedColumn) -> Plan:
     """Read the next rows by their key, whichever key sealed them, and seal anew what needs it."""
     keys, values, unopened = each.keys, [], place.unopened
-    conditions: list[ColumnElement[bool]] = [each.column.is_not(None)]
+    conditions: list[ColumnElement[bool]] = [each.is_under_a_master_key]
     if place.after:
         conditions.append(_beyond(keys, place.after))
     size = min(BATCH, each.at_once)
     statement = select(*keys, each.column).where(*conditions).order_by(*keys).limit(size)
     rows = session.execute(statement).all()
     last = place.after
+    whose = _owners(session, each, [str(row[0]) for row in rows])
     for *parts, sealed in rows:
         last = tuple(str(part) for part in parts)
-        if bytes(sealed).startswith(vault.head(row.master_kid)):
+        owner = whose.get(last[0])
+        if owner is None and bytes(sealed).startswith(vault.head(row.master_kid)):
             continue
         try:
-            values.append(_seal_anew(each, last, bytes(sealed)))
+            values.append(_opened(each, last, bytes(sealed), owner))
         except CannotOpen:
             unopened += 1
     is_over = len(rows) < size
@@ -255,10 +283,24 @@ def _beyond(keys: Sequence[ColumnElement[str]], after: Key) -> ColumnElement[boo
     return or_(*steps)
 
 
-def _seal_anew(each: SealedColumn, key: Key, sealed: bytes) -> Sealed:
-    held, where = keyring.vault(), each.place(key)
-    plain = held.open(sealed, purpose=each.purpose, place=where)
-    return Sealed(key, sealed, held.seal(plain, purpose=each.purpose, place=where))
+def _owners(session: Session, each: SealedColumn, ids: Sequence[str]) -> Mapping[str, Whose]:
+    return {} if each.owners is None or not ids else each.owners(session, ids)
+
+
+def _opened(each: SealedColumn, key: Key, sealed: bytes, whose: Whose | None) -> Sealed:
+    plain = keyring.vault().open(sealed, purpose=each.purpose, place=each.place(key))
+    return Sealed(key, sealed, plain, whose)
+
+
+def _sealed_anew(session: Session, each: SealedColumn, value: Sealed) -> bytes:
+    """Seal a value under its person's key; of one whose key is gone nothing should be left, but no key waits."""
+    where = each.place(value.key)
+    try:
+        return person_keys.seal(
+            session, value.whose, value.plain, purpose=each.purpose, place=where
+        )
+    except KeyDestroyed:
+        return keyring.vault().seal(value.plain, purpose=each.purpose, place=where)
 
 
 def _put(session: Session, each: SealedColumn, value: Sealed) -> int:
@@ -267,7 +309,7 @@ def _put(session: Session, each: SealedColumn, value: Sealed) -> int:
     changed = session.execute(
         update(each.model)
         .where(*named, each.column == value.old)
-        .values({each.name: value.new})
+        .values({each.name: _sealed_anew(session, each, value)})
         .returning(each.keys[0])
         .execution_options(synchronize_session=False)
     )

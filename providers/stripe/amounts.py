@@ -30,3 +30,8 @@ def from_stripe(amount: int, currency: str) -> Money:
     """
     of = asset(currency)
     return Money(amount // _factor(of), of)
+
+
+def is_whole(amount: int, of: Asset) -> bool:
+    """Tell whether Stripe's integer is a whole number of the ledger's units, as fees need not be."""
+    return amount % _factor(of) == 0

@@ -11,20 +11,24 @@ import stripe
 from config import Settings
 from core.errors import RailNotConfigured
 from core.money import Money
+from providers.book_seam import Booking, SaidPayout
 from providers.card_seam import SaidCard
 from providers.coupon_seam import NewCoupon, SaidCoupon
 from providers.dispute_seam import Evidence
+from providers.list_seam import Listing, ListPage
 from providers.seam import (
     Canary,
     Created,
     Delivery,
     LiveSecret,
     NewPayment,
+    Oddity,
     Rail,
     Reading,
     Verified,
 )
 from providers.stripe import (
+    bookings,
     calls,
     coupons,
     customers,
@@ -134,9 +138,16 @@ class StripeRail:
             return setups.find_setup(self._api(), payment_id, since=since)
         return calls.find(self._api(), payment_id, since=since, method=method)
 
-    def list_payments(self, *, since: datetime) -> Iterator[Reading]:
-        """List payment intents, then checkout sessions, then the invoices that we made."""
-        return listing.list_payments(self._api(), since=since)
+    def list_page(
+        self,
+        what: Listing,
+        *,
+        since: datetime,
+        until: datetime | None = None,
+        after: str | None = None,
+    ) -> ListPage:
+        """List one page of what pays, of refunds or of disputes."""
+        return listing.list_page(self._api(), what, since=since, until=until, after=after)
 
     def cancel(self, reference: str, *, key: str) -> Reading:
         """Cancel an intent, expire a session or void an invoice."""
@@ -159,10 +170,6 @@ class StripeRail:
     def find_refund(self, reference: str, refund_id: str) -> Reading | None:
         """Look among a payment's refunds for ours."""
         return calls.find_refund(self._api(), reference, refund_id)
-
-    def list_refunds(self, *, since: datetime) -> Iterator[Reading]:
-        """List refunds."""
-        return listing.list_refunds(self._api(), since=since)
 
     def create_customer(self, user_id: str, *, key: str, demo: bool) -> str:
         """Create a customer for one of our people."""
@@ -200,9 +207,17 @@ class StripeRail:
         """Give a dispute up."""
         return disputes.close(self._api(), reference, key=key)
 
-    def list_disputes(self, *, since: datetime) -> Iterator[Reading]:
-        """List disputes."""
-        return listing.list_disputes(self._api(), since=since)
+    def list_bookings(self, *, since: datetime, until: datetime) -> Iterator[Booking | Oddity]:
+        """List balance transactions."""
+        return bookings.list_bookings(self._api(), since=since, until=until)
+
+    def list_payouts(self, *, since: datetime, until: datetime) -> Iterator[SaidPayout | Oddity]:
+        """List payouts to our bank."""
+        return bookings.list_payouts(self._api(), since=since, until=until)
+
+    def bookings_of_payout(self, reference: str) -> Iterator[Booking | Oddity]:
+        """List the balance transactions of one payout."""
+        return bookings.bookings_of_payout(self._api(), reference)
 
     def find_coupon(self, text: str, *, customer: str | None) -> SaidCoupon | None:
         """Find a coupon by its promotion code or id."""

@@ -304,9 +304,11 @@ READERS: dict[str, Reader] = {
 
 # Known words of Stripe's that have no effect on a payment yet; stored, counted, shown as ignored.
 LATER = frozenset(
-    "radar.early_fraud_warning.updated "
-    "customer.created customer.updated "
-    "customer.deleted "
+    "radar.early_fraud_warning.updated customer.created customer.updated customer.deleted".split()
+)
+
+# They say that Stripe's account of ours has changed; what of it, its own lists tell.
+OF_BOOKS = frozenset(
     "payout.created payout.paid payout.failed payout.updated payout.canceled "
     "payout.reconciliation_completed balance.available".split()
 )
@@ -329,6 +331,8 @@ def read_event(event: Thing, *, api_version: str) -> Reading:
         return Reading(ignored="a probe of our own; it says nothing of any payment")
     if kind in invoices.NOTED:
         return Reading(ignored=f"{kind}: {invoices.NOTED[kind]}")
+    if kind in OF_BOOKS:
+        return Reading(ignored=f"{kind}: Stripe's own bookings are read now", books=True)
     if reader is None:
         known = "known, no effect on payments yet" if kind in LATER else "a type that is not ours"
         return Reading(ignored=f"{kind}: {known}")

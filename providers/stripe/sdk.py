@@ -9,6 +9,7 @@ from typing import TypeVar, cast
 import requests
 import stripe
 
+from core import strictjson
 from core.errors import ProviderUnavailable, ProviderUnknown
 from core.strictjson import Json
 from providers.stripe.errors import translate
@@ -93,6 +94,28 @@ def through(api: stripe.StripeClient, path: str, params: Mapping[str, Json]) -> 
     while True:
         page = _page(api, path, {**params, **after})
         found = cast(list[Thing], page["data"])
+        yield from found
+        if not found or page.get("has_more") is not True:
+            return
+        after = {"starting_after": found[-1]["id"]}
+
+
+def through_exactly(
+    api: stripe.StripeClient, path: str, params: Mapping[str, Json]
+) -> Iterator[Thing]:
+    """Read a list as `through` does, its decimals from their text: the SDK would make them floats.
+
+    Raises: ProviderUnavailable, also when the answer is no JSON.
+    """
+    after: dict[str, Json] = {}
+    while True:
+        sent = {**params, **after}
+        answer = asked(lambda sent=sent: api.raw_request("get", f"/v1/{path}", **sent))  # type: ignore[misc]
+        try:
+            page = strictjson.loads_object(answer.body.encode())
+        except strictjson.Unreadable as error:
+            raise ProviderUnavailable("Stripe's answer cannot be read.") from error
+        found = cast(list[Thing], page.get("data") or [])
         yield from found
         if not found or page.get("has_more") is not True:
             return

@@ -83,6 +83,9 @@ def _world(options: argparse.Namespace, own_url: str) -> World:
         retry_for=options.retry_for,
         delivery_timeout=options.delivery_timeout,
         lanes=options.lanes,
+        available_seconds=options.available_seconds,
+        payout_seconds=options.payout_seconds,
+        settles=tuple(options.settles or Settings.settles),
     )
     store, clock = Store(options.state), Clock()
     backoff = Backoff(
@@ -114,6 +117,9 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     add("--seed", type=int, help="makes faults with a rate repeatable")
     add("--settle-seconds", type=float, default=3.0, help="how long a bank debit takes")
     add("--balance-seconds", type=float, default=0.2, help="until charge.updated follows a charge")
+    add("--available-seconds", type=float, default=2 * 86_400.0, help="until money may be paid out")
+    add("--payout-seconds", type=float, default=0.0, help="how often it is; 0 only when told to")
+    add("--settles", action="append", help="repeat: currencies that are not exchanged; usd, eur")
     add("--retry-start", type=float, default=1.0)
     add("--retry-factor", type=float, default=2.0)
     add("--retry-limit", type=float, default=3_600.0)

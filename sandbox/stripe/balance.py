@@ -1,106 +1,11 @@
-"""The account itself: its balance, its balance transactions and who it is."""
+"""The account itself: its balance, the list of its balance transactions, and who it is."""
 
 from __future__ import annotations
 
-from sandbox.stripe import lists, methods, params
-from sandbox.stripe.errors import Obj
-from sandbox.stripe.ids import new_id
+from sandbox.stripe import lists, params
+from sandbox.stripe.bookings import KIND
+from sandbox.stripe.errors import Obj, invalid
 from sandbox.stripe.world import Call, visible
-
-AVAILABLE_AFTER_SECONDS = 2 * 86_400
-# Stripe's list price for a domestic card in the United States, in basis points and minor units.
-FEE_BASIS_POINTS = 290
-FEE_FIXED = 30
-
-
-def book_charge(call: Call, charge: Obj, amount: int) -> str:
-    """Book captured money and return the balance transaction's id. Writes: the transaction."""
-    fee = (amount * FEE_BASIS_POINTS + 5_000) // 10_000 + FEE_FIXED
-    at_once = _bypasses_pending(call, charge)
-    booked = {
-        "id": new_id("txn_3"),
-        "object": "balance_transaction",
-        "amount": amount,
-        "available_on": call.now + (0 if at_once else AVAILABLE_AFTER_SECONDS),
-        "balance_type": "payments",
-        "created": call.now,
-        "currency": charge["currency"],
-        "description": charge["description"],
-        "exchange_rate": None,
-        "fee": fee,
-        "fee_details": [
-            {
-                "amount": fee,
-                "application": None,
-                "currency": charge["currency"],
-                "description": "Stripe processing fees",
-                "type": "stripe_fee",
-            }
-        ],
-        "net": amount - fee,
-        "reporting_category": "charge",
-        "source": charge["id"],
-        "status": "available" if at_once else "pending",
-        "type": "charge" if charge["id"].startswith("ch_") else "payment",
-    }
-    return str(call.store.put("balance_transaction", booked)["id"])
-
-
-def book_refund(call: Call, charge: Obj, refund: Obj, *, failed: bool = False) -> str:
-    """Book money that went back, or that came back because the refund failed; fees are kept.
-
-    Writes: the transaction. Source: https://docs.stripe.com/refunds#failed-refunds
-    """
-    amount = refund["amount"] if failed else -refund["amount"]
-    kind = "refund" if charge["id"].startswith("ch_") else "payment_refund"
-    booked = {
-        "id": new_id("txn_3"),
-        "object": "balance_transaction",
-        "amount": amount,
-        "available_on": call.now,
-        "balance_type": "payments",
-        "created": call.now,
-        "currency": refund["currency"],
-        "description": f"REFUND {'FAILURE' if failed else 'FOR CHARGE'} ({charge['id']})",
-        "exchange_rate": None,
-        "fee": 0,
-        "fee_details": [],
-        "net": amount,
-        "reporting_category": "refund_failure" if failed else "refund",
-        "source": refund["id"],
-        "status": "available",
-        "type": f"{kind}_failure" if failed else kind,
-    }
-    return str(call.store.put("balance_transaction", booked)["id"])
-
-
-def book_dispute(call: Call, dispute: Obj, amount: int, *, fee: int) -> Obj:
-    """Book money that a bank takes back, below nothing, or gives back. Writes: the transaction.
-
-    Source: https://docs.stripe.com/reports/reporting-categories (dispute, dispute_reversal)
-    """
-    category = "dispute" if amount < 0 else "dispute_reversal"
-    details = {"amount": fee, "application": None, "currency": dispute["currency"],
-               "description": "Dispute fee", "type": "stripe_fee"}  # fmt: skip
-    booked = {
-        "id": new_id("txn_1"),
-        "object": "balance_transaction",
-        "amount": amount,
-        "available_on": call.now,
-        "balance_type": "payments",
-        "created": call.now,
-        "currency": dispute["currency"],
-        "description": f"Chargeback {category} for {dispute['charge']}",
-        "exchange_rate": None,
-        "fee": fee,
-        "fee_details": [details] if fee else [],
-        "net": amount - fee,
-        "reporting_category": category,
-        "source": dispute["id"],
-        "status": "available",
-        "type": "adjustment",
-    }
-    return call.store.put("balance_transaction", booked)
 
 
 def retrieve(call: Call, sent: Obj) -> Obj:
@@ -108,10 +13,10 @@ def retrieve(call: Call, sent: Obj) -> Obj:
     params.only(sent, ())
     pending: dict[str, int] = {}
     available: dict[str, int] = {}
-    for booked in call.store.every("balance_transaction"):
+    for booked in call.store.every(KIND):
         side = available if booked["available_on"] <= call.now else pending
         side[booked["currency"]] = side.get(booked["currency"], 0) + booked["net"]
-    for currency in {*pending, *available} or {"eur"}:
+    for currency in {*pending, *available} or {call.world.settings.settles[0]}:
         pending.setdefault(currency, 0)
         available.setdefault(currency, 0)
     return {
@@ -125,7 +30,7 @@ def retrieve(call: Call, sent: Obj) -> Obj:
 
 def retrieve_transaction(call: Call, _sent: Obj, transaction_id: str) -> Obj:
     """Answer `GET /v1/balance_transactions/{id}`."""
-    return visible(call.get("balance_transaction", transaction_id))
+    return _as_now(call, visible(call.get(KIND, transaction_id)))
 
 
 def list_transactions(call: Call, sent: Obj) -> Obj:
@@ -136,8 +41,26 @@ def list_transactions(call: Call, sent: Obj) -> Obj:
         for name in ("currency", "source", "type")
         if (value := params.text(sent, name))
     )
-    url = "/v1/balance_transactions"
-    return lists.page(call, "balance_transaction", sent, url=url, extra=extra)
+    if payout := params.text(sent, "payout"):
+        _assert_listable(call, payout)
+        extra += (("$._payout", payout),)
+    found = lists.page(call, KIND, sent, url="/v1/balance_transactions", extra=extra)
+    found["data"] = [_as_now(call, booked) for booked in found["data"]]
+    return found
+
+
+def _assert_listable(call: Call, payout_id: str) -> None:
+    """Refuse to list what a payout is made of that was made by hand."""
+    payout = call.get("payout", payout_id, param="payout", status=400)
+    if not payout["automatic"]:
+        message = "Balance transaction history can only be filtered on automatic transfers."
+        raise invalid(message, "payout")
+
+
+def _as_now(call: Call, booked: Obj) -> Obj:
+    """Return a balance transaction with the status that it has at this moment."""
+    is_available = booked["available_on"] <= call.now
+    return booked | {"status": "available" if is_available else "pending"}
 
 
 def account(call: Call, _sent: Obj, account_id: str | None = None) -> Obj:
@@ -158,7 +81,7 @@ def account(call: Call, _sent: Obj, account_id: str | None = None) -> Obj:
         "charges_enabled": True,
         "country": "US",
         "created": 1_700_000_000,
-        "default_currency": "usd",
+        "default_currency": call.world.settings.settles[0],
         "details_submitted": True,
         "email": "sandbox@example.com",
         "metadata": {},
@@ -173,10 +96,3 @@ def _amounts(side: dict[str, int]) -> list[Obj]:
         {"amount": amount, "currency": currency, "source_types": {"card": amount}}
         for currency, amount in sorted(side.items())
     ]
-
-
-def _bypasses_pending(call: Call, charge: Obj) -> bool:
-    method = call.store.find("payment_method", charge["payment_method"] or "")
-    if method is None or method["type"] != "card":
-        return False
-    return methods.sample(method).bypass_pending

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.stripe import balance, declines, events, lists, methods, params
+from sandbox.stripe import bookings, declines, events, lists, methods, params
 from sandbox.stripe.declines import Decline
 from sandbox.stripe.errors import Obj
 from sandbox.stripe.ids import new_id, random_digits, random_text
@@ -61,7 +61,7 @@ def capture(call: Call, charge: Obj, amount: int) -> None:
         "captured": True,
         "amount_captured": amount,
         "amount_refunded": charge["amount"] - amount,
-        "balance_transaction": balance.book_charge(call, charge, amount),
+        "balance_transaction": bookings.book_charge(call, charge, amount),
     }
     call.store.put("charge", charge)
     events.emit(call, "charge.captured", charge)
@@ -81,7 +81,7 @@ def book(call: Call, charge: Obj) -> None:
     """
     if charge["balance_transaction"] is not None or charge["status"] != "succeeded":
         return
-    charge["balance_transaction"] = balance.book_charge(call, charge, charge["amount_captured"])
+    charge["balance_transaction"] = bookings.book_charge(call, charge, charge["amount_captured"])
     call.store.put("charge", charge)
     before = {"balance_transaction": None, "receipt_url": charge["receipt_url"]}
     events.emit(call, "charge.updated", charge, previous=before)

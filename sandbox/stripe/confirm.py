@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sandbox.stripe import (
-    balance,
+    bookings,
     challenges,
     charges,
     disputes,
@@ -142,7 +142,7 @@ def charge(call: Call, intent: Obj, method: Obj, *, authenticated: bool) -> Obj 
         return _refuse(call, intent, method, decline)
     made = charges.attempt(call, intent, method, authenticated=authenticated)
     if made["captured"] and intent["capture_method"] == "automatic":
-        made["balance_transaction"] = balance.book_charge(call, made, made["amount"])
+        made["balance_transaction"] = bookings.book_charge(call, made, made["amount"])
         call.store.put("charge", made)
     intent |= {"latest_charge": made["id"], "next_action": None, "last_payment_error": None}
     events.emit(call, "charge.succeeded", made)
@@ -197,7 +197,7 @@ def settle_debit(call: Call, intent: Obj) -> None:
         _move(call, intent, "requires_payment_method", "payment_intent.payment_failed")
         return
     made |= {"status": "succeeded", "paid": True}
-    made["balance_transaction"] = balance.book_charge(call, made, made["amount"])
+    made["balance_transaction"] = bookings.book_charge(call, made, made["amount"])
     call.store.put("charge", made)
     events.emit(call, "charge.succeeded", made)
     _succeed(call, intent, intent["amount"])

@@ -5,7 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from sandbox.stripe import challenge_page, disputes, endpoints, events, late
+from sandbox.stripe import (
+    bookings,
+    challenge_page,
+    disputes,
+    endpoints,
+    events,
+    exchange,
+    late,
+    payouts,
+)
 from sandbox.stripe.errors import ApiError, Obj
 from sandbox.stripe.faults import BadFault
 from sandbox.stripe.wire import Reply, Request, json_reply
@@ -159,6 +168,36 @@ def _fail_debit(world: World, sent: Obj) -> Obj:
         return late.fail(call, call.get("payment_intent", sent["intent"]))
 
 
+def _pay_out(world: World, sent: Obj) -> Obj:
+    """Pay the balance out now: what is available, or with `pending` all of it; by hand, or as by itself."""
+    with unit(world) as call:
+        by_itself = bool(sent.get("automatic", True))
+        made = payouts.pay_out(
+            call, also_pending=bool(sent.get("pending", False)), automatic=by_itself
+        )
+    return {"data": [payout["id"] for payout in made]}
+
+
+def _fail_payout(world: World, sent: Obj) -> Obj:
+    """Have the bank send a payout back."""
+    with unit(world) as call:
+        return payouts.fail(call, call.get(payouts.KIND, sent["payout"]))
+
+
+def _book(world: World, sent: Obj) -> Obj:
+    """Book something that no act here causes: a fee of the month, an adjustment, a word of tomorrow."""
+    moved = exchange.Settled(int(sent["amount"]), str(sent["currency"]), None)
+    category = str(sent.get("reporting_category", sent["type"]))
+    with unit(world) as call:
+        return bookings.put(call, str(sent["type"]), category, moved, source=sent.get("source"))
+
+
+def _set_rates(world: World, sent: Obj) -> Obj:
+    """Change what units of currencies are worth in US dollars, as `{"gbp": "1.31"}`."""
+    with unit(world) as call:
+        return dict(exchange.set_rates(call, sent))
+
+
 def _advance(world: World, sent: Obj) -> Obj:
     now = world.clock.advance(float(sent["advance_seconds"]))
     world.timetable.wake()
@@ -190,6 +229,10 @@ _ACTS: dict[tuple[str, str], Answer] = {
     ("POST", "resend"): _resend,
     ("POST", "authenticate"): _authenticate,
     ("POST", "fail_debit"): _fail_debit,
+    ("POST", "pay_out"): _pay_out,
+    ("POST", "fail_payout"): _fail_payout,
+    ("POST", "book"): _book,
+    ("POST", "rates"): _set_rates,
     ("POST", "clock"): _advance,
     ("POST", "dispute"): _dispute,
     ("POST", "reset"): _reset,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.stripe import balance, events, lists, methods, params
+from sandbox.stripe import bookings, events, lists, methods, params
 from sandbox.stripe.errors import INVALID, ApiError, Obj
 from sandbox.stripe.ids import new_id
 from sandbox.stripe.world import Call, visible
@@ -183,7 +183,7 @@ def _withdraw(call: Call, found: Obj) -> None:
 
 
 def _book(call: Call, found: Obj, amount: int, *, fee: int) -> None:
-    booked = balance.book_dispute(call, found, amount, fee=fee)
+    booked = bookings.book_dispute(call, found, amount, fee=fee)
     found["balance_transactions"].append(booked)
     call.store.put(KIND, found)
 

@@ -25,6 +25,7 @@ _KINDS = {
     "pyr": "refund",
     "cs": "checkout.session",
     "dp": "dispute",
+    "po": "payout",
     "file": "file",
     "promo": "promotion_code",
     "in": "invoice",

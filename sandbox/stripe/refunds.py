@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.stripe import balance, disputes, events, lists, methods, money, params
+from sandbox.stripe import bookings, disputes, events, lists, methods, money, params
 from sandbox.stripe.errors import INVALID, ApiError, Obj, invalid
 from sandbox.stripe.ids import new_id, random_digits
 from sandbox.stripe.world import Call, visible
@@ -39,7 +39,7 @@ def create(call: Call, sent: Obj) -> Obj:
         made |= {"status": "pending", "pending_reason": "processing"}
     if sample is not None:
         call.later("finish_refund", made["id"], seconds=call.world.settings.settle_seconds)
-    made["balance_transaction"] = balance.book_refund(call, charge, made)
+    made["balance_transaction"] = bookings.book_refund(call, charge, made)
     call.store.put("refund", made)
     _move_charge(call, charge, amount)
     events.emit(call, "refund.created", made)
@@ -61,7 +61,7 @@ def finish(call: Call, made: Obj) -> None:
         made |= {"status": "succeeded", "pending_reason": None}
     elif made["status"] == "succeeded" and _sample_refund(call, charge) == "fails":
         _move_charge(call, charge, -made["amount"])
-        back = balance.book_refund(call, charge, made, failed=True)
+        back = bookings.book_refund(call, charge, made, failed=True)
         made |= {"status": "failed", "failure_reason": FAILURE}
         made["failure_balance_transaction"] = back
     else:

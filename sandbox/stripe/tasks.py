@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.stripe import charges, confirm, disputes, radar, refunds, sessions
+from sandbox.stripe import charges, confirm, disputes, payouts, radar, refunds, sessions
 from sandbox.stripe.world import Call, World, unit
 
 
@@ -55,7 +55,20 @@ def _decide_dispute(call: Call, dispute_id: str) -> None:
         disputes.decide(call, dispute)
 
 
+def _pay_out(call: Call, _subject: str) -> None:
+    payouts.pay_out(call)
+    call.later("pay_out", "automatic", seconds=call.world.settings.payout_seconds)
+
+
+def _settle_payout(call: Call, payout_id: str) -> None:
+    payout = call.store.find(payouts.KIND, payout_id)
+    if payout is not None:
+        payouts.settle(call, payout)
+
+
 _JOBS = {
+    "pay_out": _pay_out,
+    "settle_payout": _settle_payout,
     "decide_dispute": _decide_dispute,
     "distrust": _distrust,
     "book": _book,

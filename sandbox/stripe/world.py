@@ -34,6 +34,11 @@ class Settings:
     retry_for: float = 3 * 86_400.0
     delivery_timeout: float = 10.0
     lanes: int = 4
+    available_seconds: float = 2 * 86_400.0
+    # How often the balance is paid out by itself; 0 for never.
+    payout_seconds: float = 0.0
+    # The currencies of the account's bank accounts; all others are exchanged for the first.
+    settles: tuple[str, ...] = ("usd", "eur")
 
 
 @dataclass(frozen=True)

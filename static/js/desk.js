@@ -204,7 +204,6 @@
     else toast("Could not refresh this part of the page. Reload to see the latest.");
   });
 
-  const pages = { h: "/", p: "/payments", o: "/orders", w: "/webhooks", e: "/exceptions", a: "/approvals", r: "/refunds", f: "/freezes", s: "/secrets", u: "/users" };
   let chord = 0;
 
   function moveRow(step) {
@@ -255,11 +254,13 @@
       return event.target.form?.requestSubmit();
     }
     if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-    if (Date.now() - chord < 1200 && pages[event.key]) {
-      chord = 0;
-      const link = document.querySelector('.nav-link[href="' + pages[event.key] + '"]');
-      if (link) location.assign(link.href);
-      return;
+    if (Date.now() - chord < 1200 && /^[a-z]$/.test(event.key)) {
+      // Each link of the navigation says its own key.
+      const link = document.querySelector('.nav-link[data-key="' + event.key + '"]');
+      if (link) {
+        chord = 0;
+        return location.assign(link.href);
+      }
     }
     chord = event.key === "g" ? Date.now() : 0;
     if (/^[a-z]$/.test(event.key) && press(event.key)) return event.preventDefault();

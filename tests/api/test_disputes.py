@@ -11,6 +11,7 @@ from flask import Flask
 from core import clock
 from core.errors import ProviderUnavailable, ProviderUnknown
 from core.states import Role
+from core.strictjson import Json
 from domain.actors import Actor
 from domain.control import approvals
 from domain.database import reading, transaction
@@ -237,7 +238,7 @@ def test_refund_of_a_disputed_payment_is_refused_and_of_a_lost_one_too(
     where = f"/api/payments/{disputed['paymentId']}/refunds"
     open_one = till.post(where, who.fin, {"amount": "1.00", "reason": "x"})
     assert (open_one.status_code, code(open_one)) == (409, "INVALID_TRANSITION")
-    taken = {
+    taken: dict[str, Json] = {
         "id": "txn_1",
         "amount": -2_500,
         "currency": "eur",

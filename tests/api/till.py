@@ -14,6 +14,7 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from core import clock, ids
+from core.strictjson import Json
 from core.vault import Secret
 from domain.actors import system
 from domain.database import reading, transaction
@@ -150,7 +151,7 @@ class Till:
             own = Dispute.provider_reference == record["id"]
             return str(session.scalars(select(Dispute.id).where(own)).one())
 
-    def tell_dispute(self, name: str, kind: str = "created", **changes: object) -> None:
+    def tell_dispute(self, name: str, kind: str = "created", **changes: Json) -> None:
         """Have the provider tell how a dispute stands now."""
         record = self.rail.disputes[name]
         record.update(changes)

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from tests.rig.locate import ROOT
 
-PACKAGES = ("core", "models", "domain", "providers", "web", "api", "dashboard", "commands")
+PACKAGES = (
+    *("core", "models", "domain", "providers", "printing", "web", "api", "dashboard", "commands"),
+)
 FILES = ("wsgi.py", "config.py", "gunicorn.conf.py")
 # Also ours, but not the product: stand-ins, measurements, what make runs.
 AROUND = ("sandbox", "bench", "scripts", "tests")

@@ -19,6 +19,7 @@ CHANCE = re.compile(
 CHANCE_ALLOWED = {
     "core/clock.py": "is the clock",
     "core/ids.py": "makes the ids",
+    "core/person_seal.py": "nonces and keys of people must never be predictable, in tests neither",
     "core/vault.py": "nonces and keys of encryption must never be predictable, in tests neither",
 }
 
@@ -32,7 +33,10 @@ OPENERS_ALLOWED = {
     "domain/effects/effects.py": "keeps a failed effect, after the transaction that it broke was rolled back",
     "domain/inbox/ingest.py": "one commit gathers the deliveries of many requests; none of them owns it",
     "domain/payments/kept_cards.py": "makes a person known to a provider: keeps its name after the call, none open during it",
-    "domain/payments/reconciling.py": "reads a provider's list, then keeps what differs: a job by another name",
+    "domain/reconciliation/engine.py": "works on a run: reads a page without a transaction, then keeps it in one",
+    "domain/reconciliation/hearing.py": "rehearses what was missed, and rolls it back",
+    "domain/reconciliation/news.py": "applies what was missed, each payment in a transaction of its own",
+    "domain/reconciliation/reconciling.py": "compares at once, without the worker: a job by another name",
     "domain/refusals.py": "writes down what was refused, after the refused work was rolled back",
     "domain/inbox/replays.py": "fetches facts first, then applies or rehearses them: a job that a person starts",
     "domain/samples/__init__.py": "`flask data load` writes a thousand sample payments at a time",

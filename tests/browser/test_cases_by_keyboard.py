@@ -104,8 +104,10 @@ def test_three_cases_are_triaged_without_a_mouse(
     expect(colleague.locator(f"#case-{first}")).to_have_count(0)
 
     # The other two are selected and settled together.
+    wait_live(page)  # the page that the decision led to hears keys from then on
     page.keyboard.press("g")
     page.keyboard.press("e")
+    expect(page).to_have_url(f"{shop.url}/exceptions")
     wait_live(page)
     page.keyboard.press("j")
     at(page, second)

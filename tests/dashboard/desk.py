@@ -27,6 +27,7 @@ class Browser:
     client: FlaskClient
     session_id: str | None = None
     token: str = field(default="", repr=False)
+    read: dict[str, str] = field(default_factory=dict, repr=False)
 
     def get(self, path: str, *, htmx: bool = False) -> TestResponse:
         return self.client.get(path, headers=HTMX if htmx else {})
@@ -50,6 +51,14 @@ class Browser:
         assert found, "the page carries no token"
         return found[1]
 
+    def kept_csrf(self) -> str:
+        """Give the token that was read last in this session: reading it anew would be a page for each form."""
+        cookie = self.client.get_cookie(COOKIE)
+        session = cookie.value if cookie is not None else ""
+        if session not in self.read:
+            self.read[session] = self.csrf()
+        return self.read[session]
+
     def post(
         self,
         path: str,
@@ -62,7 +71,7 @@ class Browser:
         """Send a form, with the session's token unless told otherwise."""
         form = (sent or {}) | more
         if csrf:
-            form["csrf_token"] = self.csrf()
+            form["csrf_token"] = self.kept_csrf()
         return self.client.post(path, data=form, headers=HTMX if htmx else {})
 
 

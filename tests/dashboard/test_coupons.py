@@ -47,7 +47,7 @@ def test_list_and_page_tell_of_the_coupon_and_what_it_cost(
         "Cost us 10.00 EUR booked as promotions with Stripe",
         *("invoice", "Asked the provider to turn the coupon into credit"),
         *(who.bo.email, "Their wallet", "Worth 10.00 EUR", "Credited 10.00 EUR"),
-        *("Booked for the payer", "What coupons cost ← Buyer funds", "there is nothing to cancel"),
+        *("Coupon given", "Promotions, Stripe ← Buyer's funds", "there is nothing to cancel"),
     ):
         assert words in said, words
     assert "Received 10.00" not in text(sue.page("/"))

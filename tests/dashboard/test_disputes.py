@@ -12,6 +12,7 @@ import pytest
 from core import clock
 from core.errors import ProviderUnknown
 from core.states import Role
+from core.strictjson import Json
 from domain.actors import Actor
 from domain.control import approvals
 from domain.database import reading, transaction
@@ -28,7 +29,13 @@ PNG = (
     b"\x15\xc4\x89\x00\x00\x00\nIDATx\x9cc\x00\x01\x00\x00\x05\x00\x01\r\n-\xb4\x00\x00\x00\x00IEND"
     b"\xaeB`\x82"
 )
-TAKEN = {"id": "txn_1", "amount": -2_500, "currency": "eur", "created": 1_790_000_000, "fee": 1_500}
+TAKEN: dict[str, Json] = {
+    "id": "txn_1",
+    "amount": -2_500,
+    "currency": "eur",
+    "created": 1_790_000_000,
+    "fee": 1_500,
+}
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def test_page_tells_the_whole_story_to_staff(desk: Desk, who: Personas, till: Ti
         *("Tell the customer", "We have received your payment."),
         *("Provider says", "We say", "Books say", "Succeeded", "payment_intent.succeeded"),
         *("Payment pending → confirmed", "Deposit received", "all three agree"),
-        *("Stripe clearing ← Buyer funds", "Buyer funds ← Escrow hold", "mapping v1"),
+        *("Stripe clearing ← Buyer's funds", " ← Escrow hold, ord_", "mapping v1"),
         *(who.bo.email, "ACME-7", "Escrow funded", "Add a note"),
     ):
         assert words in said, words

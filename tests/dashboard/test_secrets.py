@@ -182,7 +182,8 @@ def test_forms_drawn_under_the_old_session_key_stay_good_until_it_is_revoked(
     assert ada.post(f"{path}/versions/1/revoke", WHY).status_code == 303
     assert ada.client.post("/account/theme", data=sent).status_code == 403
     # Nobody is signed out: the page is loaded again and its form is good.
-    assert ada.post("/account/theme", theme="light", next="/account").status_code == 303
+    form = {"csrf_token": ada.csrf(), "theme": "light", "next": "/account"}
+    assert ada.client.post("/account/theme", data=form).status_code == 303
 
 
 def test_keys_of_merchants_are_rotated_and_revoked(desk: Desk, till: Till, who: Personas) -> None:

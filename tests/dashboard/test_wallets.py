@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from core.money import Money, asset
 from core.states import Role
-from domain.books import ledger
+from domain.books import accounts, ledger, reserving
 from domain.database import transaction
 from domain.jobs import refunding
 from models.payments import Payment
@@ -132,11 +132,12 @@ def test_a_refund_that_the_wallet_cannot_bear_is_refused_with_what_it_holds(
     desk: Desk, till: Till, who: Personas
 ) -> None:
     paid, other = top_up(till, who, "20.00"), top_up(till, who, "20.00")
-    shop, amount = ledger.Account("shop:sales", "income"), Money(3_000, asset("EUR"))
-    spent = [ledger.Movement(ledger.wallet(who.bo.id), shop, amount)]
+    spent = {"source_key": f"reserved:{other}", "source": "test", "ties": ledger.Ties()}
     with transaction() as session:
-        key, ties = f"spent:{other}", ledger.Ties()
-        ledger.post(session, "spent", movements=spent, source_key=key, source="test", ties=ties)
+        wallet, amount = accounts.wallet(who.bo.id), Money(3_000, asset("EUR"))
+        kept = reserving.reserve(session, wallet, amount, **spent)  # type: ignore[arg-type]
+        to = accounts.revenue("mrc_house")
+        reserving.spend(session, kept.entry_id, to, source_key=f"spent:{other}", source="test")
     answer = refund(desk.browser(who.sue, fresh=True), paid, "15.00")
     assert answer.status_code in (409, 422)
     assert "The wallet holds 10.00 EUR that could be given back." in text(answer.text)

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from domain import database
 from domain.actors import Actor
-from domain.books import ledger
+from domain.books import accounts, ledger
 from domain.payments import coupons, operations
 from domain.payments.intents import Begun
 from models.effects import CouponUse
@@ -73,13 +73,13 @@ def told(world: World, kind: str, of: dict[str, Any], **changes: object) -> byte
 def wallet(user_id: str = "usr_bo", unit: str = "EUR/2") -> int:
     """Say what a person may spend, in minor units."""
     with database.reading() as session:
-        return -ledger.balance(session, ledger.wallet(user_id).address, unit)
+        return -ledger.balance(session, accounts.wallet(user_id).address, unit)
 
 
 def cost(unit: str = "EUR/2") -> int:
     """Say what coupons have cost us, in minor units."""
     with database.reading() as session:
-        return ledger.balance(session, ledger.promotions("stripe").address, unit)
+        return ledger.balance(session, accounts.promotions("stripe").address, unit)
 
 
 def entries() -> list[str]:

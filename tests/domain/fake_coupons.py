@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import itertools
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,6 +13,7 @@ import stripe
 
 from core import clock
 from providers.coupon_seam import NewCoupon, SaidCoupon
+from providers.list_seam import Listed
 from providers.seam import Created, Reading
 from providers.stripe import coupons, invoices
 
@@ -280,9 +280,11 @@ class FakeCoupons:
     def void_invoice(self, reference: str, *, key: str) -> Reading:
         return coupons.void(self.stripe, reference, key=key)  # type: ignore[arg-type]
 
-    def list_invoices(self) -> Iterator[Reading]:
-        for found in list(self.stripe.kept.values()):
-            yield invoices.read_invoice(found, said_at=clock.now())
+    def listed_invoices(self) -> list[Listed]:
+        return [
+            Listed(name, invoices.read_invoice(found, said_at=clock.now()))
+            for name, found in list(self.stripe.kept.items())
+        ]
 
     def find_invoice(self, payment_id: str, *, since: datetime) -> Created | None:
         return coupons.find_made(self.stripe, payment_id, since=since)  # type: ignore[arg-type]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from core import clock
 from core.errors import ProviderRefused
+from core.strictjson import Json
 from providers.dispute_seam import Evidence
+from providers.list_seam import Listed
 from providers.seam import Reading
 from providers.stripe import disputes
 
@@ -20,7 +21,7 @@ _numbers = itertools.count(1)
 class FakeDisputes:
     """What a bank asks back, and what it was told. handed_in: all evidence, in the order it came."""
 
-    disputes: dict[str, dict[str, object]] = field(default_factory=dict)
+    disputes: dict[str, dict[str, Json]] = field(default_factory=dict)
     dispute_keys: dict[str, str] = field(default_factory=dict)
     handed_in: list[Evidence] = field(default_factory=list)
 
@@ -28,7 +29,7 @@ class FakeDisputes:
         """The rail that this is a part of knows which calls shall fail."""
         raise AssertionError(call)
 
-    def dispute(self, reference: str, amount: int, **more: object) -> dict[str, object]:
+    def dispute(self, reference: str, amount: int, **more: Json) -> dict[str, Json]:
         """Have a payment's bank ask for money back; the record is the provider's own truth."""
         name = f"dp_{next(_numbers)}"
         self.disputes[name] = disputed(name, reference, amount) | more
@@ -52,7 +53,7 @@ class FakeDisputes:
                 raise ProviderRefused("The dispute cannot be answered any more.")
             self.dispute_keys[key] = reference
             self.handed_in.append(evidence)
-            details = dict(record["evidence_details"]) | {"submission_count": 1}  # type: ignore[call-overload]
+            details = dict(record["evidence_details"]) | {"submission_count": 1}  # type: ignore[arg-type]
             is_asked = str(record["status"]).startswith("warning")
             status = "warning_under_review" if is_asked else "under_review"
             record |= {"status": status, "evidence_details": details}
@@ -71,14 +72,14 @@ class FakeDisputes:
             raise error
         return self.said_of(self.disputes[reference])
 
-    def list_disputes(self, *, since: datetime) -> Iterator[Reading]:
-        if error := self._scripted("list_disputes"):
-            raise error
-        for record in self.disputes.values():
-            yield self.said_of(record)
+    def listed_disputes(self) -> list[Listed]:
+        return [
+            Listed(name, self.said_of(record), clock.from_unix(int(str(record["created"]))))
+            for name, record in self.disputes.items()
+        ]
 
 
-def disputed(name: str, reference: str, amount: int) -> dict[str, object]:
+def disputed(name: str, reference: str, amount: int) -> dict[str, Json]:
     """Make a dispute as Stripe writes it."""
     return {
         "id": name,

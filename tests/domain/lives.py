@@ -17,6 +17,7 @@ from domain.payments import settlement
 from domain.transitions import Why
 from models.cases import ExceptionCase
 from models.effects import Effect
+from models.invoices import Invoice
 from models.ledger import Posting
 from models.orders import Order
 from models.payments import Payment
@@ -227,8 +228,15 @@ def _apply(session: Session, life: Life, said: Reading) -> None:
     pending.write_rows(session)
 
 
-# Letters tell what was true when it was told; who was told of nothing is owed no second letter.
-LETTERS = (EffectKind.REFUND_LETTER, EffectKind.REFUND_FAILED_LETTER)
+# Letters and credit notes tell what was true when it was told; who was told of nothing is owed no second one.
+# What the worker then finds to be over, it leaves undone.
+LETTERS = (
+    EffectKind.REFUND_LETTER,
+    EffectKind.REFUND_FAILED_LETTER,
+    EffectKind.CREDIT_NOTE,
+    EffectKind.CREDIT_NOTE_VOID,
+    EffectKind.FINAL_INVOICE,
+)
 
 
 def stands(session: Session, life: Life) -> dict[str, object]:
@@ -253,6 +261,20 @@ def stands(session: Session, life: Life) -> dict[str, object]:
                 tuple,
                 session.execute(
                     select(Effect.kind, Effect.amount_minor).where(Effect.kind.not_in(LETTERS))
+                ),
+            )
+        ),
+        "invoices": sorted(
+            map(
+                tuple,
+                session.execute(
+                    select(
+                        Invoice.purpose,
+                        Invoice.status,
+                        Invoice.paid_minor,
+                        Invoice.confirmed_minor,
+                        Invoice.refunded_minor,
+                    )
                 ),
             )
         ),

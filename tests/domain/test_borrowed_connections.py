@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, make_url, text
 
 from core.errors import Unavailable
 from domain import database, feed
@@ -52,3 +54,21 @@ def test_nothing_is_acknowledged_on_a_connection_that_would_not_commit(
     assert stored(engine) == 2
     with closing(sqlite3.connect(str(engine.url.database), timeout=1)) as other:
         other.execute("begin immediate")
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_file_that_writers_queue_at_is_let_go_with_the_engine(
+    world: World, engine: Engine, database_url: str
+) -> None:
+    world.order()
+    name = f"{make_url(database_url).database}-turn"
+    assert name in held_files()
+    engine.dispose()
+    assert name not in held_files()
+    world.order()
+    assert name in held_files()
+
+
+def held_files() -> set[str]:
+    """List the files that this process has open."""
+    return {os.path.realpath(each) for each in Path("/dev/fd").iterdir() if os.path.lexists(each)}

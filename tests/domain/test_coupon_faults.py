@@ -11,11 +11,12 @@ from core import clock
 from core.errors import ProviderRefused, ProviderUnavailable
 from domain import database
 from domain.actors import Actor
-from domain.books import ledger, verification
+from domain.books import accounts, ledger, verification
 from domain.control import approvals
 from domain.jobs import janitor
-from domain.payments import asking, marking, operations, reconciling
+from domain.payments import asking, marking, operations
 from domain.payments.marking import Wanted
+from domain.reconciliation import reconciling
 from models.cases import ExceptionCase
 from models.effects import CouponUse
 from models.inbound import InboundEvent
@@ -68,7 +69,7 @@ def assert_credited_once(world: World) -> None:
     assert payment().status == "completed"
     assert [each["status"] for each in world.rail.stripe.kept.values()] == ["paid"]
     assert (wallet(), cost()) == (1_000, 1_000)
-    assert couponing.entries() == ["deposit", "wallet_credit"]
+    assert couponing.entries() == ["coupon", "wallet_credit"]
     assert verification.verify().ok
 
 
@@ -177,9 +178,9 @@ def test_an_end_without_money_frees_the_coupon(world: World, kind: str, status: 
     assert (wallet(), cost()) == (1_000, 2_000)
     assert cases() == ["PAID_LATE"]
     with database.reading() as session:
-        unapplied = ledger.unapplied(row.id).address
+        unapplied = accounts.unapplied(row.id).address
         assert ledger.balance(session, unapplied, "EUR/2") == -1_000
-        assert ledger.balance(session, ledger.clearing("stripe").address, "EUR/2") == 0
+        assert ledger.balance(session, accounts.clearing("stripe").address, "EUR/2") == 0
     assert verification.verify().ok
 
 
@@ -358,13 +359,13 @@ def test_a_coupon_vouched_for_by_hand_costs_us_once_the_provider_says_so(
         asked = marking.ask(session, row.id, wanted, actor=fin, source="test", note="seen there")
     with database.transaction() as session:
         approvals.agree(session, asked.id, actor=flo, content_hash=asked.content_hash, reason=None)
-    suspense = ledger.suspense("stripe").address
+    suspense = accounts.suspense("stripe").address
     with database.reading() as session:
         assert ledger.balance(session, suspense, "EUR/2") == 1_000
     assert (wallet(), cost()) == (1_000, 0)
     world.deliver_and_apply(told(world, "invoice.paid", couponing.invoice(world, row)))
     with database.reading() as session:
         assert ledger.balance(session, suspense, "EUR/2") == 0
-        assert ledger.balance(session, ledger.clearing("stripe").address, "EUR/2") == 0
+        assert ledger.balance(session, accounts.clearing("stripe").address, "EUR/2") == 0
     assert (wallet(), cost(), cases()) == (1_000, 1_000, ["MARKED"])
     assert verification.verify().ok

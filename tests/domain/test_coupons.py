@@ -11,10 +11,13 @@ from sqlalchemy import select
 from core.errors import AppError, Conflict, InvalidInput, NotFound
 from domain import database
 from domain.books import verification
+from domain.jobs import watching
+from domain.watch import turns
 from models.cases import ExceptionCase
 from models.effects import Effect
 from models.inbound import InboundEvent
 from models.payments import Payment
+from models.watch import Invariant
 from tests.domain import couponing
 from tests.domain.couponing import CODE, COUPON, apply, cost, told, wallet
 from tests.domain.fake_coupons import coupon
@@ -48,7 +51,7 @@ def test_a_coupon_credits_its_person_and_costs_us(world: World) -> None:
         "completed",
         "invoice",
     )
-    assert (wallet(), cost(), couponing.entries()) == (1_000, 1_000, ["deposit", "wallet_credit"])
+    assert (wallet(), cost(), couponing.entries()) == (1_000, 1_000, ["coupon", "wallet_credit"])
     [use] = couponing.uses()
     assert (use.coupon_id, use.code, use.amount_minor) == (COUPON, CODE, 1_000)
     assert use.invoice_reference == payment.provider_reference
@@ -56,6 +59,18 @@ def test_a_coupon_credits_its_person_and_costs_us(world: World) -> None:
     with database.reading() as session:
         assert session.scalars(select(Effect.state)).all() == ["applied"]
     assert verification.verify().ok
+
+
+def test_a_coupon_breaks_no_rule_of_the_books(world: World) -> None:
+    couponing.stock(world)
+    apply(world)
+    with database.transaction() as session:
+        turns.ask_for(session, watching.WORK)
+    watching.watch()
+    with database.reading() as session:
+        standing = {row.name: row.state for row in session.scalars(select(Invariant))}
+    assert standing
+    assert set(standing.values()) == {"green"}
 
 
 def test_every_order_of_its_events_credits_once(world: World) -> None:
@@ -72,7 +87,7 @@ def test_every_order_of_its_events_credits_once(world: World) -> None:
             world.deliver_and_apply(told(world, kind, invoice))
         assert world.read(payment).status == "completed"
         assert (wallet(), cost()) == (number * 1_000, number * 1_000)
-    assert couponing.entries() == ["deposit", "wallet_credit"] * number
+    assert couponing.entries() == ["coupon", "wallet_credit"] * number
     assert set(cases()) == {"DUPLICATE_CONFLICT"}
     assert verification.verify().ok
 
@@ -83,7 +98,7 @@ def test_the_answer_after_the_events_credits_nothing_more(world: World) -> None:
     invoice = couponing.invoice(world, payment)
     for kind in EVENTS:
         world.deliver_and_apply(told(world, kind, invoice))
-    assert (wallet(), couponing.entries()) == (1_000, ["deposit", "wallet_credit"])
+    assert (wallet(), couponing.entries()) == (1_000, ["coupon", "wallet_credit"])
     assert cases() == []
 
 

@@ -56,11 +56,12 @@ def hurry() -> None:
 
 def stands() -> tuple[list[str], list[str], list[str], int]:
     """Give the states of payments, orders and effects, and the number of entries."""
+    at_once = Effect.kind.not_in(kinds.DEFERRED)
     with database.reading() as session:
         return (
             list(session.scalars(select(Payment.status))),
             list(session.scalars(select(Order.status))),
-            list(session.scalars(select(Effect.state))),
+            list(session.scalars(select(Effect.state).where(at_once))),
             len(session.scalars(select(JournalEntry.id)).all()),
         )
 
@@ -78,7 +79,7 @@ def _no_receipts(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_money_does_not_wait_for_what_follows_from_it(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.deliver(world.paid(world.payment()))
+    world.deliver(world.paid(world.payment(deposit=0)))
     with monkeypatch.context() as patched:
         patched.setattr(order_advance, "carry_out", broken)
         settle()
@@ -108,7 +109,7 @@ def test_money_does_not_wait_for_what_follows_from_it(
 def test_an_effect_is_carried_out_once_however_many_try(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.deliver(world.paid(world.payment()))
+    world.deliver(world.paid(world.payment(deposit=0)))
     with monkeypatch.context() as patched:
         patched.setattr(order_advance, "carry_out", broken)
         settle()

@@ -10,13 +10,16 @@ from contextlib import closing
 import pytest
 from sqlalchemy import Connection, Engine, UniqueConstraint, select, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
+from core.money import Money, asset
 from domain import database, sequencer
-from domain.books import chains, ledger
+from domain.books import accounts, chains, ledger, reserving
 from domain.inbox import replays
 from models import guards
 from models.base import Base
 from models.ledger import JournalEntry
+from tests.domain import closing_months
 from tests.domain.world import World
 
 REFUSAL = re.compile(r"append-only|sealed")
@@ -30,6 +33,7 @@ HARMLESS = {
     "chain_links": "content_hash = content_hash",
     "state_changes": "reason = 'other'",
     "inbound_attempts": "reason = 'other'",
+    "period_balances": "closing_minor = closing_minor",
 }
 
 
@@ -38,6 +42,7 @@ def posted(world: World, engine: Engine) -> Engine:
     """A database in which every append-only table has rows."""
     world.deliver_and_apply(world.paid(world.payment()))
     chains.link_all()
+    closing_months.written_closing()
     with engine.connect() as connection:
         for table in guards.APPEND_ONLY:
             assert connection.scalar(text(f"select count(*) from {table}")), table
@@ -50,12 +55,23 @@ def replayed(posted: Engine, world: World) -> Engine:
     with database.transaction() as session:
         entry_id = session.scalars(select(JournalEntry.id)).first()
         ledger.reverse(session, str(entry_id), source="test", note="to have one")
+        void_one(session)
     [inbound_id] = inbound_ids(posted)
     replays.replay(inbound_id, actor=world.fin, reason="to have one", once_key="key-1")
     while sequencer.number_events(ring=False):
         pass
     chains.link_all()
     return posted
+
+
+def void_one(session: Session) -> None:
+    """Reserve what a merchant is owed and let it go, so that an entry ends another."""
+    owed, amount = accounts.merchant_payable("mrc_house"), Money(100, asset("EUR"))
+    said = {"source": "test", "ties": ledger.Ties()}
+    earned = ledger.Movement(accounts.adjustments("test"), owed, amount)
+    ledger.post(session, "reserve", movements=[earned], source_key="owed", **said)  # type: ignore[arg-type]
+    kept = reserving.reserve(session, owed, amount, source_key="kept", **said)  # type: ignore[arg-type]
+    reserving.void(session, kept.entry_id, source="test")
 
 
 def inbound_ids(engine: Engine) -> list[str]:
@@ -195,7 +211,7 @@ def entry(entry_id: str, *lines: tuple[str, object], seal: int | None = None) ->
     """Write an entry, its postings (asset, amount) and its seal as statements."""
     head = (
         "insert into journal_entries (id, kind, source_key, source, content_hash, livemode,"
-        f" demo, effective_at, posted_at) values ('{entry_id}', 'test', '{entry_id}',"
+        f" demo, effective_at, posted_at) values ('{entry_id}', 'reserve', '{entry_id}',"
         f" 'test', 'x', false, false, '{NOW}', '{NOW}')"
     )
     statements = [head]
@@ -265,7 +281,8 @@ def test_an_entry_that_is_in_order_is_taken(open_account: Engine) -> None:
             connection.execute(text(statement))
     with open_account.connect() as connection:
         assert (
-            connection.scalar(text("select count(*) from journal_entries where kind = 'test'")) == 2
+            connection.scalar(text("select count(*) from journal_entries where kind = 'reserve'"))
+            == 2
         )
 
 
@@ -283,7 +300,7 @@ def test_a_posting_is_not_added_to_an_entry_of_yesterday(open_account: Engine) -
 def test_two_entries_for_one_fact_are_refused(open_account: Engine) -> None:
     first, *rest = entry("jrn_a", *BALANCED, seal=2)
     again = [statement.replace("jrn_a", "jrn_b") for statement in (first, *rest)]
-    again[0] = again[0].replace("'test', 'jrn_b', 'test'", "'test', 'jrn_a', 'test'")
+    again[0] = again[0].replace("'reserve', 'jrn_b', 'test'", "'reserve', 'jrn_a', 'test'")
     refused(open_account, first, *rest, *again)
 
 

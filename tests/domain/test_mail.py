@@ -268,14 +268,3 @@ def test_a_wish_is_answered_for_whom_we_know_and_forgotten_for_strangers(
     with reading() as session:
         assert len(session.scalars(select(AccountLink)).all()) == 1
         assert session.scalars(select(Mail.id).where(Mail.kind == mails.FORGOT)).all() == []
-
-
-def test_old_letters_are_forgotten(nina: str) -> None:
-    sent, waiting = write(nina), ""
-    send_all()
-    waiting = write(nina)
-    with transaction() as session:
-        mails.forget_old(session, before=clock.after(5))
-    with reading() as session:
-        assert session.get(Mail, sent) is None
-        assert session.get(Mail, waiting) is not None

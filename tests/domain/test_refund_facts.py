@@ -13,7 +13,7 @@ from domain import database
 from domain.actors import Actor, system
 from domain.inbox import replays
 from domain.jobs import janitor, worker
-from domain.payments import reconciling
+from domain.reconciliation import reconciling
 from models.orders import Order
 from models.payments import Payment
 from models.refunds import Refund

@@ -175,6 +175,10 @@ def test_another_currency_moves_nothing(world: World) -> None:
     world.deliver_and_apply(body)
     assert world.read(payment).status == "pending"
     assert cases() == ["RECON_DIFFERENCE"]
+    # Nor is it remembered: what is told later in the right one is all that counts.
+    world.deliver_and_apply(world.paid(payment))
+    assert world.read(payment).received_minor == payment.amount_minor
+    assert verification.verify().ok
 
 
 def test_an_event_before_our_call_returned_finds_its_payment_by_our_id(world: World) -> None:
@@ -225,9 +229,12 @@ def test_states_have_their_history_and_events_their_place(world: World) -> None:
         kinds = [event.type for event in told if not event.type.startswith("inbound.")]
         assert kinds == [
             "order.created",
+            "invoice.opened",
             "payment.created",
+            "invoice.pending_payment",
             "payment.succeeded",
             "order.deposit_paid",
+            "invoice.confirmed",
         ]
         own = events.list_after(session, 0, actor=world.bo)
         assert [event.type for event in own] == kinds

@@ -27,7 +27,8 @@ from domain.cases.case_verbs import Plan
 from domain.effects import trial_grant
 from domain.jobs import effects as effects_job
 from domain.jobs import janitor, refunding, worker
-from domain.payments import operations, reconciling, trial_terms
+from domain.payments import operations, trial_terms
+from domain.reconciliation import reconciling
 from models.cases import ExceptionCase
 from models.effects import Effect, Trial
 from models.operations import Operation

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 
 from core import clock
@@ -18,7 +18,7 @@ from core.money import Money, asset
 from core.states import Role
 from domain import database
 from domain.actors import Actor
-from domain.books import ledger, verification, wallets
+from domain.books import accounts, ledger, reserving, verification, wallets
 from domain.cases import case_resolving, case_verbs
 from domain.effects import wallet_credit
 from domain.effects.kinds import Wanted
@@ -32,8 +32,9 @@ from models.effects import Effect
 from models.inbound import InboundEvent
 from models.payments import Payment
 from models.people import Merchant
-from tests.domain import fake_charges
+from tests.domain import fake_charges, proofs_of_all
 from tests.domain.refunding import agree, ask, assert_proved, cases, one, send_all, told
+from tests.domain.tampering import change
 from tests.domain.wallets import keep_card, top_up
 from tests.domain.world import World, actor
 
@@ -112,13 +113,19 @@ def test_what_was_given_back_elsewhere_leaves_the_wallet_too(world: World) -> No
 
 
 def spend(minor: int) -> None:
-    """Take money out of Bo's wallet behind everybody's back, as a purchase will one day."""
-    amount, shop = Money(minor, asset("EUR")), ledger.Account("shop:sales", "income")
+    """Take money out of Bo's wallet as a purchase will one day."""
+    amount, key = Money(minor, asset("EUR")), f"spent:{minor}:{clock.now()}"
     with database.transaction() as session:
-        move = ledger.Movement(ledger.wallet("usr_bo"), shop, amount)
-        key = f"spent:{minor}:{clock.now()}"
-        ties = ledger.Ties()
-        ledger.post(session, "spent", movements=[move], source_key=key, source="test", ties=ties)
+        kept = reserving.reserve(
+            session,
+            accounts.wallet("usr_bo"),
+            amount,
+            source_key=f"reserved:{key}",
+            source="test",
+            ties=ledger.Ties(),
+        )
+        to = accounts.revenue("mrc_house")
+        reserving.spend(session, kept.entry_id, to, source_key=key, source="test")
 
 
 def test_a_refund_never_takes_more_than_the_wallet_holds(world: World, sue: Actor) -> None:
@@ -226,13 +233,23 @@ def test_late_money_reaches_the_wallet_only_by_somebodys_decision(world: World, 
     assert_proved()
 
 
-def test_a_wallet_that_does_not_add_up_is_named(world: World) -> None:
+def test_what_is_spent_of_a_wallet_is_no_fault(world: World) -> None:
     euros(world, 2_500)
-    assert_proved()
     spend(1)
+    assert proofs_of_all.problems() == []
+
+
+def test_a_wallet_that_does_not_add_up_is_named(world: World, engine: Engine) -> None:
+    payment = euros(world, 2_500)
+    assert_proved()
+    less = (
+        "update effects set amount_minor = 2499 where payment_id = :id and kind = 'wallet_credit'"
+    )
+    change(engine, less, id=payment.id)
     bad = {each.name: each.first_bad for each in verification.verify().checks if not each.ok}
     assert bad == {
-        "wallets": "wallet:usr_bo:balance holds 2499 EUR/2, its top-ups say 2500",
+        "wallet_credits": f"{payment.id} brought 2500, its wallet was due 2499",
+        "wallets": "wallet:usr_bo:balance holds 2500 EUR/2, its top-ups say 2499",
     }
 
 

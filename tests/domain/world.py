@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from core import clock, ids
 from core.errors import ProviderReference, ProviderRefused
 from core.money import Money, asset
 from core.states import Kyc, Role
+from core.strictjson import Json
 from domain import database
 from domain.actors import Actor
 from domain.inbox import inbox
@@ -23,6 +24,7 @@ from domain.mail import mails
 from domain.orders import orders
 from domain.payments import intents, operations
 from domain.secrets import keyring, secrets
+from domain.watch import checkpoints
 from models.inbound import InboundEvent
 from models.operations import Operation
 from models.orders import Order
@@ -34,9 +36,11 @@ from providers.seam import Canary, Created, Delivery, LiveSecret, NewPayment, Re
 from providers.stripe import calls, reading, sdk, wire
 from providers.stripe import secrets as stripe_secrets
 from tests.domain import fake_charges
+from tests.domain.fake_bookings import FakeBookings
 from tests.domain.fake_charges import intent
 from tests.domain.fake_coupons import FakeCoupons
 from tests.domain.fake_disputes import FakeDisputes
+from tests.domain.fake_lists import FakeLists
 from tests.domain.fake_vault import FakeVault
 
 WEBHOOK_SECRET = "whsec_world"
@@ -44,7 +48,7 @@ _numbers = itertools.count(1)
 
 
 @dataclass
-class FakeRail(FakeCoupons, FakeVault, FakeDisputes):
+class FakeRail(FakeCoupons, FakeVault, FakeDisputes, FakeBookings, FakeLists):
     """Stripe's own verifying and reading; calls answered from memory, or by the scripted error."""
 
     name: str = "stripe"
@@ -103,6 +107,8 @@ class FakeRail(FakeCoupons, FakeVault, FakeDisputes):
             return Reading(
                 references=(reference,), kept=self.cards.get(reference, SaidCard(reference))
             )
+        if reference not in self.intents:
+            raise ProviderRefused(f"No such payment_intent: {reference}")
         record = fake_charges.expanded(self.intents[reference])
         said = reading.read_intent(record, said_at=clock.now())  # type: ignore[arg-type]
         if self.intents[reference]["status"] != "succeeded":
@@ -185,13 +191,6 @@ class FakeRail(FakeCoupons, FakeVault, FakeDisputes):
             raise error
         return reading.read_intent(held, said_at=clock.now())  # type: ignore[arg-type]
 
-    def list_payments(self, *, since: datetime) -> Iterator[Reading]:
-        if error := self._scripted("list_payments"):
-            raise error
-        for found in self.intents.values():
-            yield reading.read_intent(found, said_at=clock.now())  # type: ignore[arg-type]
-        yield from self.list_invoices()
-
     def refund(
         self, reference: str, amount: Money, *, key: str, metadata: Mapping[str, str]
     ) -> Reading:
@@ -239,12 +238,6 @@ class FakeRail(FakeCoupons, FakeVault, FakeDisputes):
                 return self._said(found)
         return None
 
-    def list_refunds(self, *, since: datetime) -> Iterator[Reading]:
-        if error := self._scripted("list_refunds"):
-            raise error
-        for found in self.refunds.values():
-            yield self._said(found)
-
 
 @dataclass
 class World:
@@ -277,8 +270,8 @@ class World:
         with database.transaction() as session:
             return operations.settle(session, outcome)
 
-    def payment(self, **order: int) -> Payment:
-        return self.begin(self.order(**order))[1]
+    def payment(self, total: int = 12_500, deposit: int | None = 2_500) -> Payment:
+        return self.begin(self.order(total, deposit))[1]
 
     def read(self, payment: Payment) -> Payment:
         with database.reading() as session:
@@ -307,7 +300,7 @@ class World:
         return self._signed_body(kind, self.rail.refunds[name], at)
 
     def dispute_event(
-        self, kind: str, name: str, *, at: int | None = None, **changes: object
+        self, kind: str, name: str, *, at: int | None = None, **changes: Json
     ) -> bytes:
         """Write a Stripe event about a dispute; its snapshot follows the rail's record."""
         self.rail.disputes[name].update(changes)
@@ -351,12 +344,7 @@ def actor(user_id: str, role: Role, **more: object) -> Actor:
 
 def build(settings: Settings) -> World:
     """Put the people in, and the fake rail in Stripe's place."""
-    keyring.configure(settings)
-    mails.configure(settings)
-    registry.configure(settings)
-    rail = FakeRail()
-    registry._built["stripe"] = rail  # type: ignore[assignment]
-    secrets.configure(settings)
+    world = stage(settings)
     people = {"usr_bo": Role.BUYER, "usr_eve": Role.BUYER, "usr_fin": Role.FINANCE}
     with database.transaction() as session:
         for user_id, role in people.items():
@@ -388,6 +376,18 @@ def build(settings: Settings) -> World:
                     created_at=clock.now(),
                 )
             )
+    return world
+
+
+def stage(settings: Settings) -> World:
+    """Put the fake rail in Stripe's place, before people who are there already."""
+    keyring.configure(settings)
+    checkpoints.configure(settings)
+    mails.configure(settings)
+    registry.configure(settings)
+    rail = FakeRail()
+    registry._built["stripe"] = rail  # type: ignore[assignment]
+    secrets.configure(settings)
     return World(
         settings,
         rail,

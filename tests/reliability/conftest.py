@@ -53,5 +53,6 @@ def stage(request: pytest.FixtureRequest, raised: Raised) -> Iterator[Stage]:
     request.node.stash[fixtures.STARTED] = lent.processes
     yield lent
     lent.end_workers()
+    lent.retire()
     if not lent.web.is_alive():
         lent.web.restart()

@@ -22,10 +22,12 @@ from domain.books import chains
 from domain.jobs import janitor, refunding, worker
 from domain.mail import mails
 from domain.secrets import keyring, secrets
+from domain.watch import checkpoints
 from providers import registry
 from tests.api import personas
 from tests.reliability.clients import Buyer, Provider, until
 from tests.rig import checker, databases, environment, ports, process, product
+from tests.rig.forks import Kind
 from tests.rig.process import Running
 from tests.rig.run import Run
 
@@ -108,7 +110,7 @@ class Stage:
             [sys.executable, "-m", "flask", "--app", "wsgi", "worker"],
             env=environment.surroundings() | self.env | env | {"PAYDESK_CRASHPOINT": point},
             ready=lambda started: started.popen is not None,
-            is_forked=True,
+            forked_from=Kind.PLAIN,
         )
         self.workers.append(running)
         self.processes.started.append(running)
@@ -141,6 +143,10 @@ class Stage:
         self.work_until_idle()
         self.assert_whole(about=about)
 
+    def retire(self) -> None:
+        """Let what this test left waiting wait for ever: the next one does its own work, not all there ever was."""
+        self.execute("update payments set check_due_at = null where check_due_at is not null")
+
     def end_workers(self) -> None:
         """Kill the workers."""
         while self.workers:
@@ -165,6 +171,7 @@ def bind(env: dict[str, str], engine: sqlalchemy.Engine) -> None:
     settings = config.load(env)
     database.bind(engine)
     keyring.configure(settings)
+    checkpoints.configure(settings)
     mails.configure(settings)
     registry.configure(settings)
     secrets.configure(settings)
@@ -213,5 +220,5 @@ def _web(run: Run, home: Path, env: dict[str, str], address: str) -> Running:
         env=environment.surroundings() | env | armed,
         ready=process.answers("/healthz"),
         url=address,
-        is_forked=env["DATABASE_URL"].startswith("sqlite"),
+        forked_from=Kind.serving(env["DATABASE_URL"]),
     )

@@ -67,7 +67,7 @@ def assert_credited_once(stage: Stage, buyer: Buyer, transaction_id: str) -> Non
         " on j.id = p.entry_id where j.payment_id = :id and p.amount_minor > 0 order by j.id",
         id=transaction_id,
     )
-    assert [(row[0], row[2]) for row in booked] == [("deposit", 1000), ("wallet_credit", 1000)]
+    assert [(row[0], row[2]) for row in booked] == [("coupon", 1000), ("wallet_credit", 1000)]
     assert booked[0][1] == "promotions:stripe"
 
 

@@ -44,12 +44,34 @@ WORKER = (
     "refund.after_lease",
     "refund.after_gate",
 )
+# Killed at in tests/domain/test_period_races.py and test_certificates.py, where months are closed.
+CLOSING = ("period.before_commit", "certificate.before_keep")
 # Killed at in test_reencryption_kills.py, which has something to seal.
 SEALING = ("reencryption.before_commit", "reencryption.after_commit")
+# Killed at in test_watch_kills.py, which has something to watch.
+WATCHING = ("watch.after_freeze", "checkpoint.after_file", "nightly.before_commit")
+
+
+# Killed at in test_document_kills.py, which has something to print.
+PRINTING = ("document.after_claim", "document.before_commit")
+
+
+# Killed at in test_booking_kills.py, which has an account to read.
+READING = ("bookings.after_lease", "bookings.before_commit")
+# Killed at in test_reconciliation_kills.py, which has something to compare.
+COMPARING = (
+    "reconciliation.after_lease",
+    "reconciliation.before_commit",
+    "reconciliation.after_commit",
+)
+# Killed at in tests/domain/test_erasure_kills.py, where there is somebody to erase.
+ERASING = ("erasure.after_key", "erasure.before_commit", "retention.before_commit")
 
 
 def test_every_named_point_is_killed_at() -> None:
-    assert {*WEB, *WORKER, *SEALING} == set(crash.POINTS)
+    killed = {*WEB, *WORKER, *SEALING, *CLOSING, *WATCHING, *PRINTING, *READING, *COMPARING}
+    killed |= {*ERASING}
+    assert killed == set(crash.POINTS)
 
 
 @pytest.mark.parametrize("point", WEB)

@@ -70,10 +70,11 @@ def test_sixty_four_copies_at_once_have_one_effect(
     answers = at_once([copy_of(web.url, body)] * THREADS)
     assert {answer.status for answer in answers} == {200}
     assert counted(database_url) == (1, THREADS - 1, 0, 0)
-    start_worker(database_url, **rail_env)
+    worker = start_worker(database_url, **rail_env)
     until(lambda: applied(database_url) == 1, what="the worker to apply the event")
     assert at_once([copy_of(web.url, body)] * 8)[0].status == 200
     assert counted(database_url) == (1, THREADS + 7, 1, 0)
+    worker.stop()
     judge(database_url, world, [body])
 
 
@@ -98,7 +99,7 @@ def test_fifty_events_shuffled_among_their_copies_have_fifty_effects(
 ) -> None:
     bodies = [world.paid(world.payment()) for _ in range(EVENTS)]
     web = start_web(database_url, **rail_env | {"WEB_CONCURRENCY": "2"})
-    start_worker(database_url, **rail_env)
+    worker = start_worker(database_url, **rail_env)
     copies = bodies * COPIES
     random.Random(20261121).shuffle(copies)
     shares = [copies[start::THREADS] for start in range(THREADS)]
@@ -112,4 +113,5 @@ def test_fifty_events_shuffled_among_their_copies_have_fifty_effects(
     assert {answer.status for answer in at_once([sender(share) for share in shares])} == {200}
     until(lambda: applied(database_url) == EVENTS, what="the worker to apply every event")
     assert counted(database_url) == (EVENTS, EVENTS * (COPIES - 1), EVENTS, 0)
+    worker.stop()
     judge(database_url, world, bodies)

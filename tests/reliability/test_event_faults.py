@@ -9,7 +9,7 @@ import pytest
 
 from core import clock
 from domain.actors import system
-from domain.payments import reconciling
+from domain.reconciliation import reconciling
 from providers import registry
 from tests.reliability.clients import until
 from tests.reliability.stage import Stage

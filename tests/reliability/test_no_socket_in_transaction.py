@@ -16,7 +16,7 @@ from domain import database
 from domain.actors import system
 from domain.inbox import replays
 from domain.jobs import janitor, worker
-from domain.payments import reconciling
+from domain.reconciliation import reconciling
 from providers import registry
 from tests.api import personas
 from tests.reliability import clients

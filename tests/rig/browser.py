@@ -8,7 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 from tests.rig import locate
 from tests.rig.run import MakingFailed
@@ -23,6 +30,9 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+# Two cores are shared with databases, workers and other browsers: what comes comes, and then at once.
+PATIENCE_MS = 15_000
+expect.set_options(timeout=PATIENCE_MS)
 # Violations of the page's own policy reach the console through this listener with their details.
 _REPORT_CSP = """document.addEventListener("securitypolicyviolation", (event) => console.error(
   "CSP violation: " + event.violatedDirective + " blocked " + event.blockedURI
@@ -82,7 +92,7 @@ def context(browser: Browser, watch: Watch, **options: object) -> Iterator[Brows
         "viewport": {"width": 1280, "height": 900},
     }
     opened = browser.new_context(**(settings | options))  # type: ignore[arg-type]
-    opened.set_default_timeout(10_000)
+    opened.set_default_timeout(PATIENCE_MS)
     watch.listen(opened)
     try:
         yield opened

@@ -18,7 +18,7 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import Connection, text
 
-from tests.rig import checked_disputes, checked_refunds
+from tests.rig import checked_bookings, checked_disputes, checked_refunds
 
 Row = Mapping[str, Any]
 # Where an accepted event may rest: applied, set aside with a reason, or before a person.
@@ -134,7 +134,8 @@ def _entries(book: Book, _: Claim) -> Iterator[str]:
             sums[line["asset"]] += line["amount_minor"]
         if any(sums.values()):
             yield f"{entry['id']} does not balance: {dict(sums)}"
-        if not entry["payment_id"] or not entry["provider_reference"] or not entry["source"]:
+        has_payment = entry["payment_id"] or checked_bookings.is_own(entry)
+        if not has_payment or not entry["provider_reference"] or not entry["source"]:
             yield f"{entry['id']} is not tied to payment, provider's reference and source"
         if entry["kind"] == "deposit" and entry["order_id"] != order_of.get(entry["payment_id"]):
             yield f"{entry['id']} is a deposit without its order"
@@ -142,22 +143,8 @@ def _entries(book: Book, _: Claim) -> Iterator[str]:
     yield from (f"the seal of {entry_id} has no entry" for entry_id in seals)
 
 
-def _booked(book: Book) -> Counter[str]:
-    """Sum what the provider's clearing account was debited, per payment."""
-    entries = {row["id"]: row for row in book["journal_entries"]}
-    booked = Counter[str]()
-    for line in book["postings"]:
-        entry = entries[line["entry_id"]]
-        is_clearing = line["address"].startswith("provider:") and line["address"].endswith(
-            ":clearing"
-        )
-        if is_clearing and not checked_disputes.is_of_dispute(entry):
-            booked[entry["payment_id"]] += line["amount_minor"]
-    return booked
-
-
 def _truth(book: Book, claim: Claim) -> Iterator[str]:
-    booked = _booked(book)
+    booked = checked_bookings.booked(book)
     payments = {row["id"]: row for row in book["payments"]}
     for payment in payments.values():
         gone = payment["refunded_minor"] + payment["reversed_minor"]
@@ -289,6 +276,12 @@ def _entry_hash(entry: Row, lines: Iterable[Row]) -> str:
         *("provider", "provider_reference", "note", "reverses_id"),
     )
     head = {name: entry[name] for name in names}
+    said_only = {name: entry[name] for name in ("period", "late_of", "resolves_id")}
+    said_only |= {
+        "details": _document(entry["details"]),
+        "reversal_due_on": entry["reversal_due_on"],
+    }
+    head |= {name: value for name, value in said_only.items() if value}
     head |= {name: bool(entry[name]) for name in ("livemode", "demo")}
     head |= {name: _milliseconds(entry[name]) for name in ("effective_at", "posted_at")}
     ordered = sorted(lines, key=lambda line: int(line["line"]))

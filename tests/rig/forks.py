@@ -2,7 +2,8 @@
 
 Most of a worker's start is reading code. A fork is a process like any other: its own group, its own
 environment, killed as hard. The forker runs as `python -m tests.rig.forks SOCKET` beside each pytest
-process and ends with it; a fork's connection tells its pid, later its exit code.
+process and ends with it; a fork's connection tells its pid, later its exit code. What is served by
+gevent is forked from a second one, `… SOCKET green`, that was patched before it imported anything of ours.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 from tests.rig import environment, locate
@@ -30,6 +32,20 @@ from tests.rig.run import Run
 ROOMS = ("core", "models", "providers", "domain", "web", "api", "dashboard", "commands")
 # Forking a process that holds system frameworks is not safe on macOS; there each process starts afresh.
 IS_POSSIBLE = sys.platform == "linux"
+# As they were before gevent replaced them.
+_on_signal, _fork, _waitpid = signal.signal, os.fork, os.waitpid
+
+
+class Kind(StrEnum):
+    """What a forker is, beside having imported the product."""
+
+    PLAIN = "plain"
+    GREEN = "green"
+
+    @classmethod
+    def serving(cls, database_url: str) -> Kind:
+        """Give the kind that a web process comes from: on PostgreSQL gevent comes before any of our modules."""
+        return cls.PLAIN if database_url.startswith("sqlite") else cls.GREEN
 
 
 class Fork:
@@ -74,6 +90,7 @@ class Forker:
     """The forker of this pytest process, started when it is first wanted."""
 
     run: Run
+    kind: Kind
     address: Path | None = None
     popen: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
@@ -85,10 +102,10 @@ class Forker:
         return Fork(self.address, {"argv": list(argv[1:]), "env": dict(env), "log": str(log)})
 
     def _start(self) -> None:
-        address = self.run.folder("forks") / str(os.getpid())
+        address = self.run.folder("forks") / f"{os.getpid()}-{self.kind}"
         address.unlink(missing_ok=True)
         self.popen = subprocess.Popen(
-            [sys.executable, "-m", "tests.rig.forks", address],
+            [sys.executable, "-m", "tests.rig.forks", address, self.kind],
             cwd=locate.ROOT,
             env=environment.surroundings(),
             stdin=subprocess.PIPE,
@@ -109,18 +126,19 @@ class Forker:
             self.run.unregister(self.popen.pid)
 
 
-_forkers: dict[Path, Forker] = {}
+_forkers: dict[tuple[Path, Kind], Forker] = {}
 
 
 def end(run: Run) -> None:
-    """End the forker of this process and run, if there is one."""
-    if run.path in _forkers:
-        _forkers.pop(run.path).end()
+    """End the forkers of this process and run."""
+    for kind in Kind:
+        if (run.path, kind) in _forkers:
+            _forkers.pop((run.path, kind)).end()
 
 
-def of(run: Run) -> Forker:
-    """Give the forker of this process and run."""
-    return _forkers.setdefault(run.path, Forker(run))
+def of(run: Run, kind: Kind) -> Forker:
+    """Give the forker of a kind, of this process and run."""
+    return _forkers.setdefault((run.path, kind), Forker(run, kind))
 
 
 def _import_everything() -> None:
@@ -130,17 +148,20 @@ def _import_everything() -> None:
         for found in pkgutil.walk_packages(package.__path__, f"{room}."):
             importlib.import_module(found.name)
     importlib.import_module("gunicorn.workers.gthread")
+    importlib.import_module("gunicorn.workers.ggevent")
     gc.freeze()
 
 
-def _serve(listener: socket.socket) -> list[str]:
+def _serve(
+    listener: socket.socket, selector: selectors.BaseSelector, pair: Sequence[socket.socket]
+) -> list[str]:
     """Fork whatever is ordered, until our starter is gone. Gives, in a fork, what it shall run."""
-    woken, waker = socket.socketpair()
+    woken, waker = pair
     waker.setblocking(False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
+    _on_signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(waker.fileno())
     lines: dict[int, socket.socket] = {}
-    with woken, waker, selectors.DefaultSelector() as selector:
+    with woken, waker, selector:
         for each in (listener, woken, sys.stdin.buffer):
             selector.register(each, selectors.EVENT_READ)
         while True:
@@ -151,10 +172,10 @@ def _serve(listener: socket.socket) -> list[str]:
                 woken.recv(4096)
                 _tell_the_dead(lines)
             if listener in ready:
-                line, _ = listener.accept()
+                line = _accepted(listener)
                 with line.makefile("rb") as said:
                     order = json.loads(said.readline())
-                pid = os.fork()
+                pid = _fork()
                 if not pid:
                     signal.set_wakeup_fd(-1)
                     for each in (line, *lines.values()):
@@ -164,10 +185,16 @@ def _serve(listener: socket.socket) -> list[str]:
                 lines[pid] = line
 
 
+def _accepted(listener: socket.socket) -> socket.socket:
+    # `accept` would make a socket of gevent's kind, and with it the hub that no fork may inherit.
+    number, _ = listener._accept()  # type: ignore[attr-defined]  # as `accept` does
+    return type(listener)(socket.AF_UNIX, socket.SOCK_STREAM, fileno=number)
+
+
 def _tell_the_dead(lines: dict[int, socket.socket]) -> None:
     with suppress(ChildProcessError):
         while True:
-            pid, status = os.waitpid(-1, os.WNOHANG)
+            pid, status = _waitpid(-1, os.WNOHANG)
             if not pid:
                 return
             line = lines.pop(pid)
@@ -178,7 +205,7 @@ def _tell_the_dead(lines: dict[int, socket.socket]) -> None:
 
 def _become(order: dict[str, object]) -> list[str]:
     os.setsid()
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    _on_signal(signal.SIGCHLD, signal.SIG_DFL)
     with Path(os.devnull).open("rb") as nothing, Path(str(order["log"])).open("ab") as out:
         os.dup2(nothing.fileno(), 0)
         os.dup2(out.fileno(), 1)
@@ -194,13 +221,17 @@ def _become(order: dict[str, object]) -> list[str]:
 
 def main() -> None:
     """Serve orders on a socket; in a fork, run the ordered module as `python -m` would."""
-    _import_everything()
-    address = Path(sys.argv[1])
+    address, kind = Path(sys.argv[1]), Kind(sys.argv[2])
+    # Made before gevent replaces them: this loop stays one of the operating system's.
+    selector, pair = selectors.DefaultSelector(), socket.socketpair()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        if kind is Kind.GREEN:
+            importlib.import_module("gevent.monkey").patch_all()
+        _import_everything()
         listener.bind(f"{address}.new")
         listener.listen(16)
         Path(f"{address}.new").rename(address)
-        argv = _serve(listener)
+        argv = _serve(listener, selector, pair)
     if argv:
         sys.argv = argv
         runpy.run_module(argv[0], run_name="__main__", alter_sys=True)

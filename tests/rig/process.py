@@ -25,7 +25,7 @@ class NotReady(Exception):
 class Running:
     """A process that a test started. `url` is set for those that listen.
 
-    is_forked: started from a process that has imported the product (`forks`), not afresh.
+    forked_from: the kind of a process that has imported the product (`forks`); None to start afresh.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Running:
     run: Run
     ready: Callable[[Running], bool]
     url: str = ""
-    is_forked: bool = False
+    forked_from: forks.Kind | None = None
     since: int = 0  # where in the log the present start began
     popen: subprocess.Popen[bytes] | forks.Fork | None = field(default=None, repr=False)
 
@@ -65,8 +65,8 @@ class Running:
     def _started(self) -> subprocess.Popen[bytes] | forks.Fork:
         with self.log.open("ab") as out:
             self.since = out.tell()
-            if self.is_forked and forks.IS_POSSIBLE:
-                return forks.of(self.run).fork(self.argv[1:], self.env, self.log)
+            if self.forked_from and forks.IS_POSSIBLE:
+                return forks.of(self.run, self.forked_from).fork(self.argv[1:], self.env, self.log)
             return subprocess.Popen(
                 self.argv,
                 cwd=locate.ROOT,
@@ -156,7 +156,7 @@ def command(
     env: Mapping[str, str],
     ready: Callable[[Running], bool],
     url: str = "",
-    is_forked: bool = False,
+    forked_from: forks.Kind | None = None,
 ) -> Running:
     """Prepare a process without starting it. Its log stays in the run's folder."""
     number = time.monotonic_ns()
@@ -169,5 +169,5 @@ def command(
         run=run,
         ready=ready,
         url=url,
-        is_forked=is_forked,
+        forked_from=forked_from,
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.rig import environment, ports, process
+from tests.rig.forks import Kind
 from tests.rig.process import Running
 from tests.rig.run import Run
 
@@ -55,8 +56,7 @@ class Processes:
             env=self._env(database_url, more | env),
             ready=process.answers("/healthz"),
             url=url,
-            # On PostgreSQL gevent must come before any of our modules.
-            is_forked=database_url.startswith("sqlite"),
+            forked_from=Kind.serving(database_url),
         )
         return self._start(running)
 
@@ -69,7 +69,7 @@ class Processes:
             argv,
             env=self._env(database_url, env),
             ready=process.says(says) if says else Running.is_alive,
-            is_forked=True,
+            forked_from=Kind.PLAIN,
         )
         return self._start(running)
 

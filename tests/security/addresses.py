@@ -26,11 +26,18 @@ ROWS_OF = {
     "dispute_id": "disputes.id",
     "secret_id": "secrets.id",
     "user_id": "users.id",
+    "hold_id": "legal_holds.id",
     "rule_id": "case_rules.id",
     "key_id": "api_keys.id",
+    "entry_id": "journal_entries.id",
+    "invoice_id": "invoices.id",
+    "address": "ledger_accounts.address",
+    "period_id": "periods.id",
+    "payout_id": "provider_payouts.id",
+    "run_id": "reconciliation_runs.id",
 }
 # No pages of the desk: streams, files to keep, and the pages that load the provider's script.
-NO_PAGE = re.compile(r"/stream$|^/static/|^/pay/|^/files/|export|\.(csv|json|svg|png)\b")
+NO_PAGE = re.compile(r"/stream$|^/static/|^/pay/|^/files/|export|\.(csv|json|pdf|svg|png)\b")
 # The ways in, which show nobody's words, and what begins the sandbox anew.
 NOT_HERE = re.compile(r"^/login|^/sandbox|^/account/set-password")
 MOST = 2

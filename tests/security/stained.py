@@ -20,11 +20,12 @@ from models import Base, guards
 from models.cases import Attachment, CaseNote, CaseRule, CaseRuleVersion, ExceptionCase
 from models.control import Approval, Control, Freeze
 from models.disputes import Dispute, ReleaseHold
+from models.invoices import CreditNote
 from models.payments import Payment, PaymentNote
 from models.proofs import Passkey
 from models.refunds import Refund
 from models.secrets import Secret, SecretVersion
-from tests.security import hostile
+from tests.security import hostile, stained_months, stained_people, stained_runs
 
 ROWS = 2
 CONDITIONS: list[Json] = [{"field": "shortfallPercent", "op": "lte", "value": "3"}]
@@ -34,6 +35,8 @@ PROSE: dict[str, str] = {
     "attachments": "name",
     "audit_log": "reason before after",
     "coupon_uses": "code name",
+    "credit_notes": "reason reference void_reason",
+    "documents": "last_error",
     "effects": "last_error",
     "case_rules": "note",
     "case_rule_versions": "note",
@@ -43,9 +46,12 @@ PROSE: dict[str, str] = {
     "exception_cases": "sentence expected found resolution",
     "case_notes": "note",
     "freezes": "reason",
+    "invoices": "reference void_reason",
     "inbound_events": "type object_reference provider_event_id headers last_error verdict",
     "mails": "subject last_error",
+    **stained_people.PROSE,
     "merchants": "name",
+    "period_closings": stained_months.PROSE,
     "reencryptions": "last_error",
     "schedules": "last_error",
     "state_changes": "reason",
@@ -69,6 +75,9 @@ PROSE: dict[str, str] = {
     "refunds": "reason reference provider_reference failure_reason",
     "disputes": "provider_reference reason",
     "release_holds": "reference reason",
+    "reconciliation_differences": "ours theirs books provider_reference effect",
+    "reconciliation_objects": "reference",
+    "reconciliation_runs": "reason last_error",
 }
 
 
@@ -116,6 +125,8 @@ def furnish(session: Session, *, people: Sequence[str]) -> None:
             )
         )
         session.add(_file("case", case.id, people[0], number))
+    stained_months.add(session, people)
+    stained_runs.add(session, people[0], payments)
     session.add(
         Control(name="banner", value={"text": "x"}, reason="x", set_by="x", set_at=clock.now())
     )
@@ -219,7 +230,9 @@ def _beside(session: Session, payment: Payment, number: int, people: Sequence[st
             amount_minor=1,
             asset=payment.asset,
             evidence_due_at=clock.after(3600),
-            evidence_sealed=evidence.seal(dispute_id, Draft(uncategorized_text=hostile.STRINGS[0])),
+            evidence_sealed=evidence.seal(
+                session, None, dispute_id, Draft(uncategorized_text=hostile.STRINGS[0])
+            ),
             opened_at=now,
             created_at=now,
             updated_at=now,
@@ -227,6 +240,7 @@ def _beside(session: Session, payment: Payment, number: int, people: Sequence[st
     )
     session.add(_file("dispute", dispute_id, people[0], number + 2 * ROWS))
     if payment.order_id is not None:
+        session.add(_credit_note(payment, number))
         session.add(
             ReleaseHold(
                 id=ids.new("hld"),
@@ -249,6 +263,7 @@ def _beside(session: Session, payment: Payment, number: int, people: Sequence[st
         )
     )
     session.add(_file("payment", payment.id, people[0], number + ROWS))
+    stained_people.add(session, people[0], payment.id)
     session.add(
         Freeze(
             id=ids.new("frz"),
@@ -301,6 +316,25 @@ def _beside(session: Session, payment: Payment, number: int, people: Sequence[st
             transports=[],
             created_at=now,
         )
+    )
+
+
+def _credit_note(payment: Payment, number: int) -> CreditNote:
+    now = clock.now()
+    return CreditNote(
+        id=ids.new("cn"),
+        number=f"CN-2026-{number}",
+        number_no=number,
+        invoice_id=payment.invoice_id,
+        order_id=payment.order_id,
+        merchant_id=payment.merchant_id,
+        asset=payment.asset,
+        amount_minor=1,
+        tax_minor=0,
+        reason="x",
+        issued_by="x",
+        issued_on=now.date(),
+        created_at=now,
     )
 
 

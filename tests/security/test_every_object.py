@@ -40,6 +40,8 @@ BODIES: dict[str, dict[str, Any]] = {
     },
 }
 NO_BODY = frozenset({"POST /api/payments/{paymentId}/sync"})
+# Documents are printed by the worker; that one waits is told only to whoever may read it.
+PRINTED_LATER = frozenset({"INVOICE_NOT_READY", "INVOICE_HAS_NO_XML"})
 # Rows that a merchant's own principals never reach by an address of their own.
 STAFF_ONLY = frozenset({"caseId", "freezeId"})
 
@@ -65,6 +67,8 @@ def mels(till: Till, who: Personas) -> Owned:
     till.settle(payment)
     path = f"/api/payments/{payment['paymentId']}/refunds"
     refund = till.post(path, who.mels_key, {"amount": "5.00", "reason": "returned"}).get_json()
+    path = f"/api/invoices/{order['invoiceId']}/credit-notes"
+    credited = till.post(path, who.fin, {"amount": "1.00", "reason": "goodwill"}).get_json()
     disputed = till.dispute(payment)
     sequencer.number_events(ring=False)
     with reading() as session:
@@ -82,6 +86,8 @@ def mels(till: Till, who: Personas) -> Owned:
             "eventId": str(event),
             "operationId": str(operation),
             "refundId": refund["refundId"],
+            "invoiceId": order["invoiceId"],
+            "creditNoteId": credited["creditNoteId"],
             "disputeId": disputed,
             "approvalId": refund["approvalId"],
             "paymentMethodId": keep_card(who.bo.id),
@@ -150,7 +156,8 @@ def test_every_object_of_the_api_is_hidden_from_other_tenants(
             if set(re.findall(r"\{(\w+)\}", found.path)) <= STAFF_ONLY:
                 continue
             answer = client.get(owned.path(found.path, real=True), headers=who.mel.headers)
-            assert answer.status_code == 200, (found.name, answer.text)
+            is_found = answer.status_code == 200 or _said(answer)[1].get("code") in PRINTED_LATER
+            assert is_found, (found.name, answer.text)
 
 
 PAGES = {
@@ -158,6 +165,7 @@ PAGES = {
     "order_id": "orderId",
     "refund_id": "refundId",
     "approval_id": "approvalId",
+    "invoice_id": "invoiceId",
 }
 
 

@@ -12,6 +12,8 @@ from domain.cases.case_verbs import Answer, Deed, Doing, Kind, Plan, Refusal
 def _plan(subject: Subject) -> Answer:
     if subject.has_open_dispute:
         return Refusal("The bank has not decided yet. Answer the dispute, or give it up, first.")
+    if subject.is_red:
+        return Refusal("The rule is still broken. Mend what breaks it first.")
     effects = ["No money moves and nothing is posted; the case is closed with your reason."]
     if subject.payment is not None and (order := subject.order) is not None:
         lacks, left = missing(subject), unapplied(subject)

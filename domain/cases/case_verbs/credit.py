@@ -10,11 +10,14 @@ from core.errors import Conflict
 from core.money import Money
 from core.purposes import TO_WALLET
 from domain import events
-from domain.books import ledger
-from domain.books.ledger import Account, Movement
+from domain.books import accounts, ledger
+from domain.books.accounts import Account
+from domain.books.ledger import Movement
 from domain.cases.case_subjects import CREDIT, Subject, excess, unapplied
 from domain.cases.case_verbs import Answer, Deed, Doing, Kind, Plan, Refusal
+from domain.effects import invoice
 from domain.payments import receipts, wallet_events
+from domain.refunds import promises
 from domain.transitions import move_together
 from models.payments import Payment
 
@@ -23,9 +26,9 @@ def _plan(subject: Subject) -> Answer:
     payment, order = subject.payment, subject.order
     if payment is None:
         return Refusal("This case has no payment.")
-    funds = ledger.buyer_funds(payment.buyer_id, payment.id)
+    funds = accounts.buyer_funds(payment.buyer_id, payment.id)
     if subject.is_ended:
-        amount, held = unapplied(subject), ledger.unapplied(payment.id)
+        amount, held = unapplied(subject), accounts.unapplied(payment.id)
         if not amount.minor:
             return Refusal("Nothing of this payment lies unapplied any more.")
         if (wallet := _wallet(payment)) is not None:
@@ -40,14 +43,14 @@ def _plan(subject: Subject) -> Answer:
         return Refusal("The order has an open payment that counts on this money. End it first.")
     if not amount.minor:
         return Refusal("Nothing of it is too much any more.")
-    hold = ledger.escrow_hold(order.id, order.merchant_id)
+    hold = accounts.escrow_hold(order.id, order.merchant_id)
     return _planned(amount, Movement(hold, funds, amount))
 
 
 def _wallet(payment: Payment) -> Account | None:
     """Give the wallet that late money was meant for, if it was meant for one."""
     is_meant = payment.purpose in TO_WALLET and payment.buyer_id is not None
-    return ledger.wallet(str(payment.buyer_id)) if is_meant else None
+    return accounts.wallet(str(payment.buyer_id)) if is_meant else None
 
 
 def _planned(amount: Money, movement: Movement) -> Plan:
@@ -65,8 +68,9 @@ def _do(session: Session, doing: Doing) -> Deed:
     subject, amount = doing.subject, doing.plan.amount
     assert subject.payment is not None and amount is not None  # the plan was made of them
     (movement,) = doing.plan.movements
+    promised = promises.of_account(session, movement.debit.address, amount.asset)
     held = -ledger.balance(session, movement.debit.address, str(amount.asset))
-    if held < amount.minor:
+    if held - promised.minor < amount.minor:
         raise Conflict("The books hold less of this money than that. Ask finance to look at them.")
     entry_id = ledger.post(
         session,
@@ -86,6 +90,7 @@ def _do(session: Session, doing: Doing) -> Deed:
     if subject.order is not None and not subject.is_ended:
         left = {"paid_minor": subject.order.paid_minor - amount.minor, "updated_at": clock.now()}
         move_together(session, subject.order, moves={}, values=left, why=doing.why)
+        invoice.follow(session, payment, why=doing.why)
     return Deed({"entryId": entry_id, "amount": amount.major(), "currency": amount.asset.code})
 
 

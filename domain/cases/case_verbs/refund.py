@@ -8,7 +8,7 @@ from core.case_kinds import Verb
 from core.money import Money
 from core.states import Payment as Status
 from core.states import Refund as RefundState
-from domain.books import ledger
+from domain.books import accounts
 from domain.books.ledger import Movement
 from domain.cases.case_subjects import Subject, excess
 from domain.cases.case_verbs import Answer, Deed, Doing, Kind, Plan, Refusal
@@ -59,13 +59,13 @@ def _planned(subject: Subject, payment: Payment, amount: Money) -> Answer:
 
 def _movements(subject: Subject, payment: Payment, amount: Money) -> list[Movement]:
     """Say what is posted once the provider has given the money back."""
-    clearing = ledger.clearing(payment.provider)
+    clearing = accounts.clearing(payment.provider)
     if subject.is_ended:
-        return [Movement(ledger.unapplied(payment.id), clearing, amount)]
-    funds = ledger.buyer_funds(payment.buyer_id, payment.id)
+        return [Movement(accounts.unapplied(payment.id), clearing, amount)]
+    funds = accounts.buyer_funds(payment.buyer_id, payment.id)
     movements = [Movement(funds, clearing, amount)]
     if payment.order_id:
-        hold = ledger.escrow_hold(payment.order_id, payment.merchant_id)
+        hold = accounts.escrow_hold(payment.order_id, payment.merchant_id)
         movements.insert(0, Movement(hold, funds, amount))
     return movements
 

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from core.case_kinds import Verb
 from core.money_out import Act
-from domain.books import ledger
+from domain.books import accounts
 from domain.books.ledger import Movement
 from domain.cases.case_subjects import PAYABLE, Subject, missing
 from domain.cases.case_verbs import Answer, Deed, Doing, Kind, Plan, Refusal
@@ -14,7 +14,7 @@ from domain.control import money_out
 from domain.control.warrants import Content, Warrant
 from models.control import Approval
 
-EXPENSE = ledger.Account("expense:write_off", "expense")
+EXPENSE = accounts.WRITE_OFFS
 
 
 def _plan(subject: Subject) -> Answer:
@@ -34,7 +34,7 @@ def _plan(subject: Subject) -> Answer:
         f"Then {said} is our expense, and the order counts it as paid.",
         "The buyer is asked for nothing more of it.",
     ]
-    hold = ledger.escrow_hold(order.id, order.merchant_id)
+    hold = accounts.escrow_hold(order.id, order.merchant_id)
     movement = Movement(EXPENSE, hold, amount)
     return Plan(effects, [movement], amount, by_two=True, steps_up=True)
 

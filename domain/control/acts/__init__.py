@@ -53,6 +53,10 @@ _MODULES = {
     Act.RULE_ENABLE: "rule_enable",
     Act.ROLE_CHANGE: "role_change",
     Act.DISPUTE_ACCEPT: "dispute_accept",
+    Act.PERIOD_CLOSE: "period_close",
+    Act.PERIOD_REOPEN: "period_reopen",
+    Act.MANUAL_ENTRY: "manual_entry",
+    Act.ENTRY_REVERSAL: "entry_reversal",
 }
 
 

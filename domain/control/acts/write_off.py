@@ -8,12 +8,13 @@ from sqlalchemy.orm import Session
 from core.errors import Conflict
 from core.strictjson import Json
 from domain import events
-from domain.books import ledger
+from domain.books import accounts, ledger
 from domain.cases import case_subjects
 from domain.cases.case_subjects import WRITE_OFF
 from domain.cases.case_verbs.write_off import EXPENSE, content
 from domain.control.acts import Kind
 from domain.control.warrants import Content, Warrant
+from domain.effects import invoice
 from domain.orders import order_progress
 from domain.payments import receipts
 from domain.transitions import Why
@@ -47,7 +48,7 @@ def _carry_out(session: Session, warrant: Warrant) -> dict[str, Json]:
     if now is None or now.amount is None or subject.order is None:
         raise Conflict("Nothing is missing any more.")
     warrant.assert_covers(now)
-    hold = ledger.escrow_hold(subject.order.id, subject.order.merchant_id)
+    hold = accounts.escrow_hold(subject.order.id, subject.order.merchant_id)
     entry_id = ledger.post(
         session,
         WRITE_OFF,
@@ -60,6 +61,7 @@ def _carry_out(session: Session, warrant: Warrant) -> dict[str, Json]:
     why = Why(warrant.actor, warrant.source, warrant.reason)
     rows = order_progress.receive(session, payment, now.amount, why=why)
     events.append(session, rows)
+    invoice.follow(session, payment, why=why)
     return {"entryId": entry_id, "amount": now.amount.major(), "currency": now.amount.asset.code}
 
 

@@ -1,0 +1,1 @@
+"""Invoices and credit notes: numbered without gaps, opened with their order, folded from its payments."""

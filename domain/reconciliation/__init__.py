@@ -1,0 +1,1 @@
+"""Comparing with providers: what they book themselves, what they pay out, and what differs from us."""

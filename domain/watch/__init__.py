@@ -1,0 +1,1 @@
+"""Watching over the books: rules that always hold, signatures kept elsewhere, what is compared each night."""
