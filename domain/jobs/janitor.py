@@ -111,7 +111,7 @@ def _look_for(operation: Operation, payment: Payment, fence: int) -> None:
 
 def _take_found(operation: Operation, payment: Payment, fence: int, found: Created) -> None:
     """Settle what a lost call is found to have made; what takes several calls is gone on with."""
-    if operation.kind in calls.RESUMES:
+    if operation.kind in calls.RESUMES or not found.is_whole:
         operations.finish_now(operation, payment, fence)
         return
     outcome = operations.Outcome(operation.id, payment.id, fence, found, JANITOR)
