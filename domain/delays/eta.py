@@ -161,4 +161,6 @@ def span(seconds: int) -> str:
             return one
     if seconds > 90:
         return f"{-(-seconds // 60)} minutes"
-    return "a minute" if seconds > 45 else f"{max(1, seconds)} seconds"
+    if seconds > 45:
+        return "a minute"
+    return f"{seconds} seconds" if seconds > 1 else "a second"
