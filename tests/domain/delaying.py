@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from core import clock
+from core.errors import InvalidInput
 from domain import database
 from domain.actors import Actor
 from domain.delays import extensions, notices
@@ -64,6 +65,17 @@ def again(order: Order) -> Order:
     """Read an order anew."""
     with database.reading() as session:
         return session.get_one(Order, order.id)
+
+
+def due_at(order: Order) -> datetime:
+    assert order.deposit_due_at is not None
+    return order.deposit_due_at
+
+
+def field_of(error: InvalidInput) -> str:
+    """Name the one field that a refusal is about."""
+    [found] = error.details["fields"]  # type: ignore[misc, union-attr]
+    return str(found["field"])  # type: ignore[index, call-overload]
 
 
 def payment_of(order: Order) -> Payment:

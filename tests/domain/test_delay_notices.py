@@ -17,7 +17,7 @@ from domain.payments.payments import Page
 from models.audit import AuditRow
 from models.delays import DelayNotice
 from models.events import EventLog
-from tests.domain.delaying import TEXT, hence, late, over, why
+from tests.domain.delaying import TEXT, field_of, hence, late, over, why
 from tests.domain.world import World
 
 
@@ -117,8 +117,7 @@ def test_what_cannot_be_said_is_refused_by_field(
 ) -> None:
     with pytest.raises(InvalidInput) as refused:
         late(world.fin, **more)
-    [found] = refused.value.details["fields"]  # type: ignore[misc]
-    assert found["field"] == field
+    assert field_of(refused.value) == field
     assert open_now() == []
 
 
