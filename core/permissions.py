@@ -21,6 +21,7 @@ class Permission(StrEnum):
     CONTROLS_SET_ALL = "controls:set_all"
     COUPONS_APPLY = "coupons:apply"
     CREDIT_NOTES_ISSUE = "credit_notes:issue"
+    DEADLINES_EXTEND = "deadlines:extend"
     DESK_OPEN = "desk:open"
     DISPUTES_ACCEPT = "disputes:accept"
     DISPUTES_ANSWER = "disputes:answer"
@@ -52,6 +53,8 @@ class Permission(StrEnum):
     LEDGER_TOTALS = "ledger:totals"
     LEDGER_VERIFICATION = "ledger:verification"
     METRICS_READ = "metrics:read"
+    NOTICES_MANAGE = "notices:manage"
+    NOTICES_READ = "notices:read"
     ORDERS_CANCEL = "orders:cancel"
     ORDERS_CREATE = "orders:create"
     ORDERS_READ = "orders:read"
@@ -119,6 +122,7 @@ HOLDERS: dict[Permission, frozenset[Role]] = {
     P.CONTROLS_SET_ALL: frozenset({Role.ADMIN, Role.ENGINEER}),
     P.COUPONS_APPLY: PAYERS,
     P.CREDIT_NOTES_ISSUE: FINANCE_ADMIN,
+    P.DEADLINES_EXTEND: MONEY_STAFF,
     P.DESK_OPEN: EVERYONE,
     P.DISPUTES_ACCEPT: FINANCE_ADMIN,
     P.DISPUTES_ANSWER: MONEY_STAFF | {Role.MERCHANT},
@@ -151,6 +155,8 @@ HOLDERS: dict[Permission, frozenset[Role]] = {
     P.LEDGER_TOTALS: FINANCE_ADMIN | {Role.AUDITOR},
     P.LEDGER_VERIFICATION: frozenset({Role.FINANCE, Role.ADMIN, Role.AUDITOR, Role.ENGINEER}),
     P.METRICS_READ: frozenset({Role.ADMIN, Role.ENGINEER}),
+    P.NOTICES_MANAGE: ACTING_STAFF,
+    P.NOTICES_READ: STAFF,
     P.ORDERS_CANCEL: frozenset({Role.BUYER, Role.MERCHANT}) | MONEY_STAFF,
     P.ORDERS_CREATE: frozenset({Role.BUYER, Role.MERCHANT}) | MONEY_STAFF,
     P.ORDERS_READ: EVERYONE,
