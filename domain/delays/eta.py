@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core import clock, rail_words
+from core import clock, rail_times
 from core.money import asset
-from core.rail_words import Normal
+from core.rail_times import Normal
 from core.states import Payment as Status
 from core.strictjson import Json
 from domain import calendar
@@ -59,7 +59,7 @@ def of(
     """
     if (said := _said(session, rail, provider)) is not None:
         return said
-    usual = rail_words.normal(rail, asset(unit).code)
+    usual = rail_times.normal(rail, asset(unit).code)
     if (found := measured(session, rail, unit)) is not None:
         text = (
             f"Half of the latest payments like this were confirmed within {span(found.median)}"
@@ -90,7 +90,7 @@ def of_rail(session: Session, rail: str, provider: str | None = None) -> Eta | N
     """
     if (said := _said(session, rail, provider)) is not None:
         return said
-    usual = rail_words.normal(rail)
+    usual = rail_times.normal(rail)
     return Eta(usual.text) if usual else None
 
 

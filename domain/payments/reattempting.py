@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.errors import Conflict, IllegalTransition, RailNotConfigured
+from core.errors import Conflict, IllegalTransition
 from core.money import Money, asset
 from core.states import Payment as Status
 from core.strictjson import Json

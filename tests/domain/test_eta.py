@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 
-from core import clock, rail_words
+from core import clock, rail_times
 from domain import database
 from domain.delays import eta
 from domain.delays.eta import Eta
@@ -44,7 +44,7 @@ def test_what_is_normal_is_said_per_rail_and_currency(world: World) -> None:
     assert said("card", at=now).at == now + timedelta(minutes=5)
     assert said("bank", GBP, now).at == now + timedelta(hours=2)
     assert "instant" in said("bank", EUR, now).text
-    assert said("bank", "USD/2", now).text == rail_words.NORMAL["bank", ""].text
+    assert said("bank", "USD/2", now).text == rail_times.NORMAL["bank", ""].text
     with database.reading() as session:
         assert eta.of(session, "pigeon", EUR, now) is None
         assert eta.of_rail(session, "pigeon") is None
@@ -98,7 +98,7 @@ def test_notice_of_one_provider_is_not_said_of_another(world: World) -> None:
 def test_what_ours_took_lately_is_said_once_there_are_enough(world: World) -> None:
     now = clock.now()
     took(world, [30] * 10 + [600] * (eta.FEWEST - 11))
-    assert said(at=now).text == rail_words.NORMAL["card", ""].text
+    assert said(at=now).text == rail_times.NORMAL["card", ""].text
     took(world, [7200])
     found = said(at=now)
     assert found.text == (
@@ -107,11 +107,11 @@ def test_what_ours_took_lately_is_said_once_there_are_enough(world: World) -> No
     )
     assert found.at == now + timedelta(seconds=600)
     # Of another currency nothing is known.
-    assert said(unit=GBP, at=now).text == rail_words.NORMAL["card", ""].text
+    assert said(unit=GBP, at=now).text == rail_times.NORMAL["card", ""].text
     # What is long ago says nothing about today.
     with database.transaction() as session:
         session.execute(update(Payment).values(created_at=now - timedelta(days=eta.DAYS + 1)))
-    assert said(at=now).text == rail_words.NORMAL["card", ""].text
+    assert said(at=now).text == rail_times.NORMAL["card", ""].text
 
 
 @pytest.mark.parametrize(
