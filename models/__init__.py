@@ -28,6 +28,7 @@ from models import (
     reconciliation,
     refunds,
     secrets,
+    statements,
     watch,
 )
 from models.base import Base
@@ -56,5 +57,6 @@ __all__ = [
     "reconciliation",
     "refunds",
     "secrets",
+    "statements",
     "watch",
 ]
