@@ -14,6 +14,11 @@ class Permission(StrEnum):
     APPROVALS_DECIDE = "approvals:decide"
     APPROVALS_READ = "approvals:read"
     AUDIT_READ = "audit:read"
+    BANK_IMPORT = "bank:import"
+    BANK_LINES = "bank:lines"
+    BANK_MATCH = "bank:match"
+    BANK_SEARCH = "bank:search"
+    BANK_STATEMENTS = "bank:statements"
     CARDS_MANAGE = "cards:manage"
     CARDS_READ = "cards:read"
     CONTROLS_READ = "controls:read"
@@ -115,6 +120,11 @@ HOLDERS: dict[Permission, frozenset[Role]] = {
     P.APPROVALS_DECIDE: FINANCE_ADMIN,
     P.APPROVALS_READ: STAFF | {Role.MERCHANT, Role.SELLER},
     P.AUDIT_READ: frozenset({Role.FINANCE, Role.ADMIN, Role.AUDITOR}),
+    P.BANK_IMPORT: FINANCE_ADMIN,
+    P.BANK_LINES: MONEY_STAFF | {Role.AUDITOR},
+    P.BANK_MATCH: FINANCE_ADMIN,
+    P.BANK_SEARCH: STAFF,
+    P.BANK_STATEMENTS: FINANCE_ADMIN | {Role.AUDITOR},
     P.CARDS_MANAGE: PAYERS,
     P.CARDS_READ: PAYERS | STAFF,
     P.CONTROLS_READ: STAFF,

@@ -29,6 +29,7 @@ from models import (
     reconciliation,
     refunds,
     secrets,
+    statements,
     watch,
 )
 from models.base import Base
@@ -58,5 +59,6 @@ __all__ = [
     "reconciliation",
     "refunds",
     "secrets",
+    "statements",
     "watch",
 ]
