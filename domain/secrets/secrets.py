@@ -400,9 +400,3 @@ def note_use(secret: LiveSecret) -> None:
     """Count that a version let somebody in."""
     if secret.version_id:
         credential_uses.count(secret.version_id)
-
-
-def versions_by_id(session: Session) -> dict[str, tuple[int, str]]:
-    """Give every version's number and state by its id, for showing which one verified a delivery."""
-    rows = session.execute(select(SecretVersion.id, SecretVersion.version, SecretVersion.state))
-    return {row.id: (row.version, row.state) for row in rows}
