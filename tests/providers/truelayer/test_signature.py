@@ -199,7 +199,10 @@ FORGED: dict[str, tuple[str, bool]] = {
         False,
     ),
     "a critical extension": (Forger(THEIRS, header={"crit": ["b64"], "b64": False}).token(), False),
-    "a name of a key that is a path": (Forger(EVES, header={"kid": "../../etc/passwd"}).token(), False),
+    "a name of a key that is a path": (
+        Forger(EVES, header={"kid": "../../etc/passwd"}).token(),
+        False,
+    ),
     "a key of another's": (other_curve(), True),
 }
 
