@@ -6,7 +6,7 @@ import fcntl
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -95,6 +95,8 @@ class Settings:
     smtp: SmtpSettings
     retention: Retention
     crashpoint: str
+    # Where `given` looks; it holds secrets.
+    surroundings: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def is_sandbox(self) -> bool:
@@ -110,6 +112,13 @@ class Settings:
     def is_https(self) -> bool:
         """Whether browsers reach us over TLS, so that cookies may be `Secure`."""
         return self.public_url.startswith("https://")
+
+    def given(self, name: str, default: str = "") -> str:
+        """Read a setting that one provider alone knows, from NAME or NAME_FILE.
+
+        So that a provider needs no line here. Raises: BadSettings
+        """
+        return _value(self.surroundings, name, default)
 
 
 def _value(environ: Mapping[str, str], name: str, default: str = "") -> str:
@@ -371,4 +380,5 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         smtp=_smtp(env_map, public_url=public_url, production=production),
         retention=_retention(env_map),
         crashpoint=_value(env_map, "PAYDESK_CRASHPOINT"),
+        surroundings=dict(env_map),
     )

@@ -83,7 +83,7 @@ def _configure_domain(settings: Settings) -> None:
     retention.configure(settings)
     mails.configure(settings)
     passwords.configure(cheap=settings.env == "test")
-    registry.configure(settings, keys=secrets.provider_key)
+    registry.configure(settings, keys=secrets.key_of)
     secrets.configure(settings)
     thresholds.configure(settings)
     trial_terms.configure(settings)

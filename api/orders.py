@@ -100,7 +100,7 @@ def _livemode(actor: Actor) -> bool:
     """Choose the mode of what is made: a key's own, else the one that this installation's rail is in."""
     if actor.livemode is not None:
         return actor.livemode
-    return registry.get("stripe").mode == "live"
+    return registry.mode() == "live"
 
 
 def _wanted(call: Call[OrderIn, NoQuery]) -> OrderWanted:

@@ -16,6 +16,7 @@ from core.errors import BadSignature
 from domain.inbox import inbox
 from domain.secrets import keyring
 from providers import registry
+from providers.seam import Rail, Sent
 from web import counters, identity, limits, wire
 
 blueprint = Blueprint("webhooks", __name__)
@@ -30,6 +31,8 @@ DELIVERIES = Counter(
 # Making the labels anew for each delivery costs more than counting it.
 _counted: dict[tuple[str, str], Counter] = {}
 MOST_SOURCES = 1024
+BANK_DOOR = "bank"
+NO_CONTENT = 204
 _refused: OrderedDict[str, int] = OrderedDict()
 _lock = threading.Lock()
 
@@ -86,24 +89,25 @@ def _refuse(provider: str) -> None:
     limits.count_unverified(address)
 
 
-def _receive(provider: str) -> Response:
+def _receive(rail: Rail) -> Response:
     """Take one delivery in.
 
     Raises: AppError 411, 413, 415, BadSignature, RateLimited; what the database raises, as 503.
     """
-    assert_form(request, limit=registry.get(provider).body_limit)
+    assert_form(request, limit=rail.body_limit)
     headers = request.headers
+    body = request.get_data(cache=False, parse_form_data=False)
     try:
-        received = inbox.receive(
-            provider,
-            request.get_data(cache=False, parse_form_data=False),
-            header=headers.get,
-            headers=headers.items(),
-        )
-    except BadSignature:
-        _refuse(provider)
+        sent = Sent(request.method, request.path, body, headers.get)
+        received = inbox.receive(rail.name, sent, headers=headers.items())
+    except BadSignature as error:
+        _refuse(rail.name)
+        # Some senders ask for a status of their own.
+        error.http_status = rail.refused_status
         raise
-    _count(provider, "duplicate" if received.is_duplicate else "accepted")
+    _count(rail.name, "duplicate" if received.is_duplicate else "accepted")
+    if rail.taken_status == NO_CONTENT:
+        return Response(status=NO_CONTENT)
     return Response(_RECEIVED, 200, content_type=wire.CONTENT_TYPE)
 
 
@@ -120,4 +124,41 @@ def _receive(provider: str) -> Response:
 )
 def stripe() -> Response:
     """Take a delivery of Stripe's in."""
-    return _receive("stripe")
+    return _receive(registry.at_door("stripe"))
+
+
+@route(
+    blueprint,
+    "POST",
+    "/api/webhooks/bank",
+    access=Open("each bank provider signs its deliveries; others are refused", signed=True),
+    answers={200: ReceivedOut, 204: None},
+    errors=("WEBHOOK_INVALID_SIGNATURE", "RATE_LIMITED", "DATABASE_UNAVAILABLE"),
+    events=("inbound.received", "inbound.quarantined"),
+    summary="Take a bank provider's signed delivery in; its signature's header tells whose it is.",
+    requirement="S26",
+)
+def bank() -> Response:
+    """Take a delivery in whose sender is known by the header that signs it."""
+    try:
+        rail = registry.signing(request.headers.get, below=BANK_DOOR)
+    except BadSignature:
+        _refuse(BANK_DOOR)
+        raise
+    return _receive(rail)
+
+
+@route(
+    blueprint,
+    "POST",
+    "/api/webhooks/bank/<provider>",
+    access=Open("the bank provider signs each delivery; others are refused", signed=True),
+    answers={200: ReceivedOut, 204: None},
+    errors=("NOT_FOUND", "WEBHOOK_INVALID_SIGNATURE", "RATE_LIMITED", "DATABASE_UNAVAILABLE"),
+    events=("inbound.received", "inbound.quarantined"),
+    summary="Take a signed delivery of one bank provider in.",
+    requirement="S76",
+)
+def bank_provider(provider: str) -> Response:
+    """Take a delivery in at a bank provider's own door."""
+    return _receive(registry.at_door(f"{BANK_DOOR}/{provider}"))

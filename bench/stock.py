@@ -24,6 +24,7 @@ from models.invoices import Document
 from models.orders import Order
 from models.payments import Payment, ProviderReference
 from models.people import Merchant, User
+from providers.seam import Sent
 from providers.stripe.sdk import API_VERSION
 
 SECRET = "whsec_bench"
@@ -250,7 +251,8 @@ def receive_all(payments: Sequence[Pending]) -> None:
     def receive(each: Pending) -> None:
         body = event(each.intent, each.payment_id)
         headers = {"Stripe-Signature": sign(body), "Content-Type": "application/json"}
-        inbox.receive("stripe", body, header=headers.get, headers=headers.items())
+        sent = Sent("POST", "/api/webhooks/stripe", body, headers.get)
+        inbox.receive("stripe", sent, headers=headers.items())
 
     with ThreadPoolExecutor(max_workers=16) as pool:
         for _ in pool.map(receive, payments):

@@ -76,9 +76,9 @@ _CONTROL = (
 )
 
 
-def has_stand_in(settings: Settings) -> bool:
-    """Whether somebody else than Stripe answers for it, so that no money of anybody's moves."""
-    return settings.stripe.api_base != "https://api.stripe.com"
+def has_stand_ins() -> bool:
+    """Whether nobody who moves money answers for any rail."""
+    return all(rail.is_stand_in for rail in registry.every() if rail.is_configured)
 
 
 def environment(settings: Settings) -> Environment:
@@ -86,8 +86,8 @@ def environment(settings: Settings) -> Environment:
     if settings.is_production and any(each.mode == "live" for each in registry.every()):
         return Environment("live", "Live", "Real money.")
     if settings.is_sandbox:
-        stands_in = has_stand_in(settings)
-        text = "Stand-ins answer for the providers." if stands_in else "Stripe's own test mode."
+        stand_in, own = "Stand-ins answer for the providers.", "The providers' own test modes."
+        text = stand_in if has_stand_ins() else own
         return Environment("sandbox", "Sandbox", f"{text} No real money moves.")
     return Environment("test", "Test", "Providers run in test mode. No real money moves.")
 

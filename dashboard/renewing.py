@@ -23,7 +23,7 @@ _BY_HAND = (
 
 def _is_made_up(found: Settings) -> bool:
     """Whether all money here is the stand-in's; with the operator's own keys it may be somebody's."""
-    return found.is_sandbox and chrome.has_stand_in(found)
+    return found.is_sandbox and chrome.has_stand_ins()
 
 
 def act() -> Act | None:

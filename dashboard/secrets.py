@@ -17,6 +17,7 @@ from domain.desk import Session
 from domain.secrets import secret_probes, secret_queries
 from domain.secrets.secret_kinds import WEBHOOK
 from domain.secrets.secret_queries import SecretSeen
+from providers import registry
 from web import access, secret_probe
 
 routes = Blueprint("desk_secrets", __name__)
@@ -153,7 +154,8 @@ def _facts(seen: SecretSeen) -> list[Fact]:
         Fact("Safe to retire", f"after {kind.quiet_hours} h without use", note=kind.quiet_why),
     ]
     if seen.row.kind == WEBHOOK:
-        door = f"{render.settings().public_url}/api/webhooks/{seen.row.provider}"
+        door = registry.get(seen.row.provider).door
+        door = f"{render.settings().public_url}/api/webhooks/{door}"
         found.append(Fact("Arrives at", ref=words.ref("address", door, text=door)))
     return found
 

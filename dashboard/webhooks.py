@@ -106,7 +106,7 @@ def _empty(asked: Asked) -> Empty:
             href="/webhooks",
             label="Clear all filters",
         )
-    paths = ", ".join(f"/api/webhooks/{name}" for name in registry.PROVIDERS)
+    paths = ", ".join(f"/api/webhooks/{each.door}" for each in registry.every())
     said = f"Point the provider's webhooks to {paths} and send one."
     return Empty("Nothing was received yet", said, "webhooks")
 

@@ -39,17 +39,32 @@ class Canary:
 
 
 @dataclass(frozen=True)
-class Verified:
-    """Which secret version signed a delivery, by which scheme."""
+class Sent:
+    """What somebody sent to our door, as it came. path: as they asked for it, without a query."""
 
-    version_id: str
+    method: str
+    path: str
+    body: bytes
+    header: Callable[[str], str | None]
+
+
+@dataclass(frozen=True)
+class Verified:
+    """Which secret version signed a delivery, by which scheme. version_id: None when the signature is
+    proved by a public key of the provider's, so that no secret of ours is in use.
+    """
+
+    version_id: str | None
     scheme: str
     mode: str
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """The head of one event: enough to store it once. key: what makes a redelivery the same."""
+    """The head of one event: enough to store it once. key: what makes a redelivery the same.
+
+    body: the event's own part of what was sent, when that holds several; None: all of it.
+    """
 
     key: str
     type: str
@@ -58,6 +73,7 @@ class Delivery:
     account: str
     reference: str | None
     said_at: datetime | None
+    body: bytes | None = None
 
 
 class UnreadableDelivery(ValueError):
@@ -133,12 +149,25 @@ class Reading:
     unowned: str | None = None
 
 
+# A provider's own secret as it is now: its kind, and whether a call is about to be made with it.
+Keys = Callable[[str, bool], str | None]
+
+
+@dataclass(frozen=True)
+class Payer:
+    """Who will pay, for a provider that asks for it; nothing of it is ever logged."""
+
+    name: str = field(repr=False)
+    email: str | None = field(repr=False)
+
+
 @dataclass(frozen=True)
 class NewPayment:
     """What to ask a provider for. amount: what the buyer shall pay.
 
     type: source 002's word for a payment without an order; customer, card: the payer and the kept card as
-    the provider calls them, to be charged or held at once.
+    the provider calls them, to be charged or held at once. return_url: where a payer's bank sends them back
+    to; bank_reference: what the bank statement shall say, valid by the rail's scheme.
     """
 
     payment_id: str
@@ -154,17 +183,24 @@ class NewPayment:
     type: str | None = None
     customer: str | None = None
     card: str | None = None
+    return_url: str | None = None
+    bank_reference: str | None = None
+    payer: Payer | None = None
 
 
 @dataclass(frozen=True)
 class Created:
-    """What the provider made: its name for it, what the payer needs, and what it says so far."""
+    """What the provider made: its name for it, what the payer needs, and what it says so far.
+
+    is_whole: False when it was found and the payer's page is still to be made; the same call goes on with it.
+    """
 
     reference: str
     client_secret: str | None
     hosted_url: str | None
     expires_at: datetime | None
     reading: Reading
+    is_whole: bool = True
 
 
 class Rail(CardKeeper, CouponKeeper, DisputeKeeper, BookKeeper, ListKeeper, Protocol):
@@ -201,12 +237,69 @@ class Rail(CardKeeper, CouponKeeper, DisputeKeeper, BookKeeper, ListKeeper, Prot
 
     @property
     def publishable_key(self) -> str:
-        """The key that the payer's browser may hold."""
+        """The key that the payer's browser may hold; empty when it needs none."""
         ...
 
     @property
     def js_url(self) -> str:
-        """The script that the payer's browser loads."""
+        """The script that the payer's browser loads; empty when there is none."""
+        ...
+
+    @property
+    def is_stand_in(self) -> bool:
+        """Whether somebody else than the provider itself answers, so that no money of anybody's moves."""
+        ...
+
+    @property
+    def methods(self) -> frozenset[str]:
+        """What kinds of payments it makes: `intent`, `checkout`, `setup`, `invoice`, `link`."""
+        ...
+
+    @property
+    def currencies(self) -> frozenset[str] | None:
+        """The codes of what it takes; None: whatever we know."""
+        ...
+
+    @property
+    def names_payer(self) -> bool:
+        """Whether it asks who pays, by name."""
+        ...
+
+    @property
+    def reference_scheme(self) -> str | None:
+        """By which rules it takes a bank reference; None when it takes none."""
+        ...
+
+    @property
+    def returns_by(self) -> str | None:
+        """The parameter by which it names its payment when it sends a payer back to one address for all;
+        None when it sends each to their own.
+        """
+        ...
+
+    @property
+    def hosts(self) -> Sequence[str]:
+        """Where its own pages for payers may lie: origins, or hosts that begin with a dot for all below."""
+        ...
+
+    @property
+    def door(self) -> str:
+        """Where its deliveries come in, below `/api/webhooks/`."""
+        ...
+
+    @property
+    def signed_by(self) -> str:
+        """The header that carries its signature, by which a shared door tells senders apart."""
+        ...
+
+    @property
+    def taken_status(self) -> int:
+        """What it takes for "stored": 200, or 204 without a body."""
+        ...
+
+    @property
+    def refused_status(self) -> int:
+        """What it asks to be told when a signature is wrong."""
         ...
 
     @property
@@ -219,30 +312,34 @@ class Rail(CardKeeper, CouponKeeper, DisputeKeeper, BookKeeper, ListKeeper, Prot
         """How long it remembers an idempotency key, with a margin."""
         ...
 
-    def verify(
-        self,
-        body: bytes,
-        headers: Callable[[str], str | None],
-        *,
-        secrets: Sequence[LiveSecret],
-        now: int,
-    ) -> Verified:
-        """Check a delivery's signature. Raises: BadSignature."""
+    @property
+    def given_secrets(self) -> Mapping[str, Sequence[str]]:
+        """What the environment gave for each kind of its secrets, newest first.
+
+        Kinds: `webhook`, `provider_key`, `signing_key`.
+        """
+        ...
+
+    def verify(self, sent: Sent, *, secrets: Sequence[LiveSecret], now: int) -> Verified:
+        """Check a delivery's signature. now: seconds since the epoch. Raises: BadSignature."""
         ...
 
     def weakness(self, kind: str, value: str) -> str | None:
         """Say why a value cannot be a secret of this provider and mode; None when it can.
 
-        kind: `webhook` or `provider_key`.
+        kind: one of those in `given_secrets`.
         """
         ...
 
     def canary(self, nonce: str, *, secret: LiveSecret, now: int) -> Canary:
-        """Sign a probe as the provider would sign an event. now: seconds since the epoch."""
+        """Sign a probe as the provider would sign an event. now: seconds since the epoch.
+
+        Raises: ProviderRefused when it signs with a key that is not ours.
+        """
         ...
 
-    def read_delivery(self, body: bytes) -> Delivery:
-        """Read an event's head. Raises: UnreadableDelivery."""
+    def read_deliveries(self, body: bytes) -> Sequence[Delivery]:
+        """Read the heads of the events that were sent together. Raises: UnreadableDelivery."""
         ...
 
     def read_event(self, body: bytes) -> Reading:
@@ -262,6 +359,10 @@ class Rail(CardKeeper, CouponKeeper, DisputeKeeper, BookKeeper, ListKeeper, Prot
 
     def create_checkout(self, new: NewPayment, *, key: str) -> Created:
         """Ask for a payment page at the provider. Calls: the provider."""
+        ...
+
+    def create_link(self, new: NewPayment, *, key: str) -> Created:
+        """Ask for a page on which the payer agrees to it at their own bank. Calls: the provider."""
         ...
 
     def create_setup(self, new: NewPayment, *, key: str) -> Created:

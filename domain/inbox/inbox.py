@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, select, update
@@ -28,7 +28,7 @@ from models.inbound import InboundAttempt, InboundEvent
 from models.payments import Payment
 from providers import registry
 from providers.card_seam import SaidCard
-from providers.seam import PROBE, Delivery, Reading, UnreadableDelivery, Verified
+from providers.seam import PROBE, Delivery, Reading, Sent, UnreadableDelivery, Verified
 
 UNMATCHED_SECONDS = (60, 600, 3600, 24 * 3600)
 MOST_ATTEMPTS = 12
@@ -36,49 +36,58 @@ MOST_ATTEMPTS = 12
 
 @dataclass(frozen=True)
 class Received:
-    """What the door answers with: the row's id and whether it was there already."""
+    """What the door answers with: the ids of the rows, one for each event, and whether all were there already."""
 
-    inbound_id: str
+    inbound_ids: Sequence[str]
     is_duplicate: bool
 
+    @property
+    def inbound_id(self) -> str:
+        """The row of a delivery that holds one event."""
+        (only,) = self.inbound_ids
+        return only
 
-def receive(
-    provider: str,
-    body: bytes,
-    *,
-    header: Callable[[str], str | None],
-    headers: Iterable[tuple[str, str]],
-) -> Received:
-    """Verify a delivery over its raw bytes, store it, and return once it is durable.
 
-    A signed body that cannot be read, or one of the wrong mode or account, is stored as quarantined.
-    Writes: inbound_events, event_log. Raises: NotFound, BadSignature, Unavailable.
+def receive(provider: str, sent: Sent, *, headers: Iterable[tuple[str, str]]) -> Received:
+    """Verify a delivery over its raw bytes, store its events, and return once all of them are durable.
+
+    A signed body that cannot be read is stored as quarantined, and so is an event of the wrong mode or
+    account. Writes: inbound_events, event_log. Raises: NotFound, BadSignature, Unavailable.
     Transaction: opens its own, shared with other arrivals.
     """
     rail = registry.get(provider)
-    verified = rail.verify(body, header, secrets=secrets.live(provider), now=clock.unix())
-    inbound_id = ids.new("inb")
+    verified = rail.verify(sent, secrets=secrets.live(provider), now=clock.unix())
+    unreadable = None
     try:
-        delivery, problem = rail.read_delivery(body), None
+        deliveries = rail.read_deliveries(sent.body)
     except UnreadableDelivery as error:
-        delivery = Delivery(hashing.sha256(body), "unreadable", None, verified.mode, "", None, None)
-        problem = f"cannot be read: {error}"
-    if delivery.type != PROBE:
+        unreadable = f"cannot be read: {error}"
+        key = hashing.sha256(sent.body)
+        deliveries = [Delivery(key, "unreadable", None, verified.mode, "", None, None)]
+    if verified.version_id is not None and any(each.type != PROBE for each in deliveries):
         # Our own probes prove nothing of what the provider signs with.
         credential_uses.count(verified.version_id)
-    if problem is None and delivery.mode != verified.mode:
-        problem = f"a {delivery.mode} event signed with the {verified.mode} secret"
-    if problem is None and delivery.account:
-        problem = f"an event of another account, {delivery.account}"
-    row = _row(inbound_id, provider, body, verified=verified, delivery=delivery, problem=problem)
-    row["headers"] = redaction.kept_headers(headers)
-    arrival = Arrival(row=row, body=body)
-    ingest.store(arrival)
-    return Received(inbound_id, arrival.is_duplicate)
+    kept = redaction.kept_headers(headers)
+    arrivals = []
+    for delivery in deliveries:
+        body = sent.body if delivery.body is None else delivery.body
+        problem = unreadable or _problem(delivery, verified)
+        row = _row(provider, body, verified=verified, delivery=delivery, problem=problem)
+        row["headers"] = kept
+        arrivals.append(Arrival(row=row, body=body))
+    ingest.store(arrivals)
+    ids_ = [str(each.row["id"]) for each in arrivals]
+    return Received(ids_, bool(arrivals) and all(each.is_duplicate for each in arrivals))
+
+
+def _problem(delivery: Delivery, verified: Verified) -> str | None:
+    """Say why an event is not for this installation, or None."""
+    if delivery.mode != verified.mode:
+        return f"a {delivery.mode} event signed with the {verified.mode} secret"
+    return f"an event of another account, {delivery.account}" if delivery.account else None
 
 
 def _row(
-    inbound_id: str,
     provider: str,
     body: bytes,
     *,
@@ -86,7 +95,7 @@ def _row(
     delivery: Delivery,
     problem: str | None,
 ) -> dict[str, object]:
-    now = clock.now()
+    now, inbound_id = clock.now(), ids.new("inb")
     place = body_place(inbound_id)
     return {
         "id": inbound_id,

@@ -18,6 +18,12 @@ from models.inbound import InboundEvent
 # How many other deliveries are outstanding is not part of what an event says.
 _COUNTERS = frozenset({"pending_webhooks"})
 Key = tuple[str, str, str, str]
+KEY = (
+    InboundEvent.provider,
+    InboundEvent.account,
+    InboundEvent.mode,
+    InboundEvent.delivery_key,
+)
 
 
 def body_place(inbound_id: str) -> str:
@@ -40,11 +46,11 @@ def compare(session: Session, repeated: Sequence[tuple[Key, bytes]]) -> None:
 
     Writes: exception_cases. Transaction: caller's.
     """
-    columns = tuple_(
-        InboundEvent.provider, InboundEvent.account, InboundEvent.mode, InboundEvent.delivery_key
-    )
     bodies = dict(repeated)
-    rows = session.scalars(select(InboundEvent).where(columns.in_(sorted(bodies))))
+    # Cases are opened in the order of the keys, so that two processes cannot wait for each other.
+    repeats = tuple_(*KEY).in_(sorted(bodies))
+    statement = select(InboundEvent).where(repeats).order_by(*KEY)
+    rows = session.scalars(statement)
     for row in rows:
         body = bodies[row.provider, row.account, row.mode, row.delivery_key]
         if row.body_sha256 == hashing.sha256(body) or row.body_sealed is None:

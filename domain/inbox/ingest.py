@@ -34,18 +34,11 @@ def _held_lock() -> threading.Lock:
 
 @dataclass
 class Arrival:
-    """One verified delivery on its way into the inbox.
-
-    wakes: held from the start; whoever waits for it was stored, or leads. An event would do the same
-    with three locks.
-    """
+    """One verified event on its way into the inbox."""
 
     row: dict[str, object]
     body: bytes
-    wakes: threading.Lock = field(default_factory=_held_lock)
-    leads: bool = False
     is_duplicate: bool = False
-    error: BaseException | None = None
 
     @property
     def key(self) -> tuple[str, str, str, str]:
@@ -55,64 +48,89 @@ class Arrival:
         return provider, account, mode, delivery_key
 
 
+@dataclass
+class _Parcel:
+    """What one request brought: stored whole or not at all.
+
+    wakes: held from the start; whoever waits for it was stored, or leads. An event would do the same
+    with three locks.
+    """
+
+    arrivals: Sequence[Arrival]
+    wakes: threading.Lock = field(default_factory=_held_lock)
+    leads: bool = False
+    error: BaseException | None = None
+
+
 class Ingest:
     """The queue of arrivals of one process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: list[Arrival] = []
+        self._waiting: list[_Parcel] = []
         self._is_writing = False
         self._last_size = 0
         self._inserter = Inserter()
 
-    def store(self, arrival: Arrival) -> None:
-        """Return when the arrival is committed; raise what kept it from being so.
+    def store(self, arrivals: Sequence[Arrival]) -> None:
+        """Return when all the arrivals are committed; raise what kept them from being so.
 
         Writes: inbound_events, event_log. Transaction: opens its own, shared with others.
         """
+        if not arrivals:
+            return
+        parcel = _Parcel(arrivals)
         with self._lock:
-            self._waiting.append(arrival)
+            self._waiting.append(parcel)
             leads = not self._is_writing
             self._is_writing = True
         if not leads:
-            arrival.wakes.acquire()
-            leads = arrival.leads
+            parcel.wakes.acquire()
+            leads = parcel.leads
         if leads:
             self._write_next()
-        if arrival.error is not None:
-            raise arrival.error
+        if parcel.error is not None:
+            raise parcel.error
 
     def _write_next(self) -> None:
-        batch: list[Arrival] = []
+        parcels: list[_Parcel] = []
         try:
             if self._last_size > 1:
                 # Others have just come together; those of them that were answered come again.
                 time.sleep(GATHERING_SECONDS)
             # Whoever comes while another process has its turn shares the one we wait for.
             with database.writing_turn():
-                batch = self._take()
-                self._last_size = len(batch)
+                parcels = self._take()
+                self._last_size = len(parcels)
+                batch = [arrival for parcel in parcels for arrival in parcel.arrivals]
                 fresh = _insert(batch, self._inserter)
             _follow_up(batch, fresh)
         except BaseException as error:
             # Each request reports it as its own; one that ends this thread is ours alone.
-            batch = batch or self._take()
+            parcels = parcels or self._take()
             is_ours = not isinstance(error, Exception)
-            for arrival in batch:
-                arrival.error = Unavailable() if is_ours else error
+            for parcel in parcels:
+                parcel.error = Unavailable() if is_ours else error
             if is_ours:
                 raise
         finally:
             self._hand_over()
-            for arrival in batch:
-                arrival.leads = False
-                arrival.wakes.release()
+            for parcel in parcels:
+                parcel.leads = False
+                parcel.wakes.release()
 
-    def _take(self) -> list[Arrival]:
+    def _take(self) -> list[_Parcel]:
+        """Take the parcels that go in together: the first one however large it is."""
         with self._lock:
-            batch = self._waiting[:LARGEST_BATCH]
-            del self._waiting[:LARGEST_BATCH]
-        return batch
+            number, size = 0, 0
+            for parcel in self._waiting:
+                size += len(parcel.arrivals)
+                if number and size > LARGEST_BATCH:
+                    break
+                number += 1
+            taken = self._waiting[:number]
+            del self._waiting[:number]
+        return taken
 
     def _hand_over(self) -> None:
         with self._lock:
@@ -161,16 +179,13 @@ def _follow_up(batch: Sequence[Arrival], fresh: set[str]) -> None:
 
 
 def _count(session: Session, repeated: Sequence[Arrival]) -> None:
-    columns = tuple_(
-        InboundEvent.provider, InboundEvent.account, InboundEvent.mode, InboundEvent.delivery_key
-    )
     counts: dict[tuple[str, str, str, str], int] = {}
     for arrival in repeated:
         counts[arrival.key] = counts.get(arrival.key, 0) + 1
     for key in sorted(counts):
         session.execute(
             update(InboundEvent)
-            .where(columns == key)
+            .where(tuple_(*inbox_conflicts.KEY) == key)
             .values(duplicates=InboundEvent.duplicates + counts[key])
             .execution_options(synchronize_session=False)
         )

@@ -14,14 +14,17 @@ from domain.secrets.keyring import INDEXES
 from providers import registry
 
 OURS = "paydesk"
-WEBHOOK, PROVIDER_KEY, JWT, SESSION, ENDPOINT = (
+WEBHOOK, PROVIDER_KEY, SIGNING_KEY, JWT, SESSION, ENDPOINT = (
     "webhook",
     "provider_key",
+    "signing_key",
     "jwt",
     "session",
     "endpoint",
 )
 INDEX = INDEXES[1]
+# What calls to a provider are made with; the environment's value stands in until the store is read.
+CALLING = frozenset({PROVIDER_KEY, SIGNING_KEY})
 LONGEST_OVERLAP_HOURS = 30 * 24
 # A value somebody typed: long, and not the same few characters again and again.
 SHORTEST, FEWEST_CHARACTERS = 32, 12
@@ -81,6 +84,17 @@ KINDS: Mapping[str, Kind] = {
             generate=None,
         ),
         Kind(
+            SIGNING_KEY,
+            "Request signing key",
+            "signs what we ask of the provider",
+            overlap_hours=24,
+            quiet_hours=1,
+            quiet_why="every process signs with the newest key within seconds",
+            max_age_days=365,
+            we_sign=True,
+            generate=None,
+        ),
+        Kind(
             JWT,
             "Token signing key",
             "signs the bearer tokens of people",
@@ -123,7 +137,7 @@ def assert_strong(kind: Kind, value: str, *, provider: str) -> None:
     Raises: InvalidInput SECRET_WEAK
     """
     said = _weakness(kind, value)
-    if said is None and provider != OURS and kind.name in (WEBHOOK, PROVIDER_KEY):
+    if said is None and provider != OURS and kind.name in {WEBHOOK, *CALLING}:
         said = registry.get(provider).weakness(kind.name, value)
     if said is not None:
         raise InvalidInput(said, code="SECRET_WEAK")

@@ -53,7 +53,7 @@ def prepare(session: Session, secret_id: str, *, actor: Actor) -> Probe:
         source=f"user:{actor.id}",
         after={"version": numbers.get(live[0].version_id), "eventId": canary.event_id},
     )
-    path = f"/api/webhooks/{secret.provider}"
+    path = f"/api/webhooks/{registry.get(secret.provider).door}"
     return Probe(canary, path, numbers.get(live[0].version_id, 0))
 
 

@@ -16,6 +16,7 @@ from domain.secrets import credential_uses, rotation, secret_verdicts
 from domain.secrets.secret_kinds import INDEX, KINDS, WEBHOOK, Kind
 from domain.secrets.secret_verdicts import Verdict
 from models.secrets import Secret, SecretVersion
+from providers import registry
 
 DAY = timedelta(hours=24)
 # chart → how far back it goes and how wide a bar is.
@@ -168,7 +169,9 @@ def bars_of(name: str) -> list[datetime]:
 def wire(seen: SecretSeen, *, public_url: str) -> dict[str, Json]:
     """Write a secret as the API answers it. endpoint: where what it verifies arrives, or goes to."""
     row = seen.row
-    door = f"{public_url}/api/webhooks/{row.provider}" if row.kind == WEBHOOK else None
+    door = None
+    if row.kind == WEBHOOK:
+        door = f"{public_url}/api/webhooks/{registry.get(row.provider).door}"
     return {
         "secretId": row.id,
         "kind": row.kind,

@@ -23,7 +23,7 @@ from core.states import SecretVersion as State
 from domain import audit, database
 from domain.actors import system
 from domain.secrets import credential_uses, keyring, secret_kinds
-from domain.secrets.secret_kinds import JWT, KINDS, OURS, PROVIDER_KEY, SESSION, WEBHOOK
+from domain.secrets.secret_kinds import CALLING, JWT, KINDS, OURS, SESSION, WEBHOOK
 from domain.transitions import Why, move_together
 from models.secrets import Secret, SecretVersion
 from providers import registry
@@ -73,10 +73,12 @@ _cache = _Cache()
 
 def configure(settings: Settings) -> None:
     """Note the secrets of the environment; they reach the store on first use, newest first."""
-    stripe = settings.stripe
     given: Mapping[Name, Sequence[str]] = {
-        Name("stripe", WEBHOOK): [stripe.webhook_secret.reveal()],
-        Name("stripe", PROVIDER_KEY): [stripe.secret_key.reveal()],
+        **{
+            Name(rail.name, kind): values
+            for rail in registry.every()
+            for kind, values in rail.given_secrets.items()
+        },
         Name(OURS, JWT): [f"{key.kid}:{_text(key.key)}" for key in settings.jwt_keys],
         Name(OURS, SESSION): [settings.secret_key.reveal()],
     }
@@ -319,8 +321,17 @@ def _held_inside(name: Name) -> tuple[_Held, ...]:
     known = _cache.found.get(name)
     if known is not None:
         return known[1]
-    asked = _from_environment(name) if name.kind == PROVIDER_KEY else ()
+    asked = _from_environment(name) if name.kind in CALLING else ()
     return asked or _read(name) or _from_environment(name)
+
+
+def _calling() -> list[Name]:
+    return [
+        Name(rail.name, kind)
+        for rail in registry.every()
+        for kind in rail.given_secrets
+        if kind in CALLING
+    ]
 
 
 def keep_warm() -> None:
@@ -329,7 +340,7 @@ def keep_warm() -> None:
     Transaction: opens its own; none is open.
     """
     keyring.vault().blind_index("", purpose="secret")
-    for name in {*_cache.environment, *(Name(each, PROVIDER_KEY) for each in registry.names())}:
+    for name in {*_cache.environment, *_calling()}:
         _held(name)
 
 
@@ -372,12 +383,12 @@ def live_or_last(owner: str, kind: str) -> tuple[LiveSecret, ...]:
         return tuple(each.secret for each in held)
 
 
-def provider_key(owner: str, is_used: bool) -> str | None:
-    """Give the API key to call a provider with now.
+def key_of(owner: str, kind: str, is_used: bool) -> str | None:
+    """Give the secret of a kind to call a provider with now: its API key, or what signs our requests.
 
     is_used: a call is about to be made with it; else somebody only asks whether there is one.
     """
-    held = live(owner, PROVIDER_KEY) if is_used else live_or_last(owner, PROVIDER_KEY)
+    held = live(owner, kind) if is_used else live_or_last(owner, kind)
     if not held:
         return None
     if is_used:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from urllib.parse import urlsplit
 
 import stripe
 
@@ -15,16 +16,19 @@ from providers.book_seam import Booking, SaidPayout
 from providers.card_seam import SaidCard
 from providers.coupon_seam import NewCoupon, SaidCoupon
 from providers.dispute_seam import Evidence
+from providers.lacking import NoLinks
 from providers.list_seam import Listing, ListPage
 from providers.seam import (
     Canary,
     Created,
     Delivery,
+    Keys,
     LiveSecret,
     NewPayment,
     Oddity,
     Rail,
     Reading,
+    Sent,
     Verified,
 )
 from providers.stripe import (
@@ -40,13 +44,14 @@ from providers.stripe import (
     setups,
     wire,
 )
+from providers.stripe.traits import StripeTraits
 
 # A key that has just been replaced may still be in the hands of a call.
 _MOST_CLIENTS = 4
 
 
 @dataclass(frozen=True)
-class StripeRail:
+class StripeRail(StripeTraits, NoLinks):
     """The card rail. mode: from the key's prefix, `test` or `live`.
 
     keys: gives the API key as it is now, told whether a call is about to be made with it.
@@ -55,23 +60,20 @@ class StripeRail:
     mode: str
     publishable_key: str
     js_url: str
-    keys: Callable[[bool], str | None]
+    keys: Keys
     connect: Callable[[str], stripe.StripeClient]
-    name: str = "stripe"
-    rail: str = "card"
-    label: str = "Stripe"
-    body_limit: int = 256 * 1024
-    # Stripe forgets keys after 24 h; an hour is left for clocks and slow calls.
-    key_lifetime_seconds: int = 23 * 3600
+    is_stand_in: bool = False
+    hosts: Sequence[str] = (".stripe.com",)
+    given_secrets: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
     _clients: dict[str, stripe.StripeClient] = field(default_factory=dict, repr=False)
 
     @property
     def is_configured(self) -> bool:
         """Whether there is a key to call with."""
-        return bool(self.keys(False))
+        return bool(self.keys("provider_key", False))
 
     def _api(self) -> stripe.StripeClient:
-        key = self.keys(True)
+        key = self.keys("provider_key", True)
         if not key:
             raise RailNotConfigured(self.rail)
         client = self._clients.get(key)
@@ -91,18 +93,17 @@ class StripeRail:
 
     def verify(
         self,
-        body: bytes,
-        headers: Callable[[str], str | None],
+        sent: Sent,
         *,
         secrets: Sequence[LiveSecret],
         now: int,
     ) -> Verified:
         """Check `Stripe-Signature`."""
-        return wire.verify(body, headers("Stripe-Signature"), secrets=secrets, now=now)
+        return wire.verify(sent.body, sent.header(self.signed_by), secrets=secrets, now=now)
 
-    def read_delivery(self, body: bytes) -> Delivery:
-        """Read an event's head."""
-        return wire.read_delivery(body)
+    def read_deliveries(self, body: bytes) -> Sequence[Delivery]:
+        """Read an event's head; Stripe sends each by itself."""
+        return (wire.read_delivery(body),)
 
     def read_event(self, body: bytes) -> Reading:
         """Read what an event says."""
@@ -228,7 +229,12 @@ class StripeRail:
         return coupons.apply(self._api(), new, key=key)
 
 
-def build(settings: Settings, keys: Callable[[bool], str | None] | None = None) -> Rail:
+def _origin_of(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def build(settings: Settings, keys: Keys | None = None) -> Rail:
     """Build the card rail. keys: where its API key comes from; None: the environment's.
 
     The mode is the environment's: a key of the other one is never taken.
@@ -236,10 +242,17 @@ def build(settings: Settings, keys: Callable[[bool], str | None] | None = None) 
     wanted = settings.stripe
     key = wanted.secret_key.reveal()
     live = key.startswith(("sk_live_", "rk_live_")) or (not key and settings.is_production)
+    is_stand_in = wanted.api_base != sdk.API
     return StripeRail(
         mode="live" if live else "test",
         publishable_key=wanted.publishable_key,
         js_url=wanted.js_url,
-        keys=keys or (lambda _: key),
+        keys=keys or (lambda *_: key),
+        is_stand_in=is_stand_in,
+        hosts=(_origin_of(wanted.js_url),) if is_stand_in else (".stripe.com",),
+        given_secrets={
+            "webhook": [wanted.webhook_secret.reveal()],
+            "provider_key": [key],
+        },
         connect=lambda held: sdk.client(held, wanted.api_base, wanted.timeout_seconds),
     )

@@ -78,7 +78,8 @@ def test_a_switch_says_how_it_stands_who_set_it_and_until_when(
     off = put(client, "settlement_pause", who.ed, {"value": {"on": False}, "reason": "it came"})
     assert (off.get_json()["value"], off.get_json()["until"]) == ({"on": False}, None)
     with reading() as session:
-        rows = session.scalars(select(AuditRow).where(AuditRow.action == "control.set"))
+        written = select(AuditRow).where(AuditRow.action == "control.set")
+        rows = session.scalars(written.order_by(AuditRow.at, AuditRow.id))
         assert [(row.actor, row.after["on"], row.reason) for row in rows] == [
             (who.fin.id, True, "the bank's file is late"),
             (who.ed.id, False, "it came"),

@@ -297,4 +297,4 @@ def test_the_provider_s_key_is_entered_and_used_for_the_next_call(
     live = value.replace("test", "live")
     assert code(rotate(client, ada, secret_id, value=live)[0]) == "SECRET_WEAK"
     assert rotate(client, ada, secret_id, value=value, overlapHours=0)[0].status_code == 201
-    assert secrets.provider_key("stripe", False) == value
+    assert secrets.key_of("stripe", "provider_key", False) == value

@@ -71,7 +71,7 @@ def test_buyer_gets_one_letter_with_the_link_and_the_senders_words(
         assert desk.browser(who.mel).post(f"{page}/link").status_code == 303
     assert len(letters()) == 2
     with database.reading() as session:
-        rows = session.query(AuditRow).filter_by(action="payment.send_link").all()
+        rows = session.query(AuditRow).filter_by(action="payment.send_link").order_by(AuditRow.at)
         assert [row.actor for row in rows] == [who.sue.id, who.mel.id]
         assert "phone" not in str([row.after for row in rows])
 

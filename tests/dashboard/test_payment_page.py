@@ -24,7 +24,7 @@ def status_of(payment_id: str) -> str:
 
 def notes() -> list[str]:
     with database.reading() as session:
-        return [row.note for row in session.query(PaymentNote)]
+        return [row.note for row in session.query(PaymentNote).order_by(PaymentNote.at)]
 
 
 def test_page_tells_the_whole_story_to_staff(desk: Desk, who: Personas, till: Till) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,7 +9,6 @@ import time_machine
 
 from core import clock
 from core.errors import Conflict, InvalidInput, NotFound
-from core.vault import Secret
 from domain.actors import system
 from domain.database import reading, transaction
 from domain.jobs import secrets as duties
@@ -190,8 +188,8 @@ def test_a_revoked_value_never_comes_back(world: World) -> None:
         with pytest.raises(Conflict):
             _restore(found, number)
         # Not through the environment either.
-        stripe = replace(world.settings.stripe, webhook_secret=Secret(value))
-        secrets.configure(replace(world.settings, stripe=stripe))
+        world.rail.given_secrets = world.rail.given_secrets | {"webhook": [value]}
+        secrets.configure(world.settings)
         assert value not in [each.value for each in secrets.live("stripe")]
     with pytest.raises(Conflict, match="revoked"):
         rotate(found, value=STRONG)
@@ -266,12 +264,14 @@ def test_a_new_value_of_the_environment_takes_over_and_the_old_one_steps_back(
     world: World,
 ) -> None:
     found = seen(world)
-    stripe = replace(world.settings.stripe, webhook_secret=Secret("whsec_of_the_environment"))
+    before = world.rail.given_secrets
+    world.rail.given_secrets = before | {"webhook": ["whsec_of_the_environment"]}
     for _ in range(2):
-        secrets.configure(replace(world.settings, stripe=stripe))
+        secrets.configure(world.settings)
         values = [each.value for each in secrets.live("stripe")]
         assert values == ["whsec_of_the_environment", "whsec_world"]
     # The value of an hour ago is known: it changes nothing.
+    world.rail.given_secrets = before
     secrets.configure(world.settings)
     assert secrets.live("stripe")[0].value == "whsec_of_the_environment"
     assert states(found) == [(2, "active"), (1, "retiring")]

@@ -32,9 +32,20 @@ from models.payments import Payment
 from models.people import Merchant, User
 from providers import registry
 from providers.card_seam import SaidCard
-from providers.seam import Canary, Created, Delivery, LiveSecret, NewPayment, Reading, Verified
+from providers.lacking import NoLinks
+from providers.seam import (
+    Canary,
+    Created,
+    Delivery,
+    LiveSecret,
+    NewPayment,
+    Reading,
+    Sent,
+    Verified,
+)
 from providers.stripe import calls, reading, sdk, wire
 from providers.stripe import secrets as stripe_secrets
+from providers.stripe.traits import StripeTraits
 from tests.domain import fake_charges
 from tests.domain.fake_bookings import FakeBookings
 from tests.domain.fake_charges import intent
@@ -48,18 +59,18 @@ _numbers = itertools.count(1)
 
 
 @dataclass
-class FakeRail(FakeCoupons, FakeVault, FakeDisputes, FakeBookings, FakeLists):
+class FakeRail(
+    StripeTraits, NoLinks, FakeCoupons, FakeVault, FakeDisputes, FakeBookings, FakeLists
+):
     """Stripe's own verifying and reading; calls answered from memory, or by the scripted error."""
 
-    name: str = "stripe"
-    rail: str = "card"
-    label: str = "Stripe"
     mode: str = "test"
     is_configured: bool = True
     publishable_key: str = "pk_test_world"
     js_url: str = "https://js.stripe.com/v3/"
-    body_limit: int = 256 * 1024
-    key_lifetime_seconds: int = 23 * 3600
+    is_stand_in: bool = False
+    hosts: Sequence[str] = (".stripe.com",)
+    given_secrets: dict[str, Sequence[str]] = field(default_factory=dict)
     intents: dict[str, dict[str, object]] = field(default_factory=dict)
     by_key: dict[str, Created] = field(default_factory=dict)
     refusals: dict[str, Exception] = field(default_factory=dict)
@@ -76,10 +87,8 @@ class FakeRail(FakeCoupons, FakeVault, FakeDisputes, FakeBookings, FakeLists):
         self.asked.append(call)
         return self.script.pop(0) if self.script else None
 
-    def verify(
-        self, body: bytes, headers: object, *, secrets: Sequence[LiveSecret], now: int
-    ) -> Verified:
-        return wire.verify(body, headers("Stripe-Signature"), secrets=secrets, now=now)  # type: ignore[operator]
+    def verify(self, sent: Sent, *, secrets: Sequence[LiveSecret], now: int) -> Verified:
+        return wire.verify(sent.body, sent.header(self.signed_by), secrets=secrets, now=now)
 
     def weakness(self, kind: str, value: str) -> str | None:
         return stripe_secrets.weakness(kind, value, mode=self.mode)
@@ -87,8 +96,8 @@ class FakeRail(FakeCoupons, FakeVault, FakeDisputes, FakeBookings, FakeLists):
     def canary(self, nonce: str, *, secret: LiveSecret, now: int) -> Canary:
         return stripe_secrets.canary(nonce, secret=secret, now=now)
 
-    def read_delivery(self, body: bytes) -> Delivery:
-        return wire.read_delivery(body)
+    def read_deliveries(self, body: bytes) -> Sequence[Delivery]:
+        return (wire.read_delivery(body),)
 
     def read_event(self, body: bytes) -> Reading:
         return reading.read_event(wire.parse(body), api_version=sdk.API_VERSION)
@@ -329,7 +338,8 @@ class World:
         stamp = clock.unix()
         mac = hmac.new(secret.encode(), f"{stamp}.".encode() + body, hashlib.sha256).hexdigest()
         header = {"Stripe-Signature": f"t={stamp},v1={mac}"}
-        return inbox.receive("stripe", body, header=header.get, headers=header.items())
+        sent = Sent("POST", "/api/webhooks/stripe", body, header.get)
+        return inbox.receive("stripe", sent, headers=header.items())
 
     def deliver_and_apply(self, body: bytes) -> InboundEvent:
         received = self.deliver(body)
@@ -385,7 +395,7 @@ def stage(settings: Settings) -> World:
     checkpoints.configure(settings)
     mails.configure(settings)
     registry.configure(settings)
-    rail = FakeRail()
+    rail = FakeRail(given_secrets=dict(registry.get("stripe").given_secrets))
     registry._built["stripe"] = rail  # type: ignore[assignment]
     secrets.configure(settings)
     return World(
