@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from providers.seam import NewPayment
 
 
-def tags_of(new: NewPayment) -> Mapping[str, str]:
+def tags_of(new: NewPayment) -> dict[str, str]:
     """Say which payment, operation and order something was made for; what there is none of is left out."""
     tags = {
         "payment_id": new.payment_id,

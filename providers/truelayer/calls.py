@@ -59,7 +59,7 @@ def wanted(new: NewPayment, account: str) -> dict[str, Json]:
             "beneficiary": beneficiary,
         },
         "user": user,
-        "metadata": dict(tags_of(new)),
+        "metadata": {**tags_of(new)},
     }
 
 

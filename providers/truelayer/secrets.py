@@ -10,11 +10,10 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from providers.truelayer.signing import SigningKey
+from providers.truelayer.signing import KID, SigningKey
 
 PROVIDER_KEY, SIGNING_KEY = "provider_key", "signing_key"
 _SECRET = re.compile(r"[!-~]{20,250}", re.ASCII)
-_KID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 _BEGINS = "-----BEGIN"
 LARGEST_KEY = 8192
 
@@ -45,7 +44,7 @@ def _unpacked(text: str) -> str:
 def read_key(value: str) -> SigningKey | None:
     """Read a signing key that was written as `kid:PEM`; None when it is none."""
     kid, _, pem = written(value, "").partition(":")
-    if not _KID.fullmatch(kid) or not pem.startswith(_BEGINS):
+    if not KID.fullmatch(kid) or not pem.startswith(_BEGINS):
         return None
     return SigningKey(kid, pem + "\n")
 

@@ -31,7 +31,7 @@ LONGEST_PATH = 512
 MOST_HEADERS = 16
 # A P-521 signature is 132 bytes, which base64 writes without a rest: no character of it is free.
 _FORM = re.compile(r"([A-Za-z0-9_-]{40,1600})\.\.([A-Za-z0-9_-]{176})", re.ASCII)
-_KID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
+KID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 _FIELDS = ("alg", "kid", "tl_version", "tl_headers", "jku")
 # What the library and `cryptography` below it raise on input that nobody has ever signed.
@@ -117,7 +117,7 @@ def _read_header(signature: str | None) -> JwsHeader:
         raise BadSignature
     if said["alg"] != "ES512" or said["tl_version"] != "2":
         raise BadSignature
-    if not _KID.fullmatch(str(said["kid"])):
+    if not KID.fullmatch(str(said["kid"])):
         raise BadSignature
     plain = {name: said[name] for name in _FIELDS}
     if json.dumps(plain, separators=(",", ":")).encode() != text:

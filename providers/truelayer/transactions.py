@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from core import clock
 from providers.truelayer.accounts import Accounts
@@ -50,7 +51,7 @@ def spans(since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
     begin, end = since - MARGIN, until + MARGIN
     count = max(1, -(-(end - begin) // SPAN))
     cuts = [begin + SPAN * number for number in range(count)] + [end]
-    return list(zip(cuts, cuts[1:], strict=False))
+    return list(pairwise(cuts))
 
 
 def page(

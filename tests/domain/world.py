@@ -46,6 +46,7 @@ from providers.seam import (
 from providers.stripe import calls, reading, sdk, wire
 from providers.stripe import secrets as stripe_secrets
 from providers.stripe.traits import StripeTraits
+from providers.values import parse
 from tests.domain import fake_charges
 from tests.domain.fake_bookings import FakeBookings
 from tests.domain.fake_charges import intent
@@ -100,7 +101,7 @@ class FakeRail(
         return (wire.read_delivery(body),)
 
     def read_event(self, body: bytes) -> Reading:
-        return reading.read_event(wire.parse(body), api_version=sdk.API_VERSION)
+        return reading.read_event(parse(body), api_version=sdk.API_VERSION)
 
     def fetch(self, reference: str) -> Reading:
         if error := self._scripted("fetch"):

@@ -76,8 +76,7 @@ def test_a_flood_of_unknown_names_from_sixteen_threads_is_one_fetch(
 
     def flood(number: int) -> None:
         together.wait()
-        for turn in range(25):
-            found.append(sets.find(JKU, f"kid-{number}-{turn}"))
+        found.extend(sets.find(JKU, f"kid-{number}-{turn}") for turn in range(25))
 
     threads = [threading.Thread(target=flood, args=(number,)) for number in range(16)]
     for thread in threads:

@@ -36,7 +36,7 @@ def read(said: object) -> Reading:
 
 def truth(status: str, **more: object) -> Reading:
     assert NOW is not None
-    return reading.read_payment(payment(status, **more), said_at=NOW)
+    return reading.read_payment(payment(status, PAYMENT, **more), said_at=NOW)
 
 
 def facts(said: Reading) -> list[tuple[str, str, int | None, str | None]]:
