@@ -13,14 +13,19 @@ from providers.seam import Oddity, UnreadableDelivery
 from providers.truelayer import reading, transactions
 from providers.truelayer.accounts import Accounts
 from providers.truelayer.api import Api
-from providers.truelayer.transactions import EXTERNAL, PAYMENT, PAYOUT, REFUND, moved_at
-from providers.values import Thing, instant, word
+from providers.truelayer.transactions import (
+    EXTERNAL,
+    PAYMENT,
+    PAYOUT,
+    REFUND,
+    REVERSAL,
+    moved_at,
+)
+from providers.values import Thing, instant, thing, word
 
 # What moved our balance: other states are of what has not moved it yet, or never did.
 _BOOKED = frozenset({"settled", "executed"})
-# A payout to ourselves, as TrueLayer calls why it was made; others leave our hands.
-OWN = "internal"
-_SIGNS: Mapping[str, int] = {PAYMENT: 1, EXTERNAL: 1, REFUND: -1, PAYOUT: -1}
+_SIGNS: Mapping[str, int] = {PAYMENT: 1, EXTERNAL: 1, REFUND: -1, PAYOUT: -1, REVERSAL: -1}
 # Source: https://docs.truelayer.com/docs/payout-and-refund-statuses
 _PAYOUTS: Mapping[str, PayoutStatus] = {
     "pending": PayoutStatus.PENDING,
@@ -47,9 +52,18 @@ def list_payouts(
     api: Api, accounts: Accounts, *, since: datetime, until: datetime
 ) -> Iterator[SaidPayout | Oddity]:
     """List payouts to our own bank account; of which payments one is made TrueLayer does not say."""
-    for one in transactions.every(api, accounts, since=since, until=until, kind="payout"):
-        if one.get("type") == PAYOUT and one.get("context_code") == OWN:
+    for one in transactions.every(api, accounts, since=since, until=until):
+        if one.get("type") == PAYOUT and _is_own(one):
             yield _read(one, _payout)
+
+
+def _is_own(one: Thing) -> bool:
+    """Tell a payout to ourselves from one that leaves our hands.
+
+    Source: https://github.com/TrueLayer/truelayer-java (transactions/Payout.java, ContextCode)
+    """
+    to = word(thing(one.get("beneficiary")).get("type"))
+    return to == "business_account" or one.get("context_code") == "internal"
 
 
 def _name(one: Thing) -> str:
@@ -69,11 +83,11 @@ def _read(one: Thing, reader: Callable[[Thing], _Said]) -> _Said | Oddity:
 
 
 def _kind(one: Thing, kind: str) -> BookingKind:
-    if kind == PAYMENT:
+    if kind in (PAYMENT, REVERSAL):
         return BookingKind.ARRIVED
     if kind == REFUND:
         return BookingKind.REFUND
-    if kind == PAYOUT and one.get("context_code") == OWN:
+    if kind == PAYOUT and _is_own(one):
         return BookingKind.PAYOUT
     # Money that came without a payment of ours, or that went to somebody else: a person looks at it.
     return BookingKind.UNKNOWN

@@ -17,11 +17,8 @@ from providers.truelayer.api import Api
 from providers.truelayer.transactions import Place
 from providers.values import Thing, instant, word
 
-# By which word the list is narrowed, and of which type the rows are that count.
-_KINDS = {
-    Listing.PAYMENTS: ("payment", transactions.PAYMENT),
-    Listing.REFUNDS: ("payout", transactions.REFUND),
-}
+# Of which type the rows are that count.
+_KINDS = {Listing.PAYMENTS: transactions.PAYMENT, Listing.REFUNDS: transactions.REFUND}
 
 
 def list_page(
@@ -37,12 +34,11 @@ def list_page(
 
     A page may be empty and yet not the last. Raises: ProviderUnavailable, ProviderRefused.
     """
-    if what not in _KINDS:
+    wanted = _KINDS.get(what)
+    if wanted is None:
         return ListPage(())
-    kind, wanted = _KINDS[what]
-    items, following = transactions.page(
-        api, accounts, Place.read(after), since=since, until=until, kind=kind
-    )
+    place = Place.read(after)
+    items, following = transactions.page(api, accounts, place, since=since, until=until)
     listed = [_listed(one, wanted) for one in items if one.get("type") == wanted]
     return ListPage(listed, following.written() if following else None)
 

@@ -52,7 +52,7 @@ def of(settings: Settings) -> Places:
 
     TrueLayer's own two know by themselves which mode they are in; any other address is a stand-in, which
     production does not take. Raises: BadSettings
-    Source: https://docs.truelayer.com/docs/environments; https://docs.truelayer.com/docs/validate-received-webhooks
+    Source: https://github.com/TrueLayer/truelayer-php (src/Constants/Endpoints.php)
     """
     production = settings.is_production
     default = f"https://api.{LIVE if production else TEST}"

@@ -60,7 +60,7 @@ def _curve(pem: str) -> str | None:
 def weakness(kind: str, value: str) -> str | None:
     """Say why a value cannot be a secret for TrueLayer; None when it can.
 
-    Source: https://docs.truelayer.com/docs/sign-your-payment-requests (ES512: an EC key on P-521)
+    Source: https://github.com/TrueLayer/truelayer-signing (request-signing-v2.md) (ES512: an EC key on P-521)
     """
     if kind == PROVIDER_KEY:
         good = _SECRET.fullmatch(value) is not None

@@ -61,7 +61,7 @@ class SigningKey:
 def sign(key: SigningKey, method: str, path: str, *, idempotency_key: str, body: str) -> str:
     """Sign a request: method, path, its idempotency key and its body exactly as sent.
 
-    Source: https://docs.truelayer.com/docs/sign-your-payment-requests
+    Source: https://github.com/TrueLayer/truelayer-signing (request-signing-v2.md)
     """
     signer = sign_with_pem(key.kid, key.pem).set_method(HttpMethod(method)).set_path(path)
     signed: str = signer.add_header("Idempotency-Key", idempotency_key).set_body(body).sign()
@@ -76,7 +76,7 @@ def verify(
     1. everything that costs nothing; 2. the key, by its exact address and name; 3. the library's check
     over method, path, the headers it names and the raw body. now: seconds since the epoch.
     Raises: BadSignature, whatever was sent.
-    Source: https://docs.truelayer.com/docs/validate-received-webhooks
+    Source: https://docs.truelayer.com/docs/payments-api-webhook-reference; the library's README
     """
     signature = sent.header(SIGNATURE)
     header = _read_header(signature)

@@ -42,7 +42,7 @@ class Tokens:
 
         Whoever comes meanwhile waits for the same answer. Calls: TrueLayer.
         Raises: ProviderUnavailable; nothing else was asked for yet.
-        Source: https://docs.truelayer.com/docs/generate-access-tokens
+        Source: https://docs.truelayer.com/reference/generateaccesstoken
         """
         with self._lock:
             held = self._held

@@ -12,8 +12,8 @@ class TrueLayerTraits:
     rail = "bank"
     label = "TrueLayer"
     methods = frozenset({"link"})
-    # Source: https://docs.truelayer.com/docs/merchant-accounts (accounts that pay-ins settle into)
-    currencies: frozenset[str] | None = frozenset({"GBP", "EUR", "PLN"})
+    # Source: https://github.com/TrueLayer/truelayer-php (src/Constants/Currencies.php)
+    currencies: frozenset[str] | None = frozenset({"GBP", "EUR"})
     names_payer = True
     reference_scheme: str | None = "faster_payments"
     # Source: https://docs.truelayer.com/docs/hosted-payment-page (what is added to the address to come back to)

@@ -12,12 +12,15 @@ from providers.truelayer.accounts import Accounts
 from providers.truelayer.api import Api, named, next_cursor
 from providers.values import Thing, instant, things, word
 
+# The list can be narrowed, but as what a refund counts there is said nowhere: all of it is read.
 PAYMENT, EXTERNAL, REFUND, PAYOUT = (
     "merchant_account_payment",
     "external_payment",
     "refund",
     "payout",
 )
+# What took back a payment that had settled; named nowhere in public, so it may be another word.
+REVERSAL = "payment_reversal"
 # A busy account gives at most 31 days at a time.
 # Source: https://docs.truelayer.com/docs/get-your-merchant-account-transactions-or-payment-sources
 SPAN = timedelta(days=30)
@@ -61,9 +64,8 @@ def page(
     *,
     since: datetime,
     until: datetime | None,
-    kind: str,
 ) -> tuple[list[Thing], Place | None]:
-    """Read one page and say where the next one begins. kind: `payment` or `payout`, or empty for both.
+    """Read one page and say where the next one begins.
 
     Calls: TrueLayer, once when the accounts are known. Raises: ProviderUnavailable, ProviderRefused.
     """
@@ -71,7 +73,7 @@ def page(
     if place.account >= len(every) or place.span >= len(parts):
         return [], None
     begin, end = parts[place.span]
-    query = _query(begin, end, kind, place.cursor)
+    query = _query(begin, end, place.cursor)
     path = f"/v3/merchant-accounts/{named(every[place.account])}/transactions"
     said = api.get(path, query)
     cursor = next_cursor(said)
@@ -83,20 +85,17 @@ def page(
     return things(said.get("items")), following if following.account < len(every) else None
 
 
-def _query(begin: datetime, end: datetime, kind: str, cursor: str) -> Mapping[str, str]:
+def _query(begin: datetime, end: datetime, cursor: str) -> Mapping[str, str]:
     query = {"from": str(clock.rfc3339(begin)), "to": str(clock.rfc3339(end))}
-    query |= {"type": kind} if kind else {}
     return query | ({"cursor": cursor} if cursor else {})
 
 
-def every(
-    api: Api, accounts: Accounts, *, since: datetime, until: datetime, kind: str = ""
-) -> Iterator[Thing]:
+def every(api: Api, accounts: Accounts, *, since: datetime, until: datetime) -> Iterator[Thing]:
     """Read all transactions of a window, each once, newest first. Calls: TrueLayer, page by page."""
     place: Place | None = Place()
     found: dict[str, Thing] = {}
     while place is not None:
-        items, place = page(api, accounts, place, since=since, until=until, kind=kind)
+        items, place = page(api, accounts, place, since=since, until=until)
         for one in items:
             # Where two parts of a window meet, both tell of it.
             found.setdefault(f"{word(one.get('type'))}:{word(one.get('id'))}", one)
