@@ -45,13 +45,17 @@ MARKED_COMPLETED, MARKED_FAILED, MARKED_CANCELLED = (
 )
 MARKED = "marked"
 VALIDATED = "validated"
+AWAITING_PAYER, AWAITING_BANK = "awaiting_payer", "awaiting_bank"
 # A higher rank wins over a lower one; among facts of equal rank the later-said one stands.
 RANK = {
     "created": 0,
     "requires_payment_method": 10,
     "attempt_failed": 10,
     "requires_action": 10,
+    # The payer is sent to their own bank to agree; then that bank has it and money is on its way.
+    AWAITING_PAYER: 10,
     "processing": 20,
+    AWAITING_BANK: 20,
     "authorized": 30,
     # Of a check only: the card is proved, with a hold or without one.
     VALIDATED: 31,
@@ -88,11 +92,12 @@ _PENDING_SUB = {
     "requires_payment_method": PaymentSub.REQUIRES_PAYMENT_METHOD,
     "attempt_failed": PaymentSub.REQUIRES_PAYMENT_METHOD,
     "requires_action": PaymentSub.REQUIRES_ACTION,
+    AWAITING_PAYER: PaymentSub.REQUIRES_ACTION,
 }
 
 
 # Providers tell time in whole seconds; within one second an attempt's end follows its beginning.
-_TIE = {"requires_action": 1, "attempt_failed": 2}
+_TIE = {"requires_action": 1, AWAITING_PAYER: 1, "attempt_failed": 2}
 
 
 def _order(fact: Fact) -> tuple[int, datetime, int, int, str]:
@@ -190,11 +195,12 @@ def standing(
         held = _largest(known, "authorized")
         sub = PaymentSub.REQUIRES_CAPTURE
         return Standing(Payment.PROCESSING, sub, 0, held, None, None, None)
-    if top.kind == "processing":
+    if top.kind in ("processing", AWAITING_BANK):
         if end := _ended_attempt(known, top):
             sub = PaymentSub.REQUIRES_PAYMENT_METHOD
             return Standing(Payment.PENDING, sub, 0, 0, None, end.code, end.message)
-        return Standing(Payment.PROCESSING, PaymentSub.NONE, 0, 0, None, None, None)
+        sub = PaymentSub.AWAITING_BANK if top.kind == AWAITING_BANK else PaymentSub.NONE
+        return Standing(Payment.PROCESSING, sub, 0, 0, None, None, None)
     return Standing(Payment.PENDING, _PENDING_SUB[top.kind], 0, 0, None, top.code, top.message)
 
 

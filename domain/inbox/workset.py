@@ -137,6 +137,7 @@ NAMED_BY = {
     "checkout": "session",
     "setup": "setup_intent",
     "invoice": "invoice",
+    "link": "bank_payment",
 }
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from core.fold import (
+    AWAITING_BANK,
+    AWAITING_PAYER,
     CHARGE_FAILED,
     CHARGE_PAID,
     DISPUTE_FEE,
@@ -20,6 +22,8 @@ from core.fold import (
 )
 
 WORDS: Mapping[str, str] = {
+    AWAITING_PAYER: "Waiting for the payer to agree at their bank",
+    AWAITING_BANK: "Their bank has it",
     "created": "Created",
     "requires_payment_method": "Waiting for a card",
     "attempt_failed": "Card declined",
