@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import NoReturn
 from urllib.parse import urlencode
 
-from core import clock, strictjson
+from core import bank_references, clock, strictjson
 from core.errors import ProviderReference, ProviderRefused, ProviderUnavailable
 from core.money import Money
 from core.strictjson import Json
@@ -25,8 +24,6 @@ from providers.values import Thing, word
 PAYMENTS = "/v3/payments"
 # Source: https://docs.truelayer.com/reference/create-payment: the token of a payment's page lives 15 minutes.
 PAGE_SECONDS = 15 * 60
-# What Faster Payments carries to the payer's statement.
-LONGEST_REFERENCE = 18
 
 
 def refuse(code: str, message: str) -> NoReturn:
@@ -134,12 +131,6 @@ def cancel(api: Api, reference: str, *, key: str) -> Reading:
         return Reading(references=(reference,))
 
 
-def refund_reference(refund_id: str) -> str:
-    """Make what the payer's statement shows of a refund: the end of its id, in what banks carry."""
-    plain = re.sub(r"[^A-Za-z0-9]", "", refund_id).upper()
-    return f"REFUND{plain[6 - LONGEST_REFERENCE :]}"
-
-
 def refund(
     api: Api, reference: str, amount: Money, *, key: str, metadata: Mapping[str, str]
 ) -> Reading:
@@ -150,7 +141,7 @@ def refund(
     path = f"{PAYMENTS}/{named(reference)}/refunds"
     asked: dict[str, Json] = {
         "amount_in_minor": amount.minor,
-        "reference": refund_reference(metadata.get("refund_id", key)),
+        "reference": bank_references.make(metadata.get("refund_id", key)),
         "metadata": dict(metadata),
     }
     said = surely(lambda: api.post(path, asked, key=key))

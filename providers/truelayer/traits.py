@@ -15,7 +15,8 @@ class TrueLayerTraits:
     # Source: https://github.com/TrueLayer/truelayer-php (src/Constants/Currencies.php)
     currencies: frozenset[str] | None = frozenset({"GBP", "EUR"})
     names_payer = True
-    reference_scheme: str | None = "faster_payments"
+    # It takes letters, digits and few signs, whatever the scheme that it chooses carries.
+    reference_scheme: str | None = "generic"
     # Source: https://docs.truelayer.com/docs/hosted-payment-page (what is added to the address to come back to)
     returns_by: str | None = "payment_id"
     door = "bank/truelayer"
