@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
@@ -268,12 +268,13 @@ def test_a_question_whose_answer_is_lost_is_unavailable_never_unknown(
 
 @pytest.mark.parametrize("name", ["../connect/token", "", "a/b", "a?b", "é", "x" * 65])
 def test_a_name_that_is_no_name_never_becomes_a_path(desk: Desk, rail: Rail, name: str) -> None:
-    for call in (
+    named: list[Callable[[], object]] = [
         lambda: rail.fetch(name),
         lambda: rail.cancel(name, key="k"),
         lambda: rail.refund(name, TEN, key="k", metadata=OPS),
         lambda: rail.find_refund(name, "ref_1"),
-    ):
+    ]
+    for call in named:
         with pytest.raises(ProviderRefused):
             call()
     assert not desk.requests
