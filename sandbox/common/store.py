@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from sandbox.stripe.errors import Obj
+from sandbox.common.wire import Obj
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
@@ -35,6 +35,10 @@ CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 
 
+# Gives the customer, the parent and the word by which lists of a kind are filtered.
+Keys = Callable[[str, Obj], tuple[str | None, str | None, str | None]]
+
+
 @dataclass(frozen=True)
 class Query:
     """One page of a list: newest first, or forwards from `before`."""
@@ -55,7 +59,9 @@ class Query:
 class Store:
     """Objects as JSON rows behind one lock; fields that begin with `_` never leave the sandbox."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, keys: Keys, *, lasting: tuple[str, ...]) -> None:
+        self._keys = keys
+        self._lasting = lasting
         self._lock = threading.RLock()
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         # WAL with NORMAL survives any kill of the process; a power cut is not what is rehearsed.
@@ -88,7 +94,7 @@ class Store:
 
     def put(self, kind: str, obj: Obj) -> Obj:
         """Insert or replace an object; its place in lists stays."""
-        row = (kind, obj["id"], obj.get("created", 0), *_keys(kind, obj), json.dumps(obj))
+        row = (kind, obj["id"], obj.get("created", 0), *self._keys(kind, obj), json.dumps(obj))
         self._db.execute(
             "INSERT INTO objects (kind, id, created, customer, parent, label, body)"
             " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
@@ -146,8 +152,10 @@ class Store:
         return str(row[0])
 
     def wipe(self) -> None:
-        """Forget everything but the account's facts and its webhook endpoints."""
-        self._db.execute("DELETE FROM objects WHERE kind <> 'webhook_endpoint'")
+        """Forget everything but the account's facts and the kinds that last."""
+        marks = ", ".join("?" * len(self._lasting))
+        sql = f"DELETE FROM objects WHERE kind NOT IN ({marks})"  # noqa: S608 - marks only
+        self._db.execute(sql, self._lasting)
         for name in ("deliveries", "jobs", "answers"):
             self._db.execute(f"DELETE FROM {name}")  # noqa: S608 - three fixed names
 
@@ -155,12 +163,6 @@ class Store:
 def _load(text: str) -> Obj:
     loaded: Obj = json.loads(text)
     return loaded
-
-
-def _keys(kind: str, obj: Obj) -> tuple[str | None, str | None, str | None]:
-    """Return the customer, the payment intent and the word that lists filter by."""
-    label = {"event": "type", "payment_method": "type", "customer": "email"}.get(kind, "status")
-    return obj.get("customer"), obj.get("payment_intent"), obj.get(label)
 
 
 def _conditions(query: Query) -> tuple[list[str], list[str | int]]:
