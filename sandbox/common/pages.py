@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from sandbox.common.wire import Reply
+from sandbox.common.wire import Reply, Request
+
+# Method, path, and what shows the page.
+Table = Sequence[tuple[str, re.Pattern[str], Callable[..., Reply]]]
 
 SHARED = Path(__file__).parent
 _POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -49,6 +54,19 @@ class Pages:
                 }
                 return Reply(200, path.read_bytes(), headers)
         return None
+
+    def answer(self, table: Table, request: Request, *given: object) -> Reply:
+        """Answer with the page of a table, a script or a style; else say that nothing is there."""
+        method = "GET" if request.method == "HEAD" else request.method
+        for allowed, pattern, show in table:
+            match = pattern.fullmatch(request.path)
+            if match and allowed == method:
+                return show(*given, request, *match.groups())
+        if request.path.startswith("/static/") and method == "GET":
+            found = self.static(request.path.removeprefix("/static/"))
+            if found is not None:
+                return found
+        return self.page("not_found.html", status=404)
 
     @cached_property
     def _environment(self) -> Environment:

@@ -62,7 +62,7 @@ class Connection(BaseHTTPRequestHandler):
         """Answer."""
         self._serve()
 
-    do_POST = do_DELETE = do_OPTIONS = do_HEAD = do_GET  # noqa: N815 - names the base class wants
+    do_POST = do_PUT = do_DELETE = do_OPTIONS = do_HEAD = do_GET  # noqa: N815 - names the base class wants
 
     def log_message(self, template: str, *values: object) -> None:
         """Keep the base class from writing to stderr."""

@@ -53,7 +53,7 @@ class Query:
     after: str | None = None
     before: str | None = None
     delivered: bool | None = None
-    extra: tuple[tuple[str, str], ...] = field(default=())
+    extra: tuple[tuple[str, str | int], ...] = field(default=())
 
 
 class Store:
@@ -144,6 +144,16 @@ class Store:
         for row in rows.fetchall():
             yield _load(row[0])
 
+    def of(self, kind: str, parent: str, *, label: str | None = None) -> Iterator[Obj]:
+        """Yield all objects of a kind that belong to a parent, oldest first."""
+        rows = self._db.execute(
+            "SELECT body FROM objects WHERE kind = ? AND parent = ? AND label IS COALESCE(?, label)"
+            " ORDER BY seq",
+            (kind, parent, label),
+        )
+        for row in rows.fetchall():
+            yield _load(row[0])
+
     def fact(self, name: str, value: str) -> str:
         """Return a lasting fact of this account, written the first time."""
         with self.transaction() as db:
@@ -180,9 +190,9 @@ def _conditions(query: Query) -> tuple[list[str], list[str | int]]:
     for sign, moment in query.created:
         where.append(f"created {sign} ?")
         values.append(moment)
-    for path, wanted in query.extra:
+    for path, value in query.extra:
         where.append("json_extract(body, ?) = ?")
-        values += [path, wanted]
+        values += [path, value]
     if query.delivered is not None:
         undelivered = "EXISTS (SELECT 1 FROM deliveries d WHERE d.event = objects.id"
         undelivered += " AND d.state NOT IN ('delivered', 'superseded'))"

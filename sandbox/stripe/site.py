@@ -64,13 +64,4 @@ _PAGES += [
 
 def answer(world: World, request: Request) -> Reply:
     """Answer a page, a script or a style sheet."""
-    method = "GET" if request.method == "HEAD" else request.method
-    for allowed, pattern, show in _PAGES:
-        match = pattern.fullmatch(request.path)
-        if match and allowed == method:
-            return show(world, request, *match.groups())
-    if request.path.startswith("/static/") and method == "GET":
-        found = pages.static(request.path.removeprefix("/static/"))
-        if found is not None:
-            return found
-    return pages.page("not_found.html", status=404)
+    return pages.OWN.answer(_PAGES, request, world)
