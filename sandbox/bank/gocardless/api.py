@@ -6,17 +6,16 @@ import hmac
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
-from uuid import uuid4
 
+from sandbox.bank.asking import Asked, Route, find, noted
 from sandbox.bank.gocardless import errors, resources
 from sandbox.bank.gocardless.errors import Refused, misused
 from sandbox.bank.payments import WrongState
-from sandbox.bank.world import World, unit
+from sandbox.bank.world import Call, World
 from sandbox.common import answers, door
-from sandbox.common.faults import Fault
-from sandbox.common.wire import Obj, Reply, Request, json_reply
+from sandbox.common.wire import Obj, Reply, Request
 
 # Source: GoCardless' API reference, "Idempotency keys": kept for thirty days.
 KEPT_SECONDS = 30 * 86_400
@@ -29,21 +28,14 @@ MANNERS = door.Manners(
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Route:
-    """One operation. `makes` names what it creates, so that a key can lead back to it."""
-
-    method: str
-    pattern: re.Pattern[str]
-    op: str
-    act: Callable[..., Obj]
-    makes: str | None = None
-
-
 def _route(line: str, op: str, act: Callable[..., Obj], makes: str | None = None) -> Route:
     method, path = line.split()
     pattern = re.compile("/" + path.replace("{id}", "([A-Za-z0-9]+)"))
-    return Route(method, pattern, f"gocardless.{op}", act, makes)
+
+    def answered(call: Call, sent: Obj, *ids: str) -> tuple[int, Obj]:
+        return 201 if makes else 200, act(call, sent, *ids)
+
+    return Route(method, pattern, f"gocardless.{op}", answered, makes)
 
 
 _BR, _FLOWS = "billing_requests", "billing_request_flows"
@@ -79,16 +71,16 @@ def is_for(request: Request) -> bool:
 
 def answer(world: World, request: Request) -> Reply:
     """Answer one request, with what the fault script has in store for it."""
-    note: Obj = {"at": world.clock.now(), "method": request.method, "path": request.path,
-                 "op": None, "status": None, "fault": None, "replayed": False}  # fmt: skip
-    world.requests.append(note)
-    try:
-        reply = _answer(world, request, note)
-    except Refused as refused:
-        reply = refused.reply()
-    except WrongState as error:
-        reply = errors.wrong_state("invalid_state", str(error)).reply()
-    note["status"] = None if reply.dropped else reply.status
+
+    def refused(note: Obj) -> Reply:
+        try:
+            return _answer(world, request, note)
+        except Refused as no:
+            return no.reply()
+        except WrongState as error:
+            return errors.wrong_state("invalid_state", str(error)).reply()
+
+    reply = noted(world, request, refused)
     return replace(reply, headers=_LIMITS | reply.headers)
 
 
@@ -98,11 +90,7 @@ _LIMITS = {"RateLimit-Limit": "1000", "RateLimit-Remaining": "999",
 
 def _answer(world: World, request: Request, note: Obj) -> Reply:
     _assert_allowed(world, request)
-    found = next(
-        ((route, match.groups()) for route in ROUTES if route.method == request.method
-         and (match := route.pattern.fullmatch(request.path))),
-        None,
-    )  # fmt: skip
+    found = find(ROUTES, request)
     if found is None:
         raise errors.not_found()
     route, ids = found
@@ -112,47 +100,21 @@ def _answer(world: World, request: Request, note: Obj) -> Reply:
     if early is not None:
         return early
     key = request.headers.get("idempotency-key") if route.makes else None
-    note["idempotency_key"] = key
-    asked = Asked(world, route, ids, _sent(request, route), fault)
-    return door.after(fault, asked.execute(None) if key is None else _with_key(asked, key))
+    asked = Asked(world, route, ids, request.path, _sent(request, route), fault, MANNERS)
+    return door.after(fault, asked.execute() if key is None else _with_key(asked, key))
 
 
-@dataclass(frozen=True)
-class Asked:
-    """One operation, ready to run."""
+def _with_key(asked: Asked, key: str) -> Reply:
+    def again(kept: answers.Kept) -> Reply:
+        raise errors.used_key(json.loads(kept.body)[asked.route.makes]["id"])
 
-    world: World
-    route: Route
-    ids: tuple[str, ...]
-    sent: Obj
-    fault: Fault | None
-
-    def execute(self, key: str | None) -> Reply:
-        """Run the operation in one unit of work; its answer is stored with its effects."""
-        door.during(self.fault)
-        with unit(self.world, request_id=uuid4().hex) as call:
-            body = self.route.act(call, self.sent, *self.ids)
-            reply = json_reply(201 if self.route.makes else 200, body)
-            if key is not None:
-                kept = answers.kept_of(self.route.op, self.sent, reply, call.request_id)
-                answers.keep(call, key, kept)
-            return door.kept(self.fault, reply, MANNERS)
-
-
-def _with_key(asked: Asked, given: str) -> Reply:
-    key = f"{asked.route.op} {given}"
     try:
-        kept = answers.claim(asked.world, key, kept_seconds=KEPT_SECONDS)
+        name = f"{asked.route.op} {key}"
+        return asked.execute_once(name, kept_seconds=KEPT_SECONDS, again=again)
     except answers.KeyInUse:
         message = "A request with this idempotency key is being processed"
-        raise Refused(409, "invalid_state", message,
-                      {"reason": "idempotent_creation_in_progress", "message": message}) from None  # fmt: skip
-    if kept is not None:
-        raise errors.used_key(json.loads(kept.body)[asked.route.makes]["id"])
-    try:
-        return asked.execute(key)
-    finally:
-        answers.release(asked.world, key)
+        error = {"reason": "idempotent_creation_in_progress", "message": message}
+        raise Refused(409, "invalid_state", message, error) from None
 
 
 def _assert_allowed(world: World, request: Request) -> None:

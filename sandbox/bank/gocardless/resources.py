@@ -70,20 +70,20 @@ def list_requests(call: Call, sent: Obj) -> Obj:
 
 def read_request(call: Call, _sent: Obj, request_id: str) -> Obj:
     """Answer `GET /billing_requests/{id}`."""
-    return {"billing_requests": shapes.billing_request(_request(call, request_id))}
+    return {"billing_requests": shapes.billing_request(_owned(call, PAYMENT, request_id))}
 
 
 def cancel_request(call: Call, _sent: Obj, request_id: str) -> Obj:
     """Answer `POST /billing_requests/{id}/actions/cancel`."""
-    found = _request(call, request_id)
+    found = _owned(call, PAYMENT, request_id)
     if found["status"] not in payments.OPEN:
         raise wrong_state("billing_request_not_cancellable", "It cannot be cancelled any more")
     payments.cancel(call, found)
     return {"billing_requests": shapes.billing_request(found)}
 
 
-def _request(call: Call, request_id: str) -> Obj:
-    found = call.store.find(PAYMENT, request_id)
+def _owned(call: Call, kind: str, object_id: str) -> Obj:
+    found = call.store.find(kind, object_id)
     if found is None or found["wire"] != GOCARDLESS:
         raise not_found()
     return found
@@ -203,10 +203,7 @@ def _state_422(reason: str, field: str) -> Refused:
 
 def read_refund(call: Call, _sent: Obj, refund_id: str) -> Obj:
     """Answer `GET /refunds/{id}`."""
-    found = call.store.find(REFUND, refund_id)
-    if found is None or found["wire"] != GOCARDLESS:
-        raise not_found()
-    return {"refunds": shapes.refund(call, found)}
+    return {"refunds": shapes.refund(call, _owned(call, REFUND, refund_id))}
 
 
 def list_refunds(call: Call, sent: Obj) -> Obj:
@@ -225,7 +222,7 @@ def list_refunds(call: Call, sent: Obj) -> Obj:
 
 def read_payout(call: Call, _sent: Obj, payout_id: str) -> Obj:
     """Answer `GET /payouts/{id}`."""
-    return {"payouts": shapes.payout(_payout(call, payout_id))}
+    return {"payouts": shapes.payout(_owned(call, PAYOUT, payout_id))}
 
 
 def list_payouts(call: Call, sent: Obj) -> Obj:
@@ -238,7 +235,7 @@ def list_payout_items(call: Call, sent: Obj) -> Obj:
     """Answer `GET /payout_items?payout=`, in the order in which they were booked."""
     if "payout" not in sent:
         raise misused(400, "missing_filters", "payout is required")
-    payout = _payout(call, str(sent["payout"]))
+    payout = _owned(call, PAYOUT, str(sent["payout"]))
     account = accounts.key(GOCARDLESS, payout["currency"])
     lines = list(call.store.of(accounts.BOOKING, account, label=payout["id"]))
     limit = int(sent.get("limit", lists.DEFAULT))
@@ -250,13 +247,6 @@ def list_payout_items(call: Call, sent: Obj) -> Obj:
         "payout_items": [shapes.payout_item(call, line) for line in page],
         "meta": {"cursors": {"before": before, "after": after}, "limit": limit},
     }
-
-
-def _payout(call: Call, payout_id: str) -> Obj:
-    found = call.store.find(PAYOUT, payout_id)
-    if found is None or found["wire"] != GOCARDLESS:
-        raise not_found()
-    return found
 
 
 # --------------------------------------------------------------------------- events and webhooks

@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
 
 from sandbox.bank import jws
+from sandbox.bank.asking import Asked, Route, find, noted
 from sandbox.bank.payments import WrongState
 from sandbox.bank.truelayer import keys, problems, resources, tokens
 from sandbox.bank.truelayer.problems import Problem, unauthenticated
-from sandbox.bank.world import Call, World, unit
+from sandbox.bank.world import World, unit
 from sandbox.common import answers, door
-from sandbox.common.faults import Fault
-from sandbox.common.wire import Obj, Reply, Request, json_reply
+from sandbox.common.wire import Obj, Reply, Request
 
 # Source: https://docs.truelayer.com/docs/idempotency, "keys are valid for 24 hours" (not verified).
 KEPT_SECONDS = 24 * 3_600
@@ -24,16 +22,6 @@ MANNERS = door.Manners(
     failed=problems.body(500, "Internal Server Error", "Something went wrong on our side."),
     too_many=problems.body(429, "Rate Limit Exceeded", "Too many requests."),
 )
-
-
-@dataclass(frozen=True)
-class Route:
-    """One operation."""
-
-    method: str
-    pattern: re.Pattern[str]
-    op: str
-    act: Callable[..., resources.Answer]
 
 
 def _route(line: str, op: str, act: Callable[..., resources.Answer]) -> Route:
@@ -59,32 +47,18 @@ ROUTES = [
 ]  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Asked:
-    """One operation, ready to run."""
-
-    world: World
-    route: Route
-    ids: tuple[str, ...]
-    path: str
-    sent: Obj
-    fault: Fault | None
-    key: str | None
-
-
 def answer(world: World, request: Request) -> Reply:
     """Answer one request under `/v3`, with what the fault script has in store for it."""
-    note: Obj = {"at": world.clock.now(), "method": request.method, "path": request.path,
-                 "op": None, "status": None, "fault": None, "replayed": False}  # fmt: skip
-    world.requests.append(note)
-    try:
-        reply = _answer(world, request, note)
-    except Problem as problem:
-        reply = problem.reply()
-    except WrongState as error:
-        reply = problems.conflict(str(error)).reply()
-    note["status"] = None if reply.dropped else reply.status
-    return reply
+
+    def refused(note: Obj) -> Reply:
+        try:
+            return _answer(world, request, note)
+        except Problem as problem:
+            return problem.reply()
+        except WrongState as error:
+            return problems.conflict(str(error)).reply()
+
+    return noted(world, request, refused)
 
 
 def token(world: World, request: Request) -> Reply:
@@ -98,11 +72,7 @@ def token(world: World, request: Request) -> Reply:
 
 
 def _answer(world: World, request: Request, note: Obj) -> Reply:
-    found = next(
-        ((route, match.groups()) for route in ROUTES if route.method == request.method
-         and (match := route.pattern.fullmatch(request.path))),
-        None,
-    )  # fmt: skip
+    found = find(ROUTES, request)
     if found is None:
         raise problems.not_found("The requested resource")
     route, ids = found
@@ -115,15 +85,15 @@ def _answer(world: World, request: Request, note: Obj) -> Reply:
     with unit(world) as call:
         tokens.assert_allowed(call, request, readable)
     if request.method != "POST":
-        asked = Asked(world, route, ids, request.path, dict(request.asked()), fault, None)
-        return door.after(fault, _execute(asked))
+        sent = dict(request.asked())
+        asked = Asked(world, route, ids, request.path, sent, fault, MANNERS)
+        return door.after(fault, asked.execute())
     key = request.headers.get("idempotency-key", "").strip()
-    note["idempotency_key"] = key
     if not key:
         raise Problem(400, "Invalid Parameters", "An Idempotency-Key header is required.")
     _assert_signed(world, request)
-    asked = Asked(world, route, ids, request.path, _json(request), fault, f"truelayer {key}")
-    return door.after(fault, _with_key(asked, note))
+    asked = Asked(world, route, ids, request.path, _json(request), fault, MANNERS)
+    return door.after(fault, _with_key(asked, key, note))
 
 
 def _assert_signed(world: World, request: Request) -> None:
@@ -163,37 +133,16 @@ def _json(request: Request) -> Obj:
     return found
 
 
-def _with_key(asked: Asked, note: Obj) -> Reply:
-    key = asked.key or ""
-    try:
-        kept = answers.claim(asked.world, key, kept_seconds=KEPT_SECONDS)
-    except answers.KeyInUse:
-        detail = "Another request with this Idempotency-Key is being processed."
-        raise Problem(409, "Idempotency-Key Concurrency Conflict", detail) from None
-    if kept is not None:
+def _with_key(asked: Asked, key: str, note: Obj) -> Reply:
+    def again(kept: answers.Kept) -> Reply:
         if (kept.endpoint, kept.fingerprint) != (asked.path, answers.fingerprint(asked.sent)):
             detail = "The Idempotency-Key value has already been used for a different request."
             raise Problem(422, "Idempotency-Key Reuse", detail)
         note["replayed"] = True
         return Reply(kept.status, kept.body, {"Content-Type": "application/json"})
+
     try:
-        return _execute(asked)
-    finally:
-        answers.release(asked.world, key)
-
-
-def _execute(asked: Asked) -> Reply:
-    """Run the operation in one unit of work; its answer is stored with its effects."""
-    door.during(asked.fault)
-    with unit(asked.world, request_id=uuid4().hex) as call:
-        status, body = asked.route.act(call, asked.sent, *asked.ids)
-        return _kept(call, asked, json_reply(status, body))
-
-
-def _kept(call: Call, asked: Asked, reply: Reply) -> Reply:
-    if asked.key is not None:
-        # What failed on their side is not an answer to replay: the key finds the effect.
-        answers.keep(
-            call, asked.key, answers.kept_of(asked.path, asked.sent, reply, call.request_id)
-        )
-    return door.kept(asked.fault, reply, MANNERS)
+        return asked.execute_once(f"truelayer {key}", kept_seconds=KEPT_SECONDS, again=again)
+    except answers.KeyInUse:
+        detail = "Another request with this Idempotency-Key is being processed."
+        raise Problem(409, "Idempotency-Key Concurrency Conflict", detail) from None
