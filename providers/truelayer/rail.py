@@ -11,7 +11,7 @@ from core import clock
 from core.errors import ProviderRefused, ProviderUnavailable
 from core.money import Money
 from providers.book_seam import Booking, SaidPayout
-from providers.http import Line
+from providers.http import Line, session
 from providers.lacking import NoCards, NoCoupons, NoDisputes
 from providers.list_seam import Listing, ListPage
 from providers.seam import (
@@ -151,8 +151,9 @@ class TrueLayerRail(TrueLayerTraits, NoCards, NoCoupons, NoDisputes):
 
 def _load_keys(address: str) -> bytes:
     """Ask for a set of keys: no redirect is followed, and no more is read than one can be."""
-    line = Line("TrueLayer", address, problem)
-    answer = line.send("GET", "", headers={"Accept": "application/json"}, changes=False)
+    with session() as own:
+        line = Line("TrueLayer", address, problem, session=own)
+        answer = line.send("GET", "", headers={"Accept": "application/json"}, changes=False)
     if answer.status != 200:
         raise ProviderUnavailable("TrueLayer's keys cannot be had.")
     return answer.body
