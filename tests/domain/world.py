@@ -39,12 +39,14 @@ from providers.seam import (
     Reading,
     Sent,
 )
-from providers.stripe import calls, reading, sdk, wire
+from providers.stripe import calls, reading, sdk
+from providers.values import parse
 from tests.domain import fake_charges
 from tests.domain.fake_bookings import FakeBookings
 from tests.domain.fake_charges import intent
 from tests.domain.fake_coupons import FakeCoupons
 from tests.domain.fake_disputes import FakeDisputes
+from tests.domain.fake_door import FakeDoor
 from tests.domain.fake_lists import FakeLists
 from tests.domain.fake_vault import FakeVault
 
@@ -53,9 +55,7 @@ _numbers = itertools.count(1)
 
 
 @dataclass
-class FakeRail(
-    StripeTraits, NoLinks, FakeCoupons, FakeVault, FakeDisputes, FakeBookings, FakeLists
-):
+class FakeRail(FakeDoor, NoLinks, FakeCoupons, FakeVault, FakeDisputes, FakeBookings, FakeLists):
     """Stripe's own verifying and reading; calls answered from memory, or by the scripted error."""
 
     mode: str = "test"
@@ -82,7 +82,7 @@ class FakeRail(
         return self.script.pop(0) if self.script else None
 
     def read_event(self, body: bytes) -> Reading:
-        return reading.read_event(wire.parse(body), api_version=sdk.API_VERSION)
+        return reading.read_event(parse(body), api_version=sdk.API_VERSION)
 
     def fetch(self, reference: str) -> Reading:
         if error := self._scripted("fetch"):
