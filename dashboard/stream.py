@@ -24,6 +24,7 @@ LISTS = (
     *("home", "payments", "orders", "webhooks", "exceptions"),
     *("approvals", "freezes", "refunds", "disputes", "secrets", "users"),
     *("journal", "periods", "reconciliation", "invoices", "credit-notes"),
+    "bank",
     "watch",
 )
 # Events of these are committed together with what they post.
@@ -46,6 +47,8 @@ _OWN_LISTS = {
     "invoice": "invoices",
     "credit_note": "credit-notes",
     "session": "users",
+    "statement": "bank",
+    "line": "bank",
 }
 
 
