@@ -14,6 +14,8 @@ from providers import registry
 from web import access
 
 routes = Blueprint("desk_pay", __name__)
+# Says in the address of a state that it is asked for by somebody who came back.
+_BACK = "back"
 _OPEN = "the id is the secret: it cannot be guessed"
 
 
@@ -22,9 +24,13 @@ def _find(public_id: str) -> Shown:
         return pay_page.find(session, public_id)
 
 
-def _view(shown: Shown, state: View) -> View:
+def _view(shown: Shown, state: View, *, is_back: bool = False) -> View:
+    page = pay_page.page_view(shown)
+    if is_back:
+        # What is asked for again speaks to the same person: one who waits, not one who is about to pay.
+        page |= {"state_url": f"{page['state_url']}?{_BACK}=yes"}
     return {
-        "pay": pay_page.page_view(shown),
+        "pay": page,
         "state": state,
         "stripe_js_url": shown.rail.js_url,
     }
@@ -50,7 +56,8 @@ def show(public_id: str) -> Response:
 @access.public(_OPEN)
 def state(public_id: str) -> Response:
     """Give the state alone; the page asks again until it is final."""
-    return render.part("pay/_state.html", {"state": pay_states.state_view(_find(public_id))})
+    prepared = pay_states.returned_view if _BACK in request.args else pay_states.state_view
+    return render.part("pay/_state.html", {"state": prepared(_find(public_id))})
 
 
 @routes.get("/pay/<public_id>/return")
@@ -58,7 +65,7 @@ def state(public_id: str) -> Response:
 def back(public_id: str) -> Response:
     """Show what we know; the provider's parameters in the address are never believed."""
     shown = _find(public_id)
-    return render.plain("pay/return.html", _view(shown, pay_states.returned_view(shown)))
+    return render.plain("pay/return.html", _view(shown, pay_states.returned_view(shown), is_back=True))
 
 
 @routes.post("/pay/<public_id>/return")
