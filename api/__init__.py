@@ -33,6 +33,8 @@ MODULES = (
     "api.exception_acts",
     "api.exception_rules",
     "api.freezes",
+    "api.notices",
+    "api.deadlines",
     "api.periods",
     "api.controls",
     "api.journal",

@@ -8,9 +8,10 @@ from flask import Blueprint
 from pydantic import RootModel
 
 from api import shapes, steps
+from api.begun import CheckoutOut, IntentOut, LinkOut, begun_answer
 from api.contract import Answer, Call, In, MoneyIn, NoQuery, Session, endpoint
 from api.contract.records import ErrorOut
-from api.intents import CheckoutOut, IntentOut, Ref, begun_answer
+from api.intents import Ref
 from api.shapes import PaymentOut, UnknownOut
 from api.steps import Step, Told
 from core.errors import AppError, IllegalTransition, PaymentDeclined
@@ -36,8 +37,8 @@ class ReattemptIn(In):
     reference: Ref | None = None
 
 
-class AttemptOut(RootModel[IntentOut | CheckoutOut]):
-    """The new attempt, as the route answers that starts its kind: an intent, or a page at the provider."""
+class AttemptOut(RootModel[IntentOut | CheckoutOut | LinkOut]):
+    """The new attempt, as the route answers that starts its kind: an intent, a page at the provider or a link to the payer's bank."""
 
 
 def _shown(session: Session, payment: Payment) -> Answer:
@@ -123,7 +124,7 @@ def reattempt(call: Call[ReattemptIn, NoQuery]) -> Answer:
         made.append(begun.is_new)
         return Step(begun.payment, begun.operation, begun.fence)
 
-    def done(_: Session, payment: Payment) -> Answer:
-        return begun_answer(payment, is_new=made[-1])
+    def done(session: Session, payment: Payment) -> Answer:
+        return begun_answer(session, payment, is_new=made[-1])
 
     return steps.run(call, begin, Told(done=done, refused=steps.declined))

@@ -1,4 +1,4 @@
-"""Starting a card payment: on our own pay page (intent) or on Stripe's (checkout session)."""
+"""Starting a payment: on our own pay page (intent), on Stripe's (checkout session) or at the payer's bank (link)."""
 
 from __future__ import annotations
 
@@ -7,29 +7,25 @@ from typing import Annotated, Any, Literal
 from flask import Blueprint
 from pydantic import Field, StringConstraints
 
-from api import shapes, steps
+from api import steps
+from api.begun import CheckoutOut, IntentOut, LinkOut, begun_answer
 from api.contract import (
     Answer,
     Call,
     In,
     Metadata,
-    MoneyOut,
     NoQuery,
-    Out,
     Session,
     endpoint,
 )
 from api.contract.records import ErrorOut
-from api.shapes import LifecycleWord, PaymentWord, UnknownOut
+from api.shapes import UnknownOut
 from api.steps import Step, Told
-from core import clock
 from core.errors import invalid
-from core.money import asset
 from core.permissions import Permission
-from domain.payments import operations, starting
+from domain.payments import starting
 from domain.payments.intents import PaymentWanted
 from models.payments import Payment
-from providers import registry
 from web import identity, origins
 
 blueprint = Blueprint("intents", __name__)
@@ -58,6 +54,17 @@ class IntentIn(In):
     metadata: Metadata = Field(default_factory=dict)
 
 
+class LinkIn(In):
+    """What to pay, and where a payer who comes back from their bank is sent on to (on PUBLIC_URL or
+    CORS_ORIGINS). reference: your own name of it, which the bank statement shows as well.
+    """
+
+    order_id: Id
+    purpose: Purpose = "deposit"
+    return_url: Url | None = None
+    reference: Ref | None = None
+
+
 class CheckoutIn(In):
     """What to pay, and where Stripe's page sends the payer back to (on PUBLIC_URL or CORS_ORIGINS)."""
 
@@ -66,69 +73,6 @@ class CheckoutIn(In):
     success_url: Url | None = None
     cancel_url: Url | None = None
     reference: Ref | None = None
-
-
-class IntentOut(Out):
-    """A payment to be completed with Stripe Elements or on the pay page."""
-
-    payment_id: str
-    order_id: str | None
-    status: PaymentWord
-    lifecycle: LifecycleWord
-    client_secret: str | None
-    publishable_key: str
-    amount: MoneyOut
-    provider: str
-    provider_reference: str | None
-    pay_url: str
-    expires_at: str | None
-
-
-class CheckoutOut(Out):
-    """A payment to be completed on Stripe's page at `url`."""
-
-    payment_id: str
-    order_id: str | None
-    status: PaymentWord
-    url: str | None
-    session_id: str | None
-    amount: MoneyOut
-    expires_at: str | None
-
-
-def _intent(payment: Payment) -> dict[str, Any]:
-    return {
-        "paymentId": payment.id,
-        "orderId": payment.order_id,
-        "status": payment.status,
-        "lifecycle": shapes.lifecycle(payment).value,
-        "clientSecret": operations.client_secret(payment),
-        "publishableKey": registry.get(payment.provider).publishable_key,
-        "amount": shapes.amount(payment.amount_minor, asset(payment.asset)),
-        "provider": payment.provider,
-        "providerReference": payment.provider_reference,
-        "payUrl": shapes.pay_url(payment),
-        "expiresAt": clock.rfc3339(payment.expires_at),
-    }
-
-
-def _checkout(payment: Payment) -> dict[str, Any]:
-    return {
-        "paymentId": payment.id,
-        "orderId": payment.order_id,
-        "status": payment.status,
-        "url": payment.hosted_url,
-        "sessionId": payment.provider_reference,
-        "amount": shapes.amount(payment.amount_minor, asset(payment.asset)),
-        "expiresAt": clock.rfc3339(payment.expires_at),
-    }
-
-
-def begun_answer(payment: Payment, *, is_new: bool) -> Answer:
-    """Answer with an attempt to pay: 201 for a new one, 200 for the one that is open already."""
-    body = _checkout(payment) if payment.method == "checkout" else _intent(payment)
-    location = f"/api/payments/{payment.id}"
-    return Answer(201, body, location=location) if is_new else Answer(200, body)
 
 
 def _pay(call: Call[Any, Any], wanted: PaymentWanted) -> Answer:
@@ -146,8 +90,8 @@ def _pay(call: Call[Any, Any], wanted: PaymentWanted) -> Answer:
         made.append(begun.is_new)
         return Step(begun.payment, begun.operation, begun.fence)
 
-    def done(_: Session, payment: Payment) -> Answer:
-        return begun_answer(payment, is_new=made[-1])
+    def done(session: Session, payment: Payment) -> Answer:
+        return begun_answer(session, payment, is_new=made[-1])
 
     return steps.run(call, begin, Told(done=done, refused=steps.declined))
 
@@ -220,5 +164,31 @@ def create_checkout(call: Call[CheckoutIn, NoQuery]) -> Answer:
         reference=said.reference,
         success_url=_return_url(said.success_url, "successUrl"),
         cancel_url=_return_url(said.cancel_url, "cancelUrl"),
+    )
+    return _pay(call, wanted)
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/api/payments/bank/link",
+    access=Permission.PAYMENTS_CREATE,
+    body=LinkIn,
+    answers={201: LinkOut, 200: LinkOut, 202: UnknownOut, 402: ErrorOut},
+    key="R",
+    money=True,
+    errors=(*ERRORS, "BANK_REFERENCE_INVALID"),
+    events=("payment.created",),
+    summary="Start a payment from the payer's own bank; an open link of the same purpose is given again.",
+    requirement="S19",
+)
+def create_link(call: Call[LinkIn, NoQuery]) -> Answer:
+    said = call.body
+    wanted = PaymentWanted(
+        order_id=said.order_id,
+        purpose=said.purpose,
+        method="link",
+        reference=said.reference,
+        return_url=_return_url(said.return_url, "returnUrl"),
     )
     return _pay(call, wanted)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import structlog
 from flask import Blueprint, Response, request
@@ -10,10 +10,12 @@ from flask import Blueprint, Response, request
 from api import catalogue
 from api.contract import Answer, Call, NoBody, NoQuery, Open, Out, endpoint, route
 from api.contract.reading import assert_form
+from api.notices import NoticeOut
 from core import strictjson
 from core.strictjson import Json
 from domain import health
 from domain.database import reading
+from domain.delays import notice_queries
 from web import access, counters, identity, limits, wire
 from web.access import Access, Door, Kind
 from web.origins import origin_of
@@ -74,7 +76,7 @@ class StatusOut(Out):
 
     state: Literal["ok", "degraded", "outage"]
     rails: list[RailStateOut]
-    notices: list[dict[str, Any]]
+    notices: list[NoticeOut]
 
 
 @route(
@@ -144,8 +146,11 @@ def errors(_: Call[NoBody, NoQuery]) -> Answer:
 def status(_: Call[NoBody, NoQuery]) -> Answer:
     with reading() as session:
         rails = health.rail_states(session)
+        notices = [
+            notice_queries.wire(row, for_staff=False) for row in notice_queries.live(session)
+        ]
     state = health.worst([str(rail["state"]) for rail in rails])
-    return Answer(200, {"state": state, "rails": rails, "notices": []})
+    return Answer(200, {"state": state, "rails": rails, "notices": notices})
 
 
 def _reports(document: Json) -> list[dict[str, Json]]:

@@ -198,6 +198,15 @@ def _security(found: Endpoint) -> list[dict[str, list[str]]]:
     return [*ways, {"apiKey": []}] if found.who in SCOPES else ways
 
 
+def _with_file(body: type[BaseModel]) -> dict[str, Any]:
+    """Describe a form: the fields of its record, and the file beside them."""
+    schema = body.model_json_schema(by_alias=True)
+    file = {"type": "string", "format": "binary", "description": "The file itself."}
+    schema["properties"] = {**schema["properties"], "file": file}
+    schema["required"] = [*schema.get("required", ()), "file"]
+    return schema
+
+
 def _operation(found: Endpoint, references: dict[Any, Any]) -> dict[str, Any]:
     said: dict[str, Any] = {
         "operationId": operation_id(found),
@@ -215,7 +224,7 @@ def _operation(found: Endpoint, references: dict[Any, Any]) -> dict[str, Any]:
     if found.body is not None:
         schema = references[found.body, "validation"]
         needed = any(field.is_required() for field in found.body.model_fields.values())
-        content = {wire.CONTENT_TYPE: {"schema": schema}}
+        content = {found.takes: {"schema": _with_file(found.body) if found.takes_file else schema}}
         said["requestBody"] = {"required": needed, "content": content}
     elif found.takes != wire.CONTENT_TYPE and found.method != "GET":
         said["requestBody"] = {"content": {found.takes: {}}}

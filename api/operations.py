@@ -6,12 +6,13 @@ from typing import Any, Literal
 
 from flask import Blueprint
 
-from api.contract import Answer, Call, NoBody, NoQuery, Out, endpoint
+from api.contract import Answer, Call, NoBody, NoQuery, Out, Session, endpoint
 from api.shapes import EtaOut
 from core import clock
 from core.permissions import Permission
 from core.states import Operation as State
 from domain.database import reading
+from domain.delays import eta
 from domain.payments import operation_queries
 from models.operations import Operation
 from models.payments import Payment
@@ -90,16 +91,17 @@ def show(call: Call[NoBody, NoQuery]) -> Answer:
     return Answer(200, body)
 
 
-def _rail(rail: Rail, health: str | None) -> dict[str, Any]:
+def _rail(session: Session, rail: Rail) -> dict[str, Any]:
+    expected = eta.of_rail(session, rail.rail, rail.name)
     return {
         "rail": rail.rail,
         "provider": rail.name,
         "configured": rail.is_configured,
         "enabled": rail.is_configured,
-        "health": health,
+        "health": operation_queries.health_of(session, rail),
         "assets": operation_queries.assets_of(rail.rail),
-        "eta": operation_queries.eta_of(rail.rail),
-        "notice": None,
+        "eta": expected.wire() if expected else None,
+        "notice": expected.text if expected and expected.is_notice else None,
     }
 
 
@@ -114,7 +116,5 @@ def _rail(rail: Rail, health: str | None) -> dict[str, Any]:
 )
 def rails(_: Call[NoBody, NoQuery]) -> Answer:
     with reading() as session:
-        items = [
-            _rail(rail, operation_queries.health_of(session, rail)) for rail in registry.every()
-        ]
+        items = [_rail(session, rail) for rail in registry.every()]
     return Answer(200, {"items": items})

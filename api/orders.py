@@ -135,7 +135,8 @@ def _milestones(parts: list[MilestoneIn], of: Asset) -> list[MilestoneWanted]:
     ]
 
 
-def _shown(session: Session, rows: list[Order]) -> list[dict[str, Any]]:
+def shown_of(session: Session, rows: list[Order]) -> list[dict[str, Any]]:
+    """Write orders with their milestones and the ids of their payments."""
     ids = [row.id for row in rows]
     milestones = orders.milestones_of(session, ids)
     payments = orders.payment_ids_of(session, ids)
@@ -164,7 +165,7 @@ def create(call: Call[OrderIn, NoQuery]) -> Answer:
 
     def work(session: Session) -> Answer:
         order = orders.create_order(session, wanted, actor=call.actor, source=call.source)
-        (shown,) = _shown(session, [order])
+        (shown,) = shown_of(session, [order])
         return Answer(201, shown, location=f"/api/orders/{order.id}")
 
     return run_once(call, work)
@@ -212,7 +213,7 @@ def index(call: Call[NoBody, OrderQuery]) -> Answer:
     page = Page(place.limit, place.before)
     with reading() as session:
         rows, more = order_queries.list_orders(session, wanted, actor=call.actor, page=page)
-        items = _shown(session, rows)
+        items = shown_of(session, rows)
     return Answer(200, {"items": items, "nextCursor": cursor(more) if more else None})
 
 
@@ -228,7 +229,7 @@ def index(call: Call[NoBody, OrderQuery]) -> Answer:
 def show(call: Call[NoBody, NoQuery]) -> Answer:
     with reading() as session:
         order = orders.get_order(session, call.path["orderId"], actor=call.actor)
-        (shown,) = _shown(session, [order])
+        (shown,) = shown_of(session, [order])
     return Answer(200, shown)
 
 
@@ -271,7 +272,7 @@ def cancel(call: Call[CancelIn, NoQuery]) -> Answer:
             reason=call.body.reason,
             source=call.source,
         )
-        (shown,) = _shown(session, [order])
+        (shown,) = shown_of(session, [order])
         return Answer(200, shown)
 
     return run_once(call, work)

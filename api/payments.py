@@ -42,6 +42,7 @@ from core.states import Escrow, Lifecycle, Role
 from core.states import Payment as Status
 from domain.actors import Actor
 from domain.database import reading, transaction
+from domain.delays import eta
 from domain.payments import (
     asking,
     operations,
@@ -193,7 +194,8 @@ def index(call: Call[NoBody, PaymentQuery]) -> Answer | Response:
 
 def _shown(session: Session, payment: Payment) -> dict[str, Any]:
     cases = payments.open_cases_of(session, [payment.id])
-    return shapes.payment(payment, exceptions=cases[payment.id])
+    expected = eta.of_payment(session, payment)
+    return shapes.payment(payment, exceptions=cases[payment.id], expected=expected)
 
 
 def _is_payer(actor: Actor, payment: Payment) -> bool:

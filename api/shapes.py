@@ -12,6 +12,7 @@ from core.states import ESCROW_ON_API, ORDER_ON_API, Escrow, Lifecycle
 from core.states import Order as OrderStatus
 from core.states import Payment as PaymentStatus
 from core.states import lifecycle as lifecycle_of
+from domain.delays.eta import Eta
 from models.operations import Operation
 from models.orders import Milestone, Order
 from models.payments import Payment
@@ -247,9 +248,13 @@ def _error(row: Payment) -> dict[str, Any] | None:
 
 
 def payment(
-    row: Payment, *, exceptions: Sequence[str] = (), public_url: str | None = None
+    row: Payment,
+    *,
+    exceptions: Sequence[str] = (),
+    public_url: str | None = None,
+    expected: Eta | None = None,
 ) -> dict[str, Any]:
-    """Write a payment; public_url is needed outside a request, as in a stream."""
+    """Write a payment; public_url is needed outside a request, as in a stream. expected: when it is final."""
     of = asset(row.asset)
     return {
         "paymentId": row.id,
@@ -270,7 +275,7 @@ def payment(
         "failureReason": row.failure_reason,
         "error": _error(row),
         "confirmations": None,
-        "eta": None,
+        "eta": expected.wire() if expected else None,
         "supersedes": row.supersedes_id,
         "supersededBy": row.superseded_by_id,
         "payUrl": pay_url(row, public_url=public_url),

@@ -14,6 +14,11 @@ class Permission(StrEnum):
     APPROVALS_DECIDE = "approvals:decide"
     APPROVALS_READ = "approvals:read"
     AUDIT_READ = "audit:read"
+    BANK_IMPORT = "bank:import"
+    BANK_LINES = "bank:lines"
+    BANK_MATCH = "bank:match"
+    BANK_SEARCH = "bank:search"
+    BANK_STATEMENTS = "bank:statements"
     CARDS_MANAGE = "cards:manage"
     CARDS_READ = "cards:read"
     CONTROLS_READ = "controls:read"
@@ -21,6 +26,7 @@ class Permission(StrEnum):
     CONTROLS_SET_ALL = "controls:set_all"
     COUPONS_APPLY = "coupons:apply"
     CREDIT_NOTES_ISSUE = "credit_notes:issue"
+    DEADLINES_EXTEND = "deadlines:extend"
     DESK_OPEN = "desk:open"
     DISPUTES_ACCEPT = "disputes:accept"
     DISPUTES_ANSWER = "disputes:answer"
@@ -52,6 +58,8 @@ class Permission(StrEnum):
     LEDGER_TOTALS = "ledger:totals"
     LEDGER_VERIFICATION = "ledger:verification"
     METRICS_READ = "metrics:read"
+    NOTICES_MANAGE = "notices:manage"
+    NOTICES_READ = "notices:read"
     ORDERS_CANCEL = "orders:cancel"
     ORDERS_CREATE = "orders:create"
     ORDERS_READ = "orders:read"
@@ -112,6 +120,11 @@ HOLDERS: dict[Permission, frozenset[Role]] = {
     P.APPROVALS_DECIDE: FINANCE_ADMIN,
     P.APPROVALS_READ: STAFF | {Role.MERCHANT, Role.SELLER},
     P.AUDIT_READ: frozenset({Role.FINANCE, Role.ADMIN, Role.AUDITOR}),
+    P.BANK_IMPORT: FINANCE_ADMIN,
+    P.BANK_LINES: MONEY_STAFF | {Role.AUDITOR},
+    P.BANK_MATCH: FINANCE_ADMIN,
+    P.BANK_SEARCH: STAFF,
+    P.BANK_STATEMENTS: FINANCE_ADMIN | {Role.AUDITOR},
     P.CARDS_MANAGE: PAYERS,
     P.CARDS_READ: PAYERS | STAFF,
     P.CONTROLS_READ: STAFF,
@@ -119,6 +132,7 @@ HOLDERS: dict[Permission, frozenset[Role]] = {
     P.CONTROLS_SET_ALL: frozenset({Role.ADMIN, Role.ENGINEER}),
     P.COUPONS_APPLY: PAYERS,
     P.CREDIT_NOTES_ISSUE: FINANCE_ADMIN,
+    P.DEADLINES_EXTEND: MONEY_STAFF,
     P.DESK_OPEN: EVERYONE,
     P.DISPUTES_ACCEPT: FINANCE_ADMIN,
     P.DISPUTES_ANSWER: MONEY_STAFF | {Role.MERCHANT},
@@ -151,6 +165,8 @@ HOLDERS: dict[Permission, frozenset[Role]] = {
     P.LEDGER_TOTALS: FINANCE_ADMIN | {Role.AUDITOR},
     P.LEDGER_VERIFICATION: frozenset({Role.FINANCE, Role.ADMIN, Role.AUDITOR, Role.ENGINEER}),
     P.METRICS_READ: frozenset({Role.ADMIN, Role.ENGINEER}),
+    P.NOTICES_MANAGE: ACTING_STAFF,
+    P.NOTICES_READ: STAFF,
     P.ORDERS_CANCEL: frozenset({Role.BUYER, Role.MERCHANT}) | MONEY_STAFF,
     P.ORDERS_CREATE: frozenset({Role.BUYER, Role.MERCHANT}) | MONEY_STAFF,
     P.ORDERS_READ: EVERYONE,

@@ -37,11 +37,13 @@ _PAGES: Mapping[str, tuple[str, Permission]] = {
     "case": ("/exceptions", Permission.EXCEPTIONS_READ),
     "approval": ("/approvals", Permission.APPROVALS_READ),
     "freeze": ("/freezes", Permission.CONTROLS_READ),
+    "notice": ("/providers/notices", Permission.NOTICES_READ),
+    "extension": ("/providers/deadlines", Permission.NOTICES_READ),
     "refund": ("/refunds", Permission.REFUNDS_LIST),
     "user": ("/users", Permission.USERS_ADMINISTER),
 }
 _KIND_OF = {"pay": "payment", "ord": "order", "inb": "inbound", "exc": "case", "apr": "approval"}
-_KIND_OF |= {"frz": "freeze", "ref": "refund", "usr": "user"}
+_KIND_OF |= {"frz": "freeze", "ref": "refund", "usr": "user", "dly": "notice", "ext": "extension"}
 
 
 def wanted_of(session: Session, asked: Asked) -> AuditFilter:

@@ -1,4 +1,4 @@
-"""What stands above every page while it lasts, and nobody can put away: freezes, a pause, a notice, no worker."""
+"""What stands above every page while it lasts, and nobody can put away: freezes, a pause, notices, no worker."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from flask import Blueprint, Response
 
 from core.permissions import Permission
-from dashboard import render, words
+from dashboard import provider_words, render, words
 from dashboard.shapes import Alert
 from domain import desk_queries
 from domain.actors import Actor
 from domain.control import controls, freeze_queries
 from domain.control.controls import Setting
 from domain.database import reading
+from domain.delays import notice_queries
 from domain.desk import Session
 from models.control import Freeze
 from web import access
@@ -32,6 +33,10 @@ def banners(session: Session, actor: Actor, *, has_worker: bool) -> list[Alert]:
     on = {setting.name: setting for setting in controls.list_on(session)}
     if notice := on.get(controls.BANNER):
         found.append(Alert("info", notice.text or ""))
+    found += [
+        provider_words.alert(row, for_staff=actor.may(Permission.NOTICES_READ))
+        for row in notice_queries.live(session)
+    ]
     if actor.is_staff and (pause := on.get(controls.SETTLEMENT_PAUSE)):
         found.append(_pause(pause))
     if actor.is_staff and not has_worker:

@@ -68,6 +68,7 @@ _BOOKS = (
 )
 # Who may do what, and what holds money.
 _CONTROL = (
+    ("Providers", "/providers", "plug", "x", Permission.NOTICES_READ),
     ("Freezes", "/freezes", "freeze", "f", Permission.CONTROLS_READ),
     ("Secrets", "/secrets", "key", "s", Permission.SECRETS_READ),
     ("Users", "/users", "person", "u", Permission.USERS_ADMINISTER),

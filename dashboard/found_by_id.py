@@ -13,6 +13,8 @@ from domain.books import book_queries
 from domain.cases import case_rules
 from domain.control.approval_queries import get_approval
 from domain.control.freeze_queries import get_freeze
+from domain.delays.extensions import get_extension
+from domain.delays.notice_queries import get_notice
 from domain.desk import Session
 from domain.invoices import invoice_desk, invoice_queries
 from domain.people.people import get_visible_user
@@ -37,6 +39,16 @@ _KINDS: dict[str, tuple[Permission, str, Look]] = {
         Permission.CONTROLS_READ,
         "/freezes/",
         lambda session, name, _: get_freeze(session, name),
+    ),
+    "dly_": (
+        Permission.NOTICES_READ,
+        "/providers/notices/",
+        lambda session, name, _: get_notice(session, name),
+    ),
+    "ext_": (
+        Permission.NOTICES_READ,
+        "/providers/deadlines/",
+        lambda session, name, _: get_extension(session, name),
     ),
     "inv_": (
         Permission.INVOICES_STATUS,

@@ -52,7 +52,12 @@ class Asked:
 
 def asked_text(name: str) -> str:
     """Give one text of the address; what no database can hold (NUL, lone surrogates) is left out."""
-    return render.storable(request.args.get(name, ""))[:LONGEST_QUERY]
+    return asked_whole(name, LONGEST_QUERY)
+
+
+def asked_whole(name: str, most: int) -> str:
+    """Give one text of the address up to a length of its own, such as a list of ids."""
+    return render.storable(request.args.get(name, ""))[:most]
 
 
 def read(path: str, names: Sequence[str]) -> Asked:

@@ -17,6 +17,7 @@ from dashboard import (
     payment_offers,
     payment_page,
     payments,
+    provider_words,
     render,
     states,
     timelines,
@@ -88,9 +89,20 @@ def _head(order: Order, actor: Actor, paid_by: list[Payment]) -> View:
         "reference": words.ref("reference", reference, text=reference) if reference else None,
         "created": words.moment(order.created_at),
         "acts": [],
-        "more_acts": [*_link_acts(actor, paid_by), _cancel_act(order, actor, paid_by)],
+        "more_acts": [
+            *_link_acts(actor, paid_by),
+            *_deadline_acts(order, actor),
+            _cancel_act(order, actor, paid_by),
+        ],
         "progress": _progress(order),
     }
+
+
+def _deadline_acts(order: Order, actor: Actor) -> list[Act]:
+    """Offer those who may to move the deadline of an order that still waits."""
+    waits = order.status == Status.AWAITING_DEPOSIT and order.deposit_due_at is not None
+    may = actor.may(Permission.DEADLINES_EXTEND)
+    return [provider_words.extend_act(actor, order_id=order.id)] if waits and may else []
 
 
 def _progress(order: Order) -> View:

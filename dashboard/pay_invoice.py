@@ -65,6 +65,8 @@ def _state(led: Led) -> View:
         "reference": None,
         "href": None,
         "label": None,
+        "notice": None,
+        "eta": None,
     }
 
 

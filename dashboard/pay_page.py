@@ -11,6 +11,8 @@ from core.states import PaymentSub
 from dashboard import payments, words
 from dashboard.shapes import Fact, View
 from domain import desk
+from domain.delays import eta
+from domain.delays.eta import Eta
 from domain.desk import Session
 from domain.payments import captures, operations, reversals
 from domain.payments.captures import Capture
@@ -45,7 +47,7 @@ _LAPSED = frozenset({"automatic", "expired"})
 @dataclass(frozen=True)
 class Shown:
     """A payment as its payer sees it. later: the attempt that took its place; captures: what was taken of
-    a hold, where that was not all; is_hold: the card is only to be held at first.
+    a hold, where that was not all; is_hold: the card is only to be held at first; expected: when it is final.
     """
 
     payment: Payment
@@ -53,6 +55,7 @@ class Shown:
     merchant: str
     rail: Rail
     secret: str | None
+    expected: Eta | None = None
     later: Payment | None = None
     captures: Sequence[Capture] = ()
     is_hold: bool = False
@@ -79,6 +82,7 @@ def find(session: Session, public_id: str) -> Shown:
         rail=registry.get(payment.provider),
         secret=operations.client_secret(payment) if payment.status == Status.PENDING else None,
         is_hold=_is_hold(session, payment),
+        expected=eta.of_payment(session, payment),
         captures=captures.list_captures(session, payment.id) if is_part else (),
         later=session.get(Payment, payment.superseded_by_id) if payment.superseded_by_id else None,
     )
@@ -166,7 +170,26 @@ def _state(
         "reference": words.short(shown.payment.id) if name != "declined" else None,
         "href": href,
         "label": label,
+        "notice": None if final else _notice_text(shown),
+        "eta": None,
     }
+
+
+def _notice_text(shown: Shown) -> str | None:
+    """Give what everybody is told of the rail, while it is late or down."""
+    said = shown.expected
+    return said.text if said is not None and said.is_notice else None
+
+
+def _with_eta(state: View, shown: Shown) -> View:
+    """Say to somebody who waits when it will be there; where a notice says it, in its words alone."""
+    said = shown.expected
+    if said is None:
+        return state
+    told = [] if said.is_notice else [said.text]
+    if said.at is not None:
+        told.append(f"Expected by {words.absolute(said.at)}.")
+    return state | {"eta": " ".join(told) or None}
 
 
 def state_view(shown: Shown) -> View:
@@ -186,7 +209,7 @@ def state_view(shown: Shown) -> View:
     if payment.provider_code and payment.sub_state != PaymentSub.REQUIRES_ACTION:
         text = "The bank refused it. Nothing was charged. Try another card, or the same one again."
         return _state("declined", ("bad", "failed", "The last card was declined", text), shown)
-    return {"name": "form", "final": False}
+    return {"name": "form", "final": False, "notice": _notice_text(shown), "eta": None}
 
 
 def _is_made(shown: Shown) -> bool:
@@ -222,7 +245,8 @@ def _processing(shown: Shown) -> View:
         said = ("info", "hold", "The amount is reserved", text)
         return _state("processing", said, shown)
     text = "The payment is on its way. You may close this page; the seller is told when it arrives."
-    return _state("processing", ("info", "half", "Your bank is confirming", text), shown)
+    said = ("info", "half", "Your bank is confirming", text)
+    return _with_eta(_state("processing", said, shown), shown)
 
 
 def _ended(shown: Shown) -> View:
@@ -298,7 +322,8 @@ def returned_view(shown: Shown) -> View:
             "If you have not finished there, you can go back and pay."
         )
         said = ("info", "half", "Waiting for your bank", text)
-        return _state("waiting", said, shown, link=(shown.href, "Back to the payment"))
+        link = (shown.href, "Back to the payment")
+        return _with_eta(_state("waiting", said, shown, link=link), shown)
     if state["name"] == "declined":
         return state | {"href": shown.href, "label": "Try another card"}
     return state

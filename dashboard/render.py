@@ -32,6 +32,7 @@ LIVE = frozenset(
         *("periods", "period"),
         *("reconciliation", "reconciliation_run"),
         *("bank_payouts", "bank_payout"),
+        *("providers", "deadlines"),
         "watch",
     )
 )

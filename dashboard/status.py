@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flask import Blueprint, Response
 
 from core import clock
 from core.errors import Unavailable
-from dashboard import render, states, words
+from dashboard import provider_words, render, states, words
 from dashboard.shapes import Alert, View
 from domain import health, presence
 from domain.control import controls, settling
 from domain.control.controls import Setting
 from domain.database import assert_answers, reading
+from domain.delays import notice_queries
+from models.delays import DelayNotice
 from web import access
 
 routes = Blueprint("desk_status", __name__)
@@ -37,6 +41,7 @@ def _parts() -> tuple[list[View], str, list[Alert]]:
         has_worker = bool(presence.list_alive(session, "worker"))
         is_paused = settling.is_paused(session)
         notice = controls.get(session, controls.BANNER)
+        late = notice_queries.live(session)
     found = [_part("Desk and API", "ok", "All requests are answered.")]
     worker = "ok" if has_worker and not is_paused else "degraded"
     said = "Events are applied as they come." if has_worker else "Events are stored and wait."
@@ -46,9 +51,11 @@ def _parts() -> tuple[list[View], str, list[Alert]]:
     names = words.rail_names()
     for rail in rails:
         name = names.get(str(rail["rail"]), str(rail["rail"]))
-        found.append(_part(f"{name} payments", str(rail["state"]), str(rail["text"])))
+        part = _part(f"{name} payments", str(rail["state"]), words.sentence(str(rail["text"])))
+        ahead = notice_queries.eta_at(notice_queries.of_rail(late, str(rail["rail"])))
+        found.append(part | {"eta": words.moment(ahead) if ahead else None})
     state = health.worst([worker, *(str(rail["state"]) for rail in rails)])
-    return found, state, _notices(notice)
+    return found, state, [*_notices(notice), *_further(late, [str(rail["text"]) for rail in rails])]
 
 
 def _part(name: str, state: str, text: str) -> View:
@@ -58,6 +65,11 @@ def _part(name: str, state: str, text: str) -> View:
 def _notices(notice: Setting) -> list[Alert]:
     """Repeat what stands above every page of the desk."""
     return [Alert("info", notice.text)] if notice.is_on and notice.text else []
+
+
+def _further(late: Sequence[DelayNotice], said: Sequence[str]) -> list[Alert]:
+    """Tell what no line of a rail says already."""
+    return [provider_words.alert(row, for_staff=False) for row in late if row.text not in said]
 
 
 @routes.get("/status")

@@ -25,6 +25,7 @@ LISTS = (
     *("approvals", "freezes", "refunds", "disputes", "secrets", "users"),
     *("journal", "periods", "reconciliation", "invoices", "credit-notes"),
     "watch",
+    *("providers", "deadlines"),
 )
 # Events of these are committed together with what they post.
 _POSTING = frozenset(
@@ -38,6 +39,7 @@ _OWN_LISTS = {
     "period": "periods",
     "reconciliation": "reconciliation",
     "control": "freezes",
+    "notice": "providers",
     "refund": "refunds",
     "dispute": "disputes",
     "secret": "secrets",
@@ -69,6 +71,8 @@ def changed(event: EventLog) -> Iterator[tuple[str, str]]:
     if event.order_id:
         yield "orders", event.order_id
         yield f"order-{event.order_id}", event.order_id
+    if event.type == "order.deadline_extended":
+        yield "deadlines", about
     if area == "inbound":
         yield "webhooks", about
         yield f"webhook-{about}", about

@@ -30,7 +30,7 @@ ALIASES: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class About:
-    """What an event is about and who may see it. audience: `parties`, `staff` or `held`."""
+    """What an event is about and who may see it. audience: `parties`, `staff`, or `held`: who sells."""
 
     object_id: str | None
     payment_id: str | None = None

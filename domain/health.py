@@ -17,7 +17,9 @@ from core.states import Operation as OperationState
 from core.strictjson import Json
 from domain import database, presence
 from domain.control import settling
+from domain.delays import notice_queries
 from models.cases import ExceptionCase
+from models.delays import DelayNotice
 from models.events import EventLog
 from models.inbound import InboundEvent
 from models.operations import Operation
@@ -86,7 +88,10 @@ def readiness() -> Readiness:
 
 
 def rail_states(session: Session) -> list[dict[str, Json]]:
-    """Say of each rail whether calls to its provider were answered within the last minutes."""
+    """Say of each rail whether calls to its provider were answered within the last minutes.
+
+    What a person says of it in an open notice goes before that, and makes it no better.
+    """
     since = clock.after(-LOOK_BACK_SECONDS)
     # Ids sort by time: the newest calls and those without an outcome, instead of every call ever made.
     newest = select(Operation.id).order_by(Operation.id.desc()).limit(MOST_CALLS).subquery()
@@ -101,11 +106,22 @@ def rail_states(session: Session) -> list[dict[str, Json]]:
     calls: dict[str, dict[str, int]] = {}
     for provider, state, number in counted:
         calls.setdefault(provider, {})[state] = number
+    open_now = notice_queries.live(session)
     return [
-        _rail(rail.rail, rail.label, calls.get(rail.name, {}))
+        _with_notice(_rail(rail.rail, rail.label, calls.get(rail.name, {})), own)
         for rail in registry.every()
         if rail.is_configured
+        for own in [notice_queries.of_rail(open_now, rail.rail, rail.name)]
     ]
+
+
+def _with_notice(found: dict[str, Json], notices: list[DelayNotice]) -> dict[str, Json]:
+    if not notices:
+        return found
+    said = notices[0]
+    state = worst([str(found["state"]), notice_queries.HEALTH[said.kind]])
+    eta_at = notice_queries.eta_at(notices)
+    return found | {"state": state, "text": said.text, "etaAt": clock.rfc3339(eta_at)}
 
 
 def _rail(name: str, label: str, calls: dict[str, int]) -> dict[str, Json]:

@@ -10,6 +10,7 @@ from models import (
     cards,
     cases,
     control,
+    delays,
     disputes,
     effects,
     events,
@@ -28,6 +29,7 @@ from models import (
     reconciliation,
     refunds,
     secrets,
+    statements,
     watch,
 )
 from models.base import Base
@@ -38,6 +40,7 @@ __all__ = [
     "cards",
     "cases",
     "control",
+    "delays",
     "disputes",
     "effects",
     "events",
@@ -56,5 +59,6 @@ __all__ = [
     "reconciliation",
     "refunds",
     "secrets",
+    "statements",
     "watch",
 ]

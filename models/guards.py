@@ -13,7 +13,7 @@ from sqlalchemy import Connection, inspect, text
 
 from core import entry_kinds, hashing
 from core.entry_kinds import Tie
-from models import period_guards
+from models import period_guards, statement_guards
 from models.control import Approval
 from models.events import EventLog
 
@@ -26,6 +26,7 @@ APPEND_ONLY = (
     "state_changes",
     "inbound_attempts",
     "period_balances",
+    "bank_statements",
 )
 # Every key by which REPLACE finds a row to put another in its place.
 _KEYS = {
@@ -45,6 +46,7 @@ _KEYS = {
     "period_balances": (
         "closing_id = new.closing_id and address = new.address and asset = new.asset"
     ),
+    "bank_statements": "id = new.id or file_sha256 = new.file_sha256",
 }
 _UNBALANCED = """select 1 from (select asset, sum(amount_minor) as total from postings
   where entry_id = new.entry_id group by asset) as sums where total <> 0"""
@@ -141,6 +143,7 @@ def _sqlite() -> Iterator[tuple[str, str]]:
     )
     yield from _sqlite_approvals()
     yield from period_guards.sqlite()
+    yield from statement_guards.sqlite()
 
 
 def _sqlite_approvals() -> Iterator[tuple[str, str]]:
@@ -265,6 +268,7 @@ def _postgresql() -> Iterator[tuple[str, str]]:
         " for each statement execute function paydesk_refuse()",
     )
     yield from period_guards.postgresql()
+    yield from statement_guards.postgresql()
 
 
 _GUARDED = re.compile(r"^create trigger \w+ before [a-z ]+ on (\w+)")
@@ -281,7 +285,7 @@ def install(connection: Connection) -> None:
     dialect = connection.dialect.name
     if dialect == "postgresql":
         functions = (_REFUSE, _SEAL, _SEALED, _TIES, _NUMBERED, _BOUND, _REQUEST)
-        for function in (*functions, period_guards.FUNCTION):
+        for function in (*functions, period_guards.FUNCTION, statement_guards.FUNCTION):
             connection.execute(text(function))
     tables = set(inspect(connection).get_table_names())
     for name in _present(connection) - set(expected(dialect)):

@@ -18,6 +18,7 @@ class Payment(Base):
     (`models/effects.py`); method_id: the kept card it is paid with.
     refunding_minor: asked back and not over yet; with refunded_minor never more than was received.
     reversed_minor: taken back after it had been final, by a debit that failed late.
+    bank_reference: what travels with a bank transfer, so that the payer's bank and ours can name it.
     credited_minor: moved to the buyer's own funds, so that it counts for no order and is not refunded.
 
     open_key: `order:purpose` while the attempt is open, else null; its uniqueness is the business
@@ -44,6 +45,7 @@ class Payment(Base):
     rail: Mapped[Word]
     provider: Mapped[Word]
     provider_reference: Mapped[str | None]
+    bank_reference: Mapped[str | None]
     method: Mapped[Word]
     direction: Mapped[Word]
     failure_reason: Mapped[Short | None]
@@ -98,6 +100,7 @@ class Payment(Base):
         Index("ix_payments_order_id", "order_id"),
         Index("ix_payments_amount_minor", "amount_minor"),
         Index("ix_payments_provider_reference", "provider_reference"),
+        Index("ix_payments_bank_reference", "bank_reference"),
         Index("ix_payments_reference", "reference"),
         # What a payer names once is one transaction for ever, whoever asks again.
         Index(

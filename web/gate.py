@@ -73,14 +73,14 @@ def _check_page(rule: access.Access) -> BaseResponse | None:
     if person is None:
         return to_login()
     if rule.takes_files and rule.permission is not None and person.may(rule.permission):
-        _make_room()
+        make_room()
     actor = identity.require().actor
     if rule.permission is not None and not actor.may(rule.permission):
         raise Forbidden
     return None
 
 
-def _make_room() -> None:
+def make_room() -> None:
     """Let this request, and no other, be as large as a file; its token is read from the same form."""
     if "HTTP_TRANSFER_ENCODING" in request.environ:
         # What comes in chunks would be cut where the limit is, without a word.

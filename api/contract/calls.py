@@ -41,6 +41,7 @@ class Call(Generic[Body, Asked]):
     request_id: str
     claim: Claim | None = None
     address: str = ""
+    file: bytes = b""
     _given: frozenset[str] = field(default=frozenset(), repr=False)
 
     @property

@@ -18,6 +18,7 @@ from core.strictjson import Json
 from domain import database, idempotency
 from domain.idempotency import Claim
 from web import identity, limits
+from web.gate import FILE_FORM_BYTES, make_room
 from web.identity import Principal
 from web.requests import request_id
 
@@ -62,6 +63,14 @@ def _assert_allowed(found: Endpoint, caller: Principal, permission: Permission) 
             code="KYC_REQUIRED",
             details={"kyc": actor.kyc.value},
         )
+
+
+def _form() -> tuple[bytes, dict[str, Json] | InvalidInput]:
+    """Read a form with its file; in the document the file stands by its hash, so that a repeat is one."""
+    try:
+        return reading.read_form(request)
+    except InvalidInput as error:
+        return b"", error
 
 
 def _body() -> tuple[bytes, dict[str, Json] | InvalidInput]:
@@ -128,6 +137,8 @@ def _call(
     found: Endpoint, caller: Principal | None, document: dict[str, Json], path: dict[str, str]
 ) -> Call[Any, Any]:
     query = retired.left_out(found, reading.read_query(request))
+    if found.takes_file:
+        document = {name: value for name, value in document.items() if name != reading.FILE}
     if found.body is not None or document:
         reading.assert_storable(document)
     return Call(
@@ -140,18 +151,30 @@ def _call(
     )
 
 
+def _sent(found: Endpoint) -> tuple[bytes, dict[str, Json] | InvalidInput]:
+    """Read what was sent: its bytes, of a form those of its file, and the document."""
+    if found.method == "GET":
+        return b"", {}
+    if not found.takes_file:
+        return _body()
+    # Only now, and only for this caller: nobody else makes us read a file.
+    reading.assert_multipart(request)
+    make_room()
+    return _form()
+
+
 def answer_early(found: Endpoint, path_values: dict[str, str]) -> Call[Any, Any] | Answer:
     """Check a call; gives it ready for the view, or the stored answer of its key.
 
     Raises: AppError, the first that the order of checks meets
     """
-    reading.assert_form(request)
-    if found.method != "GET":
+    reading.assert_form(request, limit=FILE_FORM_BYTES if found.takes_file else reading.BODY_BYTES)
+    if found.method != "GET" and not found.takes_file:
         reading.assert_json(request)
     caller = _authenticated(found)
     if not isinstance(found.who, Open) and caller is not None:
         _assert_allowed(found, caller, found.who)
-    raw, document = (b"", {}) if found.method == "GET" else _body()
+    raw, document = _sent(found)
     if isinstance(document, dict):
         document = retired.left_out(found, document)
     claim = _claim(found, caller, raw, document) if caller is not None else None
@@ -162,6 +185,7 @@ def answer_early(found: Endpoint, path_values: dict[str, str]) -> Call[Any, Any]
         raise document
     call = _call(found, caller, document, reading.read_path(path_values))
     call.claim = claim
+    call.file = raw if found.takes_file else b""
     return call
 
 

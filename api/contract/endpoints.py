@@ -71,11 +71,13 @@ def endpoint(
     surface_style: Style = "api",
     deviation: str | None = None,
     media: str = "application/json",
+    takes_file: bool = False,
 ) -> Callable[[View], View]:
     """Declare one route; the view receives a checked `Call` and gives an `Answer` or a stream.
 
     access: a permission, or `Open(why)`; key: `R` required, `O` heeded, None ignored;
-    money: buyers, sellers and merchants need an approved KYC; path: with `{placeholders}`.
+    money: buyers, sellers and merchants need an approved KYC; path: with `{placeholders}`;
+    takes_file: the body is a form with one file, which the call holds.
     """
     found = Endpoint(
         method=method,
@@ -94,6 +96,8 @@ def endpoint(
         tag=blueprint.name,
         deviation=deviation,
         media=media,
+        takes="multipart/form-data" if takes_file else "application/json",
+        takes_file=takes_file,
     )
 
     def declared(view: View) -> View:

@@ -9,8 +9,9 @@ from typing import TypeVar
 
 from flask import Request
 from pydantic import BaseModel, ValidationError
+from werkzeug.exceptions import RequestEntityTooLarge
 
-from core import redaction, strictjson
+from core import hashing, redaction, strictjson
 from core.errors import FieldError, InvalidInput, NotFound, invalid
 from core.money import LARGEST_MINOR
 from core.strictjson import Json, Unreadable
@@ -19,6 +20,8 @@ from web.errors import http_error
 BODY_BYTES = 256 * 1024
 MOST_FIELDS, MOST_ITEMS, LONGEST_TEXT = 100, 1000, 4096
 VERSIONS = ("2026-11-21",)
+# The part of a form that is a file.
+FILE = "file"
 _PLACE = re.compile(r"[A-Za-z0-9_.:@-]{1,100}", re.ASCII)
 _JSON = re.compile(r"application/json(\s*;\s*charset=\"?utf-8\"?)?\s*", re.IGNORECASE)
 Model = TypeVar("Model", bound=BaseModel)
@@ -49,6 +52,36 @@ def assert_json(asked: Request) -> None:
     has_body = (asked.environ.get("CONTENT_LENGTH") or "0") != "0"
     if has_body and not _JSON.fullmatch(asked.headers.get("Content-Type", "")):
         raise http_error(415)
+
+
+def assert_multipart(asked: Request) -> None:
+    """Check that a body is declared as a form with a file.
+
+    Raises: AppError with status 415
+    """
+    if asked.mimetype != "multipart/form-data":
+        raise http_error(415)
+
+
+def read_form(asked: Request) -> tuple[bytes, dict[str, Json]]:
+    """Read the one file of a form, and its texts; each field once.
+
+    Raises: InvalidInput
+    """
+    try:
+        files, texts = asked.files, asked.form
+    except RequestEntityTooLarge as error:
+        raise invalid(FILE, "A file has at most 10 MiB.", code="too_large") from error
+    document: dict[str, Json] = {}
+    for name, values in texts.lists():
+        if len(values) > 1:
+            raise invalid(name[:80], "Send each field once.", code="duplicate")
+        document[name] = values[0]
+    sent = files.getlist(FILE)
+    if len(sent) != 1 or set(files) != {FILE} or FILE in document:
+        raise invalid(FILE, "Send one file, as the part named `file`.", code="missing")
+    raw = sent[0].stream.read()
+    return raw, document | {FILE: hashing.sha256(raw)}
 
 
 def assert_version(asked: Request) -> None:

@@ -31,7 +31,8 @@ class Endpoint:
 
     key: whether an Idempotency-Key is required (`R`) or heeded (`O`); money: the KYC gate stands
     before it; deviation: what differs from the source it comes from, and why; is_checked: the
-    checks of `endpoint` stand before the view, rather than the view doing everything itself.
+    checks of `endpoint` stand before the view, rather than the view doing everything itself;
+    takes_file: the body is a form with one file and, as texts, the fields of `body`.
     """
 
     method: str
@@ -52,6 +53,7 @@ class Endpoint:
     media: str = "application/json"
     takes: str = "application/json"
     is_checked: bool = True
+    takes_file: bool = False
 
     @property
     def name(self) -> str:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from core.strictjson import Json
-from domain.event_types import cards, control, invoices, journal, money, periods, reconciliation
+from domain.event_types import (
+    bank,
+    cards,
+    control,
+    invoices,
+    journal,
+    money,
+    periods,
+    reconciliation,
+)
 from domain.event_types.fields import AT, DIALECT, MERCHANT, ORDER, PAYMENT, EventType, Field
 from domain.event_types.fields import text as _text
 
@@ -19,6 +28,7 @@ TYPES: tuple[EventType, ...] = (
     *journal.TYPES,
     *periods.TYPES,
     *reconciliation.TYPES,
+    *bank.TYPES,
 )
 BY_NAME: Mapping[str, EventType] = {kind.name: kind for kind in TYPES}
 

@@ -58,6 +58,12 @@ _CONTROL = {
     "control": text("settlement_pause", "The switch."),
     "value": Field("object", {"on": True}, "How it stands now."),
 }
+_NOTICE = {
+    "noticeId": text("dly_01jd7m4fff0v5d3k8r6t9w1x2y3z", "What is said of the rail."),
+    "rail": text("bank", "Which rail."),
+    "kind": Field("string", "delay", "Whether it is late or down.", words=("delay", "outage")),
+    "etaAt": text("2026-11-22T09:30:00.000Z", "When it is expected to be over.", nullable=True),
+}
 _INVARIANT = {
     "name": text("entries_balance", "The rule of the books."),
     "freezeId": text(FREEZE, "What it froze.", nullable=True),
@@ -93,6 +99,15 @@ TYPES: tuple[EventType, ...] = (
         "invariant.red", "A rule of the books broke; money out is held.", "red", _INVARIANT
     ),
     about_staff("invariant.green", "It holds again; what is held stays.", "green", _INVARIANT),
+    EventType(
+        "notice.opened",
+        "A rail is said to be late or down.",
+        "other",
+        "open",
+        _NOTICE,
+        outbound=True,
+    ),
+    EventType("notice.closed", "It is late no more.", "other", "closed", _NOTICE, outbound=True),
     about_staff("control.changed", "A switch of the desk was set.", None, _CONTROL),
     _refund("requested", "A refund waits for a second person.", "pending_approval", outbound=False),
     _refund("created", "The provider is asked to give money back.", "pending"),

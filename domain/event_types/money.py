@@ -77,6 +77,10 @@ _NEW_ORDER = {
     "buyerId": text(USER, "Who buys.", nullable=True),
     "sellerId": text("usr_01jd7m0bbb0v5d3k8r6t9w1x2y3z", "Who sells.", nullable=True),
 } | CURRENCY
+_DEADLINE = {
+    "depositDueAt": text("2026-11-23T09:30:00.000Z", "When its deposit is due now."),
+    "previousDueAt": text("2026-11-22T09:30:00.000Z", "When it was due before."),
+}
 _NEW_PAYMENT = {
     "rail": text("card", "By which rail."),
     "provider": text("stripe", "Through whom."),
@@ -120,6 +124,12 @@ TYPES: tuple[EventType, ...] = (
     _order("order.paid", "It is paid in full.", "Paid", _PAID),
     _order("order.refunded", "All that was paid was given back.", "Refunded", _PAID | _REFUNDED),
     _order("order.cancelled", "It was cancelled.", "Cancelled", _REASON),
+    _order(
+        "order.deadline_extended",
+        "Its deposit is due at another moment.",
+        "AwaitingDeposit",
+        _DEADLINE,
+    ),
     _payment("payment.created", "A payment was asked for.", "pending", _NEW_PAYMENT),
     _payment(
         "payment.requires_action",

@@ -16,6 +16,7 @@ from domain import audit, crash, database, events, pending, queue
 from domain.actors import system
 from domain.cases import cases
 from domain.cases.cases import Finding
+from domain.delays import windows
 from domain.inbox import workset
 from domain.inbox.inbox_conflicts import body_place
 from domain.inbox.ingest import Arrival, ingest
@@ -31,6 +32,8 @@ from providers.card_seam import SaidCard
 from providers.seam import PROBE, Delivery, Reading, Sent, UnreadableDelivery, Verified
 
 UNMATCHED_SECONDS = (60, 600, 3600, 24 * 3600)
+# Between the tries that a notice of a late rail adds to these.
+LATE_SECONDS = 6 * 3600
 MOST_ATTEMPTS = 12
 
 
@@ -255,12 +258,14 @@ def _flag_second_event(
 
 def _park(session: Session, row: InboundEvent, reading: Reading, why: Why) -> str:
     """Keep an event whose object we do not know, and try again later; then a person looks."""
-    tries = row.attempts
     verdict = (
         "no payment of ours has this reference yet; it is matched again as soon as one appears"
     )
-    if tries < len(UNMATCHED_SECONDS):
-        due_at = clock.after(ids.jittered(UNMATCHED_SECONDS[tries]))
+    if row.attempts < len(UNMATCHED_SECONDS):
+        due_at = clock.after(ids.jittered(UNMATCHED_SECONDS[row.attempts]))
+    elif windows.is_within(session, row.provider, row.received_at):
+        # Its rail is known to be late: what it speaks of may still appear, and nobody is called yet.
+        due_at = clock.after(ids.jittered(LATE_SECONDS))
     else:
         due_at = clock.after(30 * 24 * 3600)
         subject = f"{row.provider}:{(reading.references or [row.id])[0]}"
@@ -385,12 +390,12 @@ def quarantine(session: Session, row: InboundEvent, error: Exception, *, why: Wh
 
 
 def fail(session: Session, row: InboundEvent, error: str, *, why: Why) -> None:
-    """Note a failed attempt: again later with backoff, in the end dead with a case.
+    """Note a failed attempt: again later with backoff, in the end dead with a case; later on a late rail.
 
     Writes: inbound_events, inbound_attempts, exception_cases. Transaction: caller's.
     """
     attempt = row.attempts + 1
-    if attempt < MOST_ATTEMPTS:
+    if attempt < MOST_ATTEMPTS or windows.is_within(session, row.provider, row.received_at):
         due_at = queue.backoff(attempt)
         conclude(session, row, Inbound.FAILED, error, why=why, error=error, due_at=due_at)
         return

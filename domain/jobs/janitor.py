@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from core import clock, ids
 from core.errors import AppError, LostRace, ProviderRefused, ProviderUnavailable
@@ -20,6 +21,7 @@ from domain.actors import system
 from domain.cases import cases
 from domain.cases.cases import Finding
 from domain.control import settling
+from domain.delays import windows
 from domain.disputes import dispute_queries
 from domain.payments import abandoning, asking, calls, looking, operations, outcomes
 from domain.refunds import refund_queries
@@ -111,7 +113,7 @@ def _look_for(operation: Operation, payment: Payment, fence: int) -> None:
 
 def _take_found(operation: Operation, payment: Payment, fence: int, found: Created) -> None:
     """Settle what a lost call is found to have made; what takes several calls is gone on with."""
-    if operation.kind in calls.RESUMES:
+    if operation.kind in calls.RESUMES or not found.is_whole:
         operations.finish_now(operation, payment, fence)
         return
     outcome = operations.Outcome(operation.id, payment.id, fence, found, JANITOR)
@@ -124,6 +126,12 @@ def _note_absence(operation: Operation, payment: Payment, fence: int) -> None:
     first = operation.request.get("absentSince")
     with database.transaction() as session:
         settling.assert_may_settle(session, actor=JANITOR)
+        if windows.is_within(session, operation.provider, operation.created_at):
+            # A late rail lists what it did late too: what is not there yet proves nothing.
+            attempts = operation.attempts + 1
+            due_at = operations.next_check(attempts)
+            queue.release(session, operation, fence, due_at=due_at, attempts=attempts)
+            return
         if not isinstance(first, str):
             request = operation.request | {"absentSince": clock.rfc3339(clock.now())}
             due_at = clock.after(ABSENCE_SECONDS)
@@ -141,13 +149,15 @@ def _note_absence(operation: Operation, payment: Payment, fence: int) -> None:
 
 
 def tell_people(operation_id: str) -> None:
-    """Let a person see an operation whose outcome is still not known after several tries.
+    """Let a person see an operation whose outcome is still not known after several tries; later on a late rail.
 
     Writes: exception_cases. Emits: exception.opened. Transaction: opens its own.
     """
     with database.transaction() as session:
         operation = session.get_one(Operation, operation_id)
         if operation.state in (OperationState.SUCCEEDED, OperationState.FAILED):
+            return
+        if windows.is_within(session, operation.provider, operation.created_at):
             return
         payment = session.get_one(Payment, operation.payment_id)
         minor = operation.request.get("amountMinor")
@@ -231,11 +241,22 @@ def _check(payment: Payment) -> datetime | None:
     now = asked.payment
     if now.status not in OPEN_PAYMENT:
         return now.check_due_at
-    if now.status == Status.PENDING and now.expires_at and now.expires_at <= clock.now():
+    if now.status == Status.PENDING and _may_expire(now):
         expire(now)
         return None
     _tell_stuck(now)
     return _next_check(payment)
+
+
+def _may_expire(payment: Payment) -> bool:
+    end = payment.expires_at
+    return end is not None and end <= clock.now() and not _is_waited_for(payment, end)
+
+
+def _is_waited_for(payment: Payment, since: datetime) -> bool:
+    """Tell whether a notice of its late rail has us wait longer for what should have come by a moment."""
+    with database.reading() as session:
+        return windows.is_within(session, payment.provider, since)
 
 
 def _confirm(payment: Payment) -> datetime | None:
@@ -290,6 +311,8 @@ def expire(payment: Payment) -> None:
     """
     with database.transaction() as session:
         settling.assert_may_settle(session, actor=JANITOR)
+        if not _is_over(session, payment):
+            return
         known = operations.find_by_key(session, f"expire:{payment.id}")
         if known is None:
             wanted = operations.Wanted("expire", f"expire:{payment.id}", payment, {})
@@ -302,11 +325,20 @@ def expire(payment: Payment) -> None:
     operations.finish_now(known, payment, fence)
 
 
+def _is_over(session: Session, payment: Payment) -> bool:
+    """Lock a payment and tell whether its time is over still: a person may have given it more meanwhile."""
+    statement = select(Payment.expires_at).where(Payment.id == payment.id)
+    end = session.scalar(statement.with_for_update(key_share=True))
+    return end is None or end == payment.expires_at or end <= clock.now()
+
+
 def _tell_stuck(payment: Payment) -> None:
     if payment.status != Status.PROCESSING or clock.now() - payment.updated_at < STUCK_AFTER:
         return
     if payment.capturable_minor:
         # It waits for us to capture it; the desk says when the hold ends.
+        return
+    if _is_waited_for(payment, payment.updated_at):
         return
     amount = Money(payment.amount_minor, asset(payment.asset))
     sentence = (

@@ -16,6 +16,7 @@ from core.states import Refund as State
 from domain import crash, database, queue
 from domain.actors import system
 from domain.control import freezes
+from domain.delays import windows
 from domain.jobs import janitor
 from domain.payments import calls, operations, outcomes
 from domain.refunds import refunds
@@ -108,7 +109,8 @@ def _is_absent(operation: Operation, payment: Payment, fence: int) -> bool:
     """Look for a refund that may have been sent. Gives True when it may be asked for again.
 
     Within the life of the provider's key asking again is safe; after it, absence must be seen twice,
-    ten minutes apart, and then the refund has failed: nothing is asked for under a new key.
+    ten minutes apart, and then the refund has failed: nothing is asked for under a new key. On a rail that
+    is known to be late, absence proves nothing yet.
     """
     rail = registry.configured(operation.provider, livemode=payment.livemode)
     reference, refund_id = str(payment.provider_reference), str(operation.request["refundId"])
@@ -123,7 +125,12 @@ def _is_absent(operation: Operation, payment: Payment, fence: int) -> bool:
     first_sent = operation.sent_at or operation.created_at
     if (clock.now() - first_sent).total_seconds() < rail.key_lifetime_seconds:
         return True
-    _note_absence(operation, payment, fence)
+    with database.reading() as session:
+        is_late = windows.is_within(session, operation.provider, first_sent)
+    if is_late:
+        _wait(operation, fence)
+    else:
+        _note_absence(operation, payment, fence)
     return False
 
 

@@ -14,6 +14,7 @@ from domain import database, queue
 from domain.books import chains
 from domain.control import settling
 from domain.jobs import (
+    bank_lines,
     bookings,
     cards,
     certificates,
@@ -108,6 +109,7 @@ def loops(threads: int) -> list[Loop]:
         Loop("reconciliation", reconciliation.work_next, JANITOR_SECONDS, is_woken=False),
         Loop("comparisons due", reconciliation.begin_due, SWEEP_SECONDS, is_woken=False),
         Loop("bookings", bookings.take_next, BOOKINGS_SECONDS, is_woken=False),
+        Loop("bank lines", bank_lines.look_again, SWEEP_SECONDS, is_woken=False),
         Loop("sweep", sweeping.tell_untold, SWEEP_SECONDS, is_woken=False),
         Loop("housekeeping", housekeeping.tidy, TIDY_SECONDS, is_woken=False),
     ]

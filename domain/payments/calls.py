@@ -10,7 +10,7 @@ from core.money import Money, asset
 from core.purposes import TRANSACTION_TYPE, Purpose
 from core.strictjson import Json
 from domain.disputes import dispute_calls
-from domain.payments import kept_cards, letting_go
+from domain.payments import kept_cards, letting_go, payers
 from models.operations import Operation
 from models.payments import Payment
 from providers import registry
@@ -56,6 +56,16 @@ def key_lives(rail: Rail, operation: Operation) -> bool:
 
 def _create_intent(rail: Rail, operation: Operation, payment: Payment) -> Created:
     return rail.create_intent(new_payment(operation, payment), key=operation.provider_key)
+
+
+def _create_link(rail: Rail, operation: Operation, payment: Payment) -> Created:
+    new = replace(
+        new_payment(operation, payment),
+        return_url=text_of(operation.request.get("providerReturn")),
+        bank_reference=payment.bank_reference,
+        payer=payers.of(payment) if rail.names_payer else None,
+    )
+    return rail.create_link(new, key=operation.provider_key)
 
 
 def _create_checkout(rail: Rail, operation: Operation, payment: Payment) -> Created:
@@ -117,6 +127,7 @@ def _apply_coupon(rail: Rail, operation: Operation, payment: Payment) -> Created
 CALLS: Mapping[str, Call] = {
     "create_intent": _create_intent,
     "create_checkout": _create_checkout,
+    "create_link": _create_link,
     "create_setup": _create_setup,
     APPLY_COUPON: _apply_coupon,
     "cancel": _cancel,
@@ -129,7 +140,9 @@ CALLS: Mapping[str, Call] = {
 }
 OF_DISPUTES = frozenset({dispute_calls.EVIDENCE, dispute_calls.CLOSE})
 # They make the payment at its provider: refused, the payment has failed; lost, it is looked for.
-CREATES = frozenset({"create_intent", "create_setup", "create_checkout", APPLY_COUPON})
+CREATES = frozenset(
+    {"create_intent", "create_setup", "create_checkout", "create_link", APPLY_COUPON}
+)
 # They take several calls, and themselves go on with whatever of them was done.
 RESUMES = frozenset({APPLY_COUPON})
 

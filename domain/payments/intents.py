@@ -8,8 +8,8 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core import clock, ids
-from core.errors import Conflict, IllegalTransition
+from core import bank_references, clock, ids
+from core.errors import Conflict, IllegalTransition, invalid
 from core.money import Money, asset
 from core.states import MAPPING_VERSION, Escrow, PaymentSub
 from core.states import Order as OrderStatus
@@ -18,30 +18,38 @@ from core.strictjson import Json
 from domain import audit, events
 from domain.actors import Actor
 from domain.invoices import following, opening
+from domain.mail import mails
 from domain.orders.order_progress import lock_order
 from domain.orders.orders import get_order
-from domain.payments import operations, payment_events
+from domain.payments import operations, payers, payment_events
 from domain.transitions import Why
 from models.operations import Operation
 from models.orders import Order
 from models.payments import Payment
 from providers import registry
+from providers.seam import Rail
 
 OPEN_SECONDS = 24 * 3600
 PURPOSES = ("deposit", "balance")
+# By how it is to be paid: which rail it goes to, and which operation makes it there.
+RAIL_OF = {"intent": "card", "checkout": "card", "link": "bank"}
+KINDS = {"intent": "create_intent", "checkout": "create_checkout", "link": "create_link"}
 
 
 @dataclass(frozen=True)
 class PaymentWanted:
-    """What a payer or merchant asks for. method: `intent` (our pay page) or `checkout` (Stripe's).
+    """What a payer or merchant asks for. method: `intent` (our pay page), `checkout` (Stripe's) or `link`
+    (the payer's own bank).
 
-    amount: less than what is due, or None for all of it; supersedes: the ended attempt it follows.
+    provider: None for the one that its method's rail goes to; reference: the caller's own name of it, which
+    is also what a bank statement shall say; amount: less than what is due, or None for all of it; supersedes:
+    the ended attempt it follows; return_url: where a payer who comes back from their bank is sent on to.
     """
 
     order_id: str
     purpose: str = "deposit"
     method: str = "intent"
-    provider: str = "stripe"
+    provider: str | None = None
     capture_method: str = "automatic"
     reference: str | None = None
     metadata: dict[str, Json] = field(default_factory=dict)
@@ -49,6 +57,7 @@ class PaymentWanted:
     cancel_url: str | None = None
     amount: Money | None = None
     supersedes: str | None = None
+    return_url: str | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +97,37 @@ def _asked(order: Order, wanted: PaymentWanted) -> Money:
     return wanted.amount
 
 
+def _rail(session: Session, order: Order, wanted: PaymentWanted) -> Rail:
+    """Choose who is asked, and check that it can be.
+
+    Raises: RailNotConfigured, InvalidInput
+    """
+    if wanted.provider is not None:
+        rail = registry.configured(wanted.provider, livemode=order.livemode)
+    else:
+        rail = registry.of_rail(RAIL_OF[wanted.method], livemode=order.livemode)
+    code = asset(order.asset).code
+    if rail.currencies is not None and code not in rail.currencies:
+        taken = ", ".join(sorted(rail.currencies))
+        sentence = f"{rail.label} takes {taken}, not {code}."
+        raise invalid("orderId", sentence, code="currency_not_taken")
+    if rail.names_payer:
+        payers.assert_known(session, order)
+    return rail
+
+
+def _bank_reference(rail: Rail, payment_id: str, reference: str | None) -> str | None:
+    """Choose what the bank statement shall say: the caller's own words where the scheme carries them.
+
+    Raises: InvalidInput BANK_REFERENCE_INVALID
+    """
+    if rail.reference_scheme is None:
+        return None
+    if reference is None:
+        return bank_references.make(payment_id)
+    return bank_references.assert_carried(reference, rail.reference_scheme)
+
+
 def _assert_payable(order: Order) -> None:
     if order.status in (OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REFUNDED):
         raise IllegalTransition("order", order.status, "paid")
@@ -105,7 +145,7 @@ def begin(session: Session, wanted: PaymentWanted, *, actor: Actor, source: str)
     """
     get_order(session, wanted.order_id, actor=actor)
     order = lock_order(session, wanted.order_id)
-    rail = registry.configured(wanted.provider, livemode=order.livemode)
+    rail = _rail(session, order, wanted)
     _assert_payable(order)
     due = _asked(order, wanted)
     statement = select(Payment).where(Payment.open_key == f"{order.id}:{wanted.purpose}")
@@ -127,7 +167,8 @@ def begin(session: Session, wanted: PaymentWanted, *, actor: Actor, source: str)
         capturable_minor=0,
         refunded_minor=0,
         rail=rail.rail,
-        provider=wanted.provider,
+        provider=rail.name,
+        bank_reference=_bank_reference(rail, payment_id, wanted.reference),
         method=wanted.method,
         direction="in",
         public_id=ids.new("pp"),
@@ -179,9 +220,23 @@ def _operation(
         "successUrl": wanted.success_url,
         "cancelUrl": wanted.cancel_url,
     }
-    kind = "create_checkout" if wanted.method == "checkout" else "create_intent"
-    asked = operations.Wanted(kind, f"create:{payment.id}", payment, request)
+    if wanted.method == "link":
+        request["returnUrl"] = wanted.return_url
+        request["providerReturn"] = _way_back(payment)
+    asked = operations.Wanted(KINDS[wanted.method], f"create:{payment.id}", payment, request)
     return operations.prepare(session, asked, actor=actor)
+
+
+def _way_back(payment: Payment) -> str:
+    """Say where a payer's bank sends them back to: their payment's own page, or where all of a provider's do."""
+    if registry.get(payment.provider).returns_by:
+        return mails.link(f"/pay/back/{payment.provider}")
+    return mails.link(f"/pay/{payment.public_id}/return")
+
+
+def usual_method(provider: str) -> str:
+    """Give how a payment is paid at a provider when nobody says more."""
+    return "link" if "link" in registry.get(provider).methods else "intent"
 
 
 def _take_up(session: Session, payment: Payment, wanted: PaymentWanted) -> Begun:

@@ -7,7 +7,6 @@ from sqlalchemy.orm import Session
 
 from core.errors import NotFound
 from core.money import ASSETS
-from core.strictjson import Json
 from domain.actors import Actor
 from domain.orders.orders import visible
 from models.operations import Operation
@@ -18,7 +17,6 @@ from providers.seam import Rail
 FAILING_CALLS = 3
 # What each kind of rail can move: ISO 4217 currencies have three letters, tokens are the chains'.
 _TOKENS = frozenset({"USDT", "USDC", "PYUSD", "DAI", "ETH", "BNB", "MATIC", "BTC"})
-_ETA = {"card": "Confirmed within seconds; a 3D Secure check takes about a minute."}
 
 
 def get_operation(
@@ -62,9 +60,3 @@ def assets_of(rail: str) -> list[str]:
     """List what a kind of rail can move, by code."""
     is_token = rail not in ("card", "bank")
     return sorted(code for code in ASSETS if (code in _TOKENS) == is_token)
-
-
-def eta_of(rail: str) -> dict[str, Json] | None:
-    """Say in words when a kind of rail's money is confirmed."""
-    text = _ETA.get(rail)
-    return {"text": text, "at": None} if text else None

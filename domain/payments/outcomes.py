@@ -90,7 +90,7 @@ def _take_over(
     operation.provider_reference = created.reference
     values: dict[str, object] = {
         "provider_reference": created.reference,
-        "hosted_url": created.hosted_url,
+        "hosted_url": created.hosted_url or payment.hosted_url,
         "updated_at": clock.now(),
     }
     if payment.status in OPEN_PAYMENT:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.errors import Conflict, IllegalTransition, RailNotConfigured
+from core.errors import Conflict, IllegalTransition
 from core.money import Money, asset
 from core.states import Payment as Status
 from core.strictjson import Json
@@ -28,12 +28,9 @@ def provider_of(rail: str | None, payment: Payment) -> str:
 
     Raises: RailNotConfigured
     """
-    if rail is None:
+    if rail is None or rail == payment.rail:
         return payment.provider
-    found = [each for each in registry.every() if each.rail == rail]
-    if not found:
-        raise RailNotConfigured(rail)
-    return found[0].name
+    return registry.of_rail(rail, livemode=payment.livemode).name
 
 
 def like(
@@ -44,10 +41,12 @@ def like(
     said = first.request if first is not None else {}
     success, cancel = calls.text_of(said.get("successUrl")), calls.text_of(said.get("cancelUrl"))
     meta: dict[str, Json] = dict(payment.meta)
+    is_same = success is not None and payment.method in registry.get(provider).methods
+    method = payment.method if is_same else intents.usual_method(provider)
     return PaymentWanted(
         str(payment.order_id),
         purpose=payment.purpose,
-        method=payment.method if success is not None else "intent",
+        method=method,
         provider=provider,
         capture_method=calls.text_of(said.get("captureMethod")) or "automatic",
         reference=reference or payment.reference,
@@ -55,6 +54,7 @@ def like(
         success_url=success,
         cancel_url=cancel,
         supersedes=payment.id,
+        return_url=calls.text_of(said.get("returnUrl")),
     )
 
 

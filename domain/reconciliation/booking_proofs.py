@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 
 from core import chart
 from core.money import Money, asset
+from domain.bank.payout_lines import KIND as MATCHED
 from domain.books import accounts
 from domain.reconciliation import booking_entries, clearing
 from domain.reconciliation.books import Book
-from domain.reconciliation.payout_matching import KIND as MATCHED
 from models.ledger import JournalEntry, Posting
 from models.reconciliation import ProviderBooking, ProviderPayout
 from providers.book_seam import OF_PAYMENTS, Booking, BookingKind

@@ -16,6 +16,8 @@ from models.orders import InvoiceDraft, Order
 from models.payments import Payment
 from models.personal import DataExport
 from models.proofs import Mail
+from models.refunds import Refund
+from models.statements import BankLine
 
 # From the ids of some rows of a table to their people; of nobody where one is missing.
 Owners = Callable[[Session, Sequence[str]], Mapping[str, Whose]]
@@ -98,6 +100,22 @@ def of_document(session: Session, object_kind: str, object_id: str) -> Whose | N
     """Name the buyer of what is printed. Transaction: caller's, reads only."""
     find = of_invoices if object_kind == _INVOICE else of_credit_notes
     return find(session, [object_id]).get(object_id)
+
+
+def of_bank_lines(session: Session, ids: Sequence[str]) -> Mapping[str, Whose]:
+    """Name the buyers of the payments that bank lines show. Transaction: caller's, reads only."""
+    payments = (
+        select(BankLine.id, Payment.buyer_id, BankLine.booked_on)
+        .join(Payment, Payment.id == BankLine.payment_id)
+        .where(BankLine.id.in_(ids))
+    )
+    refunds = (
+        select(BankLine.id, Payment.buyer_id, BankLine.booked_on)
+        .join(Refund, Refund.id == BankLine.refund_id)
+        .join(Payment, Payment.id == Refund.payment_id)
+        .where(BankLine.id.in_(ids))
+    )
+    return _buyers(session.execute(union_all(payments, refunds)).all())
 
 
 def _buyers(rows: Sequence[tuple[str, str | None, date]]) -> Mapping[str, Whose]:

@@ -24,6 +24,7 @@ from models.periods import PeriodClosing
 from models.personal import DataExport, PersonKey
 from models.proofs import Mail
 from models.secrets import SecretVersion
+from models.statements import BankDraft, BankLine
 
 Key = tuple[str, ...]
 
@@ -143,6 +144,15 @@ COLUMNS: tuple[SealedColumn, ...] = (
         _by_id("period_closings|certificate"),
         at_once=8,
     ),
+    SealedColumn(
+        BankLine,
+        "counterparty_sealed",
+        "bank_line",
+        _by_id("bank_lines|counterparty"),
+        owners=owners.of_bank_lines,
+    ),
+    # Each is as large as 10 MiB.
+    SealedColumn(BankDraft, "sealed", "bank_draft", _by_id("bank_drafts|sealed"), at_once=4),
     SealedColumn(IdempotencyKey, "body_sealed", "idempotency", _by_id("idempotency_keys|body")),
     SealedColumn(InboundEvent, "body_sealed", "inbound", _by_id("inbound_events|body")),
 )

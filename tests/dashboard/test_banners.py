@@ -51,7 +51,7 @@ def test_every_page_of_staff_shows_it_with_the_reason_and_nothing_closes_it(
     page = desk.browser(who.sue).page("/")
     banner = page[page.index('class="banners"') : page.index("<main")]
     assert "<button" not in banner and "<form" not in banner
-    assert 'hx-trigger="sse:freezes"' in banner
+    assert 'hx-trigger="sse:freezes, sse:providers"' in banner
 
 
 def test_a_merchant_reads_what_holds_their_own_money_without_the_reason(

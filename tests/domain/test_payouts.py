@@ -13,6 +13,8 @@ from core.errors import AppError, Conflict, InvalidInput, NotFound
 from core.money import Money, asset
 from domain import database
 from domain.actors import Actor
+from domain.bank import suggesting
+from domain.bank.seen import Seen
 from domain.reconciliation import payout_matching, payout_queries, payouts, settlement_timing
 from domain.reconciliation.payout_matching import BankLine
 from models.audit import AuditRow
@@ -52,6 +54,11 @@ def only() -> ProviderPayout:
 def line(amount: int = 2_397, reference: str = "st1/1", **more: object) -> BankLine:
     said: dict[str, object] = {"account": "main", "booked_on": DAY} | more
     return BankLine(reference=reference, amount=Money(amount, EUR), **said)  # type: ignore[arg-type]
+
+
+def seen(day: date) -> Seen:
+    amount = Money(2_397, EUR)
+    return Seen("bln_seen", day, amount, "st1/1", None, "ST11", None, livemode=False)
 
 
 def match(actor: Actor, payout_id: str, shown: BankLine) -> ProviderPayout:
@@ -262,11 +269,11 @@ def test_likeliest_payout_of_a_line_comes_first(world: World) -> None:
          "arrival_date": BOOKED + 86_400},
     )  # fmt: skip
     with database.reading() as session:
-        found = payout_matching.suggest(session, line(), livemode=False)
+        found = suggesting.suggest(session, [seen(DAY)])["bln_seen"]
         waiting = payout_queries.list_payouts(session, payout_queries.WAITING, livemode=False)
-        later = line(booked_on=DAY + timedelta(days=90))
-        assert payout_matching.suggest(session, later, livemode=False) == []
-    likely = [(each.payout.provider_reference[:6], each.why) for each in found]
+        later = seen(DAY + timedelta(days=90))
+        assert suggesting.suggest(session, [later])["bln_seen"] == []
+    likely = [(each.name[:6], each.why) for each in found]
     assert [name for name, _ in likely][1:] == ["po_far", "po_mor"]
     assert likely[0][1].startswith("the same amount")
     assert likely[2][1] == "0.13 EUR less than the payout"

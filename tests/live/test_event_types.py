@@ -19,7 +19,7 @@ AREAS = (
     "order|payment|exception|inbound|user|session|api_key|ops"
     "|approval|freeze|control|refund|rule|secret"
     "|transaction|wallet|payment_method|trial|entitlement|dispute"
-    "|journal|period|reconciliation|invoice|credit_note|invariant|person"
+    "|journal|period|reconciliation|invoice|credit_note|invariant|person|notice|statement|line"
 )
 # Crash points, actions of the audit log and lines of the log are written alike, but are not events.
 NOT_EVENTS = re.compile(r"^ops\.(?!probe)|\.(before|after|not)_")

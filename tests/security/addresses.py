@@ -22,6 +22,8 @@ ROWS_OF = {
     "case_id": "exception_cases.id",
     "approval_id": "approvals.id",
     "freeze_id": "freezes.id",
+    "notice_id": "delay_notices.id",
+    "extension_id": "deadline_extensions.id",
     "refund_id": "refunds.id",
     "dispute_id": "disputes.id",
     "secret_id": "secrets.id",

@@ -25,7 +25,7 @@ from models.payments import Payment, PaymentNote
 from models.proofs import Passkey
 from models.refunds import Refund
 from models.secrets import Secret, SecretVersion
-from tests.security import hostile, stained_months, stained_people, stained_runs
+from tests.security import hostile, stained_delays, stained_months, stained_people, stained_runs
 
 ROWS = 2
 CONDITIONS: list[Json] = [{"field": "shortfallPercent", "op": "lte", "value": "3"}]
@@ -74,6 +74,7 @@ PROSE: dict[str, str] = {
     "provider_references": "reference",
     "refunds": "reason reference provider_reference failure_reason",
     "disputes": "provider_reference reason",
+    **stained_delays.PROSE,
     "release_holds": "reference reason",
     "reconciliation_differences": "ours theirs books provider_reference effect",
     "reconciliation_objects": "reference",
@@ -127,6 +128,7 @@ def furnish(session: Session, *, people: Sequence[str]) -> None:
         session.add(_file("case", case.id, people[0], number))
     stained_months.add(session, people)
     stained_runs.add(session, people[0], payments)
+    stained_delays.add(session, people[0], payments)
     session.add(
         Control(name="banner", value={"text": "x"}, reason="x", set_by="x", set_at=clock.now())
     )

@@ -51,6 +51,7 @@ def _do_top_up(session: Session, doing: Doing) -> Deed:
     wanted = PaymentWanted(
         order.id,
         purpose="balance",
+        method=intents.usual_method(payment.provider),
         provider=payment.provider,
         metadata={"case": doing.subject.case.id},
         amount=doing.plan.amount,

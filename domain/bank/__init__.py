@@ -1,0 +1,1 @@
+"""What our banks say: statements read, lines matched with what they show, payments searched for."""
