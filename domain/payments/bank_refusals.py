@@ -12,7 +12,9 @@ from collections.abc import Mapping
 
 from domain.payments.decline_advice import Advice
 
-BANK = "Your bank did not carry out the payment. Please contact your bank or pay from another account."
+BANK = (
+    "Your bank did not carry out the payment. Please contact your bank or pay from another account."
+)
 _OTHER_ACCOUNT = "The pay link still works: have them pay from another account."
 
 
