@@ -17,6 +17,7 @@ from domain.mail import letters
 from domain.mail.mails import Letter
 from domain.payments import bank_refusals, payments, situations, support, timeline
 from domain.payments.decline_advice import Advice
+from domain.reconciliation import said
 from domain.refunds import refunds
 from models.events import EventLog
 from models.orders import Order
@@ -55,8 +56,8 @@ def test_every_rail_has_advice_for_every_situation() -> None:
 
 
 def test_a_rail_to_come_knows_of_no_bank() -> None:
-    said = [" ".join(astuple(each)).lower() for each in situations.of("crypto").values()]
-    assert [each for each in said if "bank" in each] == []
+    read = [" ".join(astuple(each)).lower() for each in situations.of("crypto").values()]
+    assert [each for each in read if "bank" in each] == []
 
 
 def test_a_card_is_advised_as_it_always_was() -> None:
@@ -94,23 +95,23 @@ def test_a_transfer_that_was_taken_back_is_told_as_that(world: World, linked: Pa
     hear(linked.id, "succeeded", 2_500)
     take_back(linked.id, 2_500)
     assert world.read(linked).status == "failed"
-    said = advice(linked)
-    assert said == situations.of("bank")["reversed"]
-    assert "claimed it back" in said.what_happened
-    assert "Do not refund it" in said.next_step
+    told = advice(linked)
+    assert told == situations.of("bank")["reversed"]
+    assert "claimed it back" in told.what_happened
+    assert "Do not refund it" in told.next_step
 
 
 def test_a_refusal_of_the_bank_is_read_in_the_words_of_banks(world: World, linked: Payment) -> None:
     hear(linked.id, AWAITING_PAYER)
     hear(linked.id, "attempt_failed", code="insufficient_funds")
     assert world.read(linked).status == "pending"
-    said = advice(linked)
-    assert said == bank_refusals.ADVICE["insufficient_funds"]
-    assert "pay from another account" in said.tell_customer
+    told = advice(linked)
+    assert told == bank_refusals.ADVICE["insufficient_funds"]
+    assert "pay from another account" in told.tell_customer
     hear(linked.id, "failed", code="provider_rejected")
-    said = advice(linked)
-    assert said.tell_customer == bank_refusals.BANK
-    assert said.next_step == situations.of("bank")["failed"].next_step
+    told = advice(linked)
+    assert told.tell_customer == bank_refusals.BANK
+    assert told.next_step == situations.of("bank")["failed"].next_step
 
 
 def test_a_reason_that_nobody_knows_says_what_holds_for_all(world: World, linked: Payment) -> None:
@@ -128,14 +129,13 @@ def test_who_pays_from_a_watched_account_learns_no_more_than_of_any_refusal(
     linked: Payment, code: str
 ) -> None:
     hear(linked.id, "failed", code=code)
-    said = advice(linked)
-    assert said.tell_customer == bank_refusals.BANK
-    assert "fraud" not in said.tell_customer
+    told = advice(linked)
+    assert told.tell_customer == bank_refusals.BANK
+    assert "fraud" not in told.tell_customer
     with database.reading() as session:
-        told = support.outline(
-            session.get_one(Payment, linked.id), suspended=Money(0, asset("EUR"))
-        )
-    assert "fraud" not in told
+        own = session.get_one(Payment, linked.id)
+        outline = support.outline(own, suspended=Money(0, asset("EUR")))
+    assert "fraud" not in outline
 
 
 def test_the_timeline_tells_of_the_bank(world: World, linked: Payment) -> None:
@@ -155,8 +155,8 @@ def test_the_timeline_tells_of_the_bank(world: World, linked: Payment) -> None:
     ):
         assert words in told, words
     # What is asked of the fake is asked of a provider of cards.
-    said = [text for text in told if not text.startswith("Asked the provider")]
-    assert reads_of_a_card("\n".join(said)) == []
+    read = [text for text in told if not text.startswith("Asked the provider")]
+    assert reads_of_a_card("\n".join(read)) == []
 
 
 def test_an_order_that_two_rails_pay_tells_of_each_in_its_words(world: World) -> None:
@@ -252,3 +252,12 @@ def test_a_wallet_knows_by_what_it_was_filled(world: World, linked: Payment) -> 
             session, str(linked.buyer_id), actor=world.fin, page=payments.Page(limit=5)
         )
     assert [(entry.kind, entry.rail) for entry in found] == [("wallet_credit", "bank")]
+
+
+def test_a_comparison_says_where_a_payment_stands_at_a_bank() -> None:
+    assert said.in_words("authorized", rail="card") == "held on the card"
+    for kind in (AWAITING_PAYER, AWAITING_BANK, "authorized", "attempt_failed", "succeeded"):
+        assert reads_of_a_card(said.in_words(kind, rail="bank")) == [], kind
+    assert said.in_words(AWAITING_BANK, Money(2_500, asset("EUR")), rail="bank") == (
+        "on its way, 25.00 EUR"
+    )
