@@ -127,12 +127,18 @@ def told_minor(facts: Iterable[Fact], *, by_hand: bool = False) -> int:
 def reversed_minor(facts: Iterable[Fact]) -> int:
     """Sum what was paid by debits that failed after they had been paid; minor units.
 
-    Such a fact's code names its debit. Order-free: a debit that only failed was never paid.
+    Such a fact's code names its debit; a failure that says no amount took all that the debit had paid.
+    Order-free: a debit that only failed was never paid.
     """
     known = set(facts)
-    paid = {fact.code for fact in known if fact.kind == CHARGE_PAID}
-    failed = {fact.code: fact for fact in known if fact.kind == CHARGE_FAILED}
-    return sum(fact.amount_minor or 0 for code, fact in failed.items() if code in paid)
+    paid = {fact.code: fact.amount_minor for fact in known if fact.kind == CHARGE_PAID}
+    failed = {fact.code: fact.amount_minor for fact in known if fact.kind == CHARGE_FAILED}
+    taken = {
+        code: paid[code] if minor is None else minor
+        for code, minor in failed.items()
+        if code in paid
+    }
+    return sum(minor or 0 for minor in taken.values())
 
 
 def _check_standing(known: list[Fact]) -> Standing | None:

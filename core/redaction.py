@@ -12,7 +12,7 @@ MASK = "•••"
 _MASKED = frozenset(
     "client_secret secret api_key apikey password token authorization cookie email receipt_email "
     "phone name account_holder_name account_holder_type line1 line2 city postal_code state iban account_number "
-    "sort_code routing_number fingerprint number cvc exp_month exp_year ip ip_address customer_email "
+    "sort_code nrb routing_number fingerprint number cvc exp_month exp_year ip ip_address customer_email "
     "customer_name customer_phone resource_token url hosted_invoice_url receipt_number individual tax_id "
     "billing_details shipping customer_details three_d_secure network_transaction_id".split()
 )

@@ -13,6 +13,7 @@ from providers.seam import Rail
 # name → module with `build(settings, keys) -> Rail`
 PROVIDERS = {
     "stripe": "providers.stripe.rail",
+    "truelayer": "providers.truelayer.rail",
 }
 # rail → the setting that names its provider where there are several
 CHOICES = {

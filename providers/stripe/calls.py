@@ -17,17 +17,7 @@ from providers.stripe import disputes, reading, sessions
 from providers.stripe.amounts import to_stripe
 from providers.stripe.sdk import asked, done, every, plain, through
 from providers.stripe.things import Thing, reference_of, thing, word
-
-
-def metadata_of(new: NewPayment) -> dict[str, str]:
-    """Say in an object's metadata which payment and operation it was made for."""
-    tags = {
-        "payment_id": new.payment_id,
-        "operation_id": new.operation_id,
-        "order_id": new.order_id,
-    }
-    tags |= {"type": new.type} if new.type else {}
-    return tags | {"demo": "true"} if new.demo else tags
+from providers.tags import tags_of
 
 
 def _whole(amount: Money) -> int:
@@ -46,7 +36,7 @@ def create_intent(api: stripe.StripeClient, new: NewPayment, *, key: str) -> Cre
     params: dict[str, object] = {
         "amount": _whole(new.amount),
         "currency": new.amount.asset.code.lower(),
-        "metadata": metadata_of(new) | {"description": new.description[:500]},
+        "metadata": tags_of(new) | {"description": new.description[:500]},
         "capture_method": "manual" if new.manual_capture else "automatic",
         "payment_method_types": ["card"],
     }
@@ -81,9 +71,9 @@ def create_checkout(api: stripe.StripeClient, new: NewPayment, *, key: str) -> C
         "client_reference_id": new.payment_id,
         "success_url": new.success_url,
         "cancel_url": new.cancel_url,
-        "metadata": metadata_of(new),
+        "metadata": tags_of(new),
         # The intent is made later by Stripe; its events find the payment by this metadata.
-        "payment_intent_data": {"metadata": metadata_of(new), "description": new.description[:500]},
+        "payment_intent_data": {"metadata": tags_of(new), "description": new.description[:500]},
         "line_items": [
             {
                 "quantity": 1,

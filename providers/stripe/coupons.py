@@ -23,9 +23,9 @@ from providers.coupon_seam import NewCoupon, SaidCoupon
 from providers.seam import Created, Reading, UnreadableDelivery
 from providers.stripe import invoices
 from providers.stripe.amounts import to_stripe
-from providers.stripe.calls import metadata_of
 from providers.stripe.sdk import asked, done, every, plain
 from providers.stripe.things import Thing, money, reference_of, thing, whole, word
+from providers.tags import tags_of
 
 # What can be a code or an id at all; anything else is no coupon, and never becomes part of an address.
 _TEXT = re.compile(r"[A-Za-z0-9_-]{1,200}", re.ASCII)
@@ -204,7 +204,7 @@ def _draft(api: stripe.StripeClient, new: NewCoupon, *, key: str) -> Thing:
         "pending_invoice_items_behavior": "exclude",
         "discounts": [discount],
         "description": new.payment.description[:500],
-        "metadata": metadata_of(new.payment),
+        "metadata": tags_of(new.payment),
     }
     answer = done(lambda: api.v1.invoices.create(params, {"idempotency_key": key}))  # type: ignore[arg-type]
     return plain(answer)
@@ -220,7 +220,7 @@ def _fill(api: stripe.StripeClient, new: NewCoupon, invoice: Thing, *, key: str)
             "amount": to_stripe(new.payment.amount),
             "currency": new.payment.amount.asset.code.lower(),
             "description": new.payment.description[:500],
-            "metadata": metadata_of(new.payment),
+            "metadata": tags_of(new.payment),
         }
         done(lambda: api.v1.invoice_items.create(params, {"idempotency_key": key}))  # type: ignore[arg-type]
     return plain(asked(lambda: api.v1.invoices.retrieve(reference)))

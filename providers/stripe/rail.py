@@ -45,6 +45,7 @@ from providers.stripe import (
     wire,
 )
 from providers.stripe.traits import StripeTraits
+from providers.values import parse
 
 # A key that has just been replaced may still be in the hands of a call.
 _MOST_CLIENTS = 4
@@ -107,7 +108,7 @@ class StripeRail(StripeTraits, NoLinks):
 
     def read_event(self, body: bytes) -> Reading:
         """Read what an event says."""
-        return reading.read_event(wire.parse(body), api_version=sdk.API_VERSION)
+        return reading.read_event(parse(body), api_version=sdk.API_VERSION)
 
     def fetch(self, reference: str) -> Reading:
         """Ask for the present truth of an intent, session, setup or invoice."""

@@ -7,31 +7,14 @@ from core.money import Money
 from core.strictjson import Json
 from providers.seam import UnreadableDelivery
 from providers.stripe.amounts import from_stripe
-from providers.stripe.wire import is_word
+from providers.values import Thing, thing, whole, word
 
-Thing = dict[str, Json]
-
-
-def thing(value: Json) -> Thing:
-    """Give a nested object, or an empty one."""
-    return value if isinstance(value, dict) else {}
-
-
-def word(value: Json) -> str | None:
-    """Give a name, code or address as Stripe writes them, or None."""
-    return value if is_word(value) else None
+__all__ = ["Thing", "money", "reference_of", "thing", "whole", "word"]
 
 
 def reference_of(value: Json) -> str | None:
     """Give the id of a field that Stripe writes as an id or, expanded, as the object."""
     return word(value) or word(thing(value).get("id"))
-
-
-def whole(value: Json, field: str) -> int:
-    """Give a whole number. Raises: UnreadableDelivery."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise UnreadableDelivery(f"{field} is missing or no whole number")
-    return value
 
 
 def money(subject: Thing, field: str) -> Money:

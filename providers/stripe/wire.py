@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Sequence
-from typing import TypeGuard
 
-from core import clock, strictjson
+from core import clock
 from core.errors import BadSignature
-from core.strictjson import Json
 from providers.seam import Delivery, LiveSecret, UnreadableDelivery, Verified
+from providers.values import parse, word
 
 TOLERANCE_SECONDS = 300
 LONGEST_HEADER = 4096
@@ -53,26 +52,6 @@ def verify(body: bytes, header: str | None, *, secrets: Sequence[LiveSecret], no
     raise BadSignature
 
 
-def is_word(value: Json) -> TypeGuard[str]:
-    """Tell whether a value is a name as Stripe makes them; NUL and lone surrogates cannot be stored."""
-    return isinstance(value, str) and bool(value) and value.isascii() and value.isprintable()
-
-
-def _text(value: Json, *, longest: int = 255) -> str | None:
-    return value if is_word(value) and len(value) <= longest else None
-
-
-def parse(body: bytes) -> dict[str, Json]:
-    """Parse a signed body as one JSON object.
-
-    Raises: UnreadableDelivery
-    """
-    try:
-        return strictjson.loads_object(body)
-    except strictjson.Unreadable as error:
-        raise UnreadableDelivery(str(error)) from error
-
-
 def read_delivery(body: bytes) -> Delivery:
     """Read an event's head: id, type, mode, account, the object's id, when.
 
@@ -81,12 +60,12 @@ def read_delivery(body: bytes) -> Delivery:
     event = parse(body)
     if event.get("object") == "v2.core.event":
         raise UnreadableDelivery("a thin v2 event; this endpoint takes snapshot events")
-    event_id, kind = _text(event.get("id")), _text(event.get("type"), longest=64)
+    event_id, kind = word(event.get("id"), longest=255), word(event.get("type"), longest=64)
     if event_id is None or kind is None:
         raise UnreadableDelivery("no event id or no type")
     content = event.get("data")
     subject = content.get("object") if isinstance(content, dict) else None
-    reference = _text(subject.get("id")) if isinstance(subject, dict) else None
+    reference = word(subject.get("id"), longest=255) if isinstance(subject, dict) else None
     created = event.get("created")
     said_at = None
     if isinstance(created, int) and not isinstance(created, bool) and 0 < created < 2**33:
@@ -96,7 +75,7 @@ def read_delivery(body: bytes) -> Delivery:
         type=kind,
         event_id=event_id,
         mode="live" if event.get("livemode") is True else "test",
-        account=_text(event.get("account"), longest=64) or "",
+        account=word(event.get("account"), longest=64) or "",
         reference=reference,
         said_at=said_at,
     )

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import base64
 import binascii
-import time
 from dataclasses import dataclass, replace
 
+from sandbox.common import door
+from sandbox.common.faults import Fault
+from sandbox.common.wire import Reply, Request, json_reply
 from sandbox.stripe import files, idempotency, lists, params, routes
 from sandbox.stripe.errors import INVALID, ApiError, Obj
-from sandbox.stripe.faults import Fault
 from sandbox.stripe.ids import new_id
 from sandbox.stripe.routes import Route
-from sandbox.stripe.wire import Reply, Request, json_reply
+from sandbox.stripe.wire import params_of
 from sandbox.stripe.world import Call, World, unit
 
 CORS = {
@@ -22,7 +23,14 @@ CORS = {
     "Access-Control-Expose-Headers": "Request-Id",
     "Access-Control-Max-Age": "300",
 }
-DROPPED = Reply(0, dropped=True)
+_FAILED = "An unknown error occurred. It has been reported; please contact support."
+_TOO_MANY = "Request rate limit exceeded. You can learn more about rate limits here "
+_TOO_MANY += "https://stripe.com/docs/rate-limits."
+MANNERS = door.Manners(
+    failed={"error": {"message": _FAILED, "type": "api_error"}},
+    too_many={"error": {"message": _TOO_MANY, "type": INVALID, "code": "rate_limit"}},
+    failed_headers=(("Stripe-Should-Retry", "false"),),
+)
 
 
 @dataclass(frozen=True)
@@ -71,20 +79,20 @@ def _answer(world: World, request: Request, request_id: str, note: Obj) -> Reply
     key = request.headers.get("idempotency-key") if request.method == "POST" else None
     fault = world.faults.take_for_request(route.op)
     note |= {"op": route.op, "idempotency_key": key, "fault": fault.kind if fault else None}
-    early = _before(fault)
+    early = door.before(fault, MANNERS)
     if early is not None:
         return early
     sent = _sent(request)
     call = Call(world, request_id, key, browser)
     asked = Asked(call, route, ids, request.path, sent, fault)
-    return _after(fault, _execute(asked) if key is None else _with_key(asked, key))
+    return door.after(fault, _execute(asked) if key is None else _with_key(asked, key))
 
 
 def _sent(request: Request) -> Obj:
     kind = request.headers.get("content-type", "")
     if kind.startswith("multipart/form-data"):
         return files.form_of(request.body, kind)
-    return request.params()
+    return params_of(request)
 
 
 def _with_key(asked: Asked, key: str) -> Reply:
@@ -102,8 +110,7 @@ def _with_key(asked: Asked, key: str) -> Reply:
 def _execute(asked: Asked) -> Reply:
     """Run the operation in one unit of work; its answer is stored with its effects."""
     fault, sent, who = asked.fault, asked.sent, asked.call
-    if fault is not None and fault.kind == "slow":
-        time.sleep(1.0 if fault.seconds is None else fault.seconds)
+    door.during(fault)
     key, request_id = who.idempotency_key, who.request_id or ""
     with unit(who.world, request_id=request_id, key=key, browser=who.browser) as call:
         try:
@@ -113,49 +120,10 @@ def _execute(asked: Asked) -> Reply:
             if not error.keep:
                 raise
             reply = json_reply(error.status, error.body, error.headers)
-        if fault is not None and fault.kind == "5xx_after":
-            reply = _server_error(fault)
+        reply = door.kept(fault, reply, MANNERS)
         if key is not None:
             idempotency.keep(call, asked.path, sent, reply)
     return reply
-
-
-def _before(fault: Fault | None) -> Reply | None:
-    """Return the answer of a fault that strikes before anything happened."""
-    if fault is None:
-        return None
-    if fault.kind == "timeout_before":
-        time.sleep(fault.seconds or 0)
-        return DROPPED
-    if fault.kind == "5xx_before":
-        return replace(_server_error(fault), headers=_retry_after(fault))
-    if fault.kind == "429":
-        message = "Request rate limit exceeded. You can learn more about rate limits here "
-        message += "https://stripe.com/docs/rate-limits."
-        body = {"error": {"message": message, "type": INVALID, "code": "rate_limit"}}
-        return json_reply(429, body, _retry_after(fault))
-    return None
-
-
-def _after(fault: Fault | None, reply: Reply) -> Reply:
-    if fault is not None and fault.kind == "timeout_after_effect":
-        time.sleep(fault.seconds or 0)
-        return DROPPED
-    return reply
-
-
-def _server_error(fault: Fault) -> Reply:
-    message = "An unknown error occurred. It has been reported; please contact support."
-    status = max(fault.status, 500)
-    headers = {"Stripe-Should-Retry": "false"} if fault.kind == "5xx_after" else {}
-    return json_reply(status, {"error": {"message": message, "type": "api_error"}}, headers)
-
-
-def _retry_after(fault: Fault) -> dict[str, str]:
-    json_type = {"Content-Type": "application/json"}
-    if fault.retry_after is None:
-        return json_type
-    return json_type | {"Retry-After": f"{fault.retry_after:g}"}
 
 
 def _authenticate(request: Request) -> bool:
@@ -186,7 +154,7 @@ def _key(request: Request) -> str | None:
         if name:
             return name
     # stripe.js sends the publishable key as a field, which spares the browser a preflight.
-    return params.text(request.params(), "key")
+    return params.text(params_of(request), "key")
 
 
 def _assert_own_account(world: World, request: Request) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from sandbox.common.wire import Reply, Request
 from sandbox.stripe import challenges, confirm, money, setups
 from sandbox.stripe.errors import Obj, invalid
 from sandbox.stripe.pages import page, redirect
-from sandbox.stripe.wire import Reply, Request
 from sandbox.stripe.world import Call, World, unit
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-
+from sandbox.common import control
+from sandbox.common.wire import Reply, Request, json_reply
 from sandbox.stripe import (
     bookings,
     challenge_page,
@@ -16,51 +15,20 @@ from sandbox.stripe import (
     payouts,
 )
 from sandbox.stripe.errors import ApiError, Obj
-from sandbox.stripe.faults import BadFault
-from sandbox.stripe.wire import Reply, Request, json_reply
 from sandbox.stripe.world import World, unit
-
-Answer = Callable[[World, Obj], object]
-
-
-class BadControl(ValueError):
-    """A control request that makes no sense; says why."""
 
 
 def answer(world: World, request: Request) -> Reply:
     """Answer one control request; JSON in, JSON out."""
-    if "origin" in request.headers:
-        return json_reply(403, {"error": "the control door is not for web pages"})
-    act = _ACTS.get((request.method, request.path.removeprefix("/_sandbox").strip("/")))
-    if act is None:
-        return json_reply(404, {"error": f"no such control: {request.method} {request.path}"})
     try:
-        sent = json.loads(request.body) if request.body else {}
-        wrapped: Obj = {"lines": sent} if isinstance(sent, list) else dict(sent)
-        return json_reply(200, act(world, wrapped))
+        return control.answer(world, request, _ACTS)
     except ApiError as error:
         return json_reply(error.status, error.body)
-    except (BadFault, BadControl, KeyError, TypeError, ValueError) as error:
-        return json_reply(400, {"error": f"{type(error).__name__}: {error}"})
 
 
 def _health(world: World, _sent: Obj) -> Obj:
     return {"ok": True, "account": world.account, "now": world.clock.now(),
             "api_version": world.settings.api_version}  # fmt: skip
-
-
-def _add_faults(world: World, sent: Obj) -> object:
-    world.faults.add(sent.get("lines", [sent]))
-    return world.faults.shown()
-
-
-def _faults(world: World, _sent: Obj) -> object:
-    return world.faults.shown()
-
-
-def _clear_faults(world: World, _sent: Obj) -> object:
-    world.faults.clear()
-    return []
 
 
 def _ledger(world: World, _sent: Obj) -> Obj:
@@ -113,21 +81,6 @@ def _dispute(world: World, sent: Obj) -> Obj:
         return disputes.begin(call, charge, str(sent.get("reason", "fraudulent")))
 
 
-def _deliveries(world: World, _sent: Obj) -> Obj:
-    with world.store.locked() as db:
-        rows = db.execute(
-            "SELECT d.id, d.event, d.type, d.endpoint, d.state, d.due_at, d.attempts"
-            " FROM deliveries d ORDER BY d.seq"
-        ).fetchall()
-    names = ("id", "event", "type", "endpoint", "state", "due_at")
-    shown = [dict(zip(names, r, strict=False)) | {"attempts": json.loads(r[6])} for r in rows]
-    return {"data": shown}
-
-
-def _requests(world: World, _sent: Obj) -> Obj:
-    return {"data": list(world.requests)}
-
-
 def _add_endpoint(world: World, sent: Obj) -> Obj:
     secrets = sent.get("secrets") or [sent["secret"]]
     with unit(world) as call:
@@ -145,7 +98,7 @@ def _remove_endpoint(world: World, sent: Obj) -> Obj:
         for endpoint in call.store.every("webhook_endpoint"):
             if sent.get("url") == endpoint["url"] or sent.get("id") == endpoint["id"]:
                 return endpoints.delete(call, {}, endpoint["id"])
-    raise BadControl("no endpoint has that url or id")
+    raise control.BadControl("no endpoint has that url or id")
 
 
 def _resend(world: World, sent: Obj) -> Obj:
@@ -156,7 +109,7 @@ def _resend(world: World, sent: Obj) -> Obj:
 def _authenticate(world: World, sent: Obj) -> Obj:
     """Answer a 3DS challenge as the card's owner would: outcome `complete` or `fail`."""
     if sent.get("outcome", "complete") not in ("complete", "fail"):
-        raise BadControl("outcome is complete or fail")
+        raise control.BadControl("outcome is complete or fail")
     with unit(world) as call:
         passed = sent.get("outcome", "complete") == "complete"
         return challenge_page.authenticate_intent(call, sent["intent"], passed=passed)
@@ -198,31 +151,11 @@ def _set_rates(world: World, sent: Obj) -> Obj:
         return dict(exchange.set_rates(call, sent))
 
 
-def _advance(world: World, sent: Obj) -> Obj:
-    now = world.clock.advance(float(sent["advance_seconds"]))
-    world.timetable.wake()
-    return {"now": now}
-
-
-def _reset(world: World, _sent: Obj) -> Obj:
-    world.faults.clear()
-    with world.store.transaction():
-        world.store.wipe()
-    world.clock.reset()
-    world.courier.forget()
-    world.requests.clear()
-    return {"ok": True}
-
-
-_ACTS: dict[tuple[str, str], Answer] = {
+_ACTS: control.Acts = {
+    **control.SHARED,
     ("GET", "health"): _health,
-    ("GET", "faults"): _faults,
-    ("POST", "faults"): _add_faults,
-    ("DELETE", "faults"): _clear_faults,
     ("GET", "ledger"): _ledger,
     ("GET", "invoices"): _invoices,
-    ("GET", "deliveries"): _deliveries,
-    ("GET", "requests"): _requests,
     ("GET", "webhook_endpoints"): _endpoints,
     ("POST", "webhook_endpoints"): _add_endpoint,
     ("DELETE", "webhook_endpoints"): _remove_endpoint,
@@ -233,7 +166,5 @@ _ACTS: dict[tuple[str, str], Answer] = {
     ("POST", "fail_payout"): _fail_payout,
     ("POST", "book"): _book,
     ("POST", "rates"): _set_rates,
-    ("POST", "clock"): _advance,
     ("POST", "dispute"): _dispute,
-    ("POST", "reset"): _reset,
 }

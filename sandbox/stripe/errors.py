@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from sandbox.common import wire
 
-Obj = dict[str, Any]
+Obj = wire.Obj
 
 INVALID = "invalid_request_error"
 DOCS = "https://stripe.com/docs/error-codes/"

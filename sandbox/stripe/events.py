@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
+from sandbox.common import posting
 from sandbox.stripe import lists, params
-from sandbox.stripe.deliver import Parcel
 from sandbox.stripe.errors import Obj
-from sandbox.stripe.faults import Fault
 from sandbox.stripe.ids import new_id
 from sandbox.stripe.world import Call, visible
-
-OVERTAKE_SECONDS = 2.0
-DELAY_SECONDS = 1.0
 
 
 def emit(call: Call, event_type: str, subject: Obj, *, previous: Obj | None = None) -> None:
@@ -34,8 +29,9 @@ def emit(call: Call, event_type: str, subject: Obj, *, previous: Obj | None = No
         call.store.put("event", event)
         lane = subject.get("payment_intent") or subject["id"]
         for endpoint in endpoints:
-            for _copy in range(2 if kind == "duplicate" else 1):
-                _queue(call, event, endpoint, str(lane), fault)
+            posting.post(
+                call, event["id"], event_type, endpoint=endpoint["id"], lane=str(lane), fault=fault
+            )
 
 
 def _event(call: Call, event_type: str, subject: Obj, previous: Obj | None) -> Obj:
@@ -64,48 +60,16 @@ def _endpoints(call: Call, event_type: str) -> list[Obj]:
     ]
 
 
-def _queue(call: Call, event: Obj, endpoint: Obj, lane: str, fault: Fault | None) -> None:
-    kind = fault.kind if fault else None
-    seconds = fault.seconds if fault else None
-    parcel = Parcel(
-        new_id("dlv"),
-        event["id"],
-        endpoint["id"],
-        lane,
-        delay=(DELAY_SECONDS if seconds is None else seconds) if kind == "delay" else 0.0,
-        overtaken_within=(seconds or OVERTAKE_SECONDS) if kind == "reorder" else None,
-        inline=kind == "event_before_response",
-    )
-    record(call, parcel, event["type"], state="withheld" if kind == "never_send" else "pending")
-
-
-def record(call: Call, parcel: Parcel, event_type: str, *, state: str = "pending") -> None:
-    """Write a delivery down and, unless it is withheld, put it into the outbox."""
-    due_at = time.time() + parcel.delay
-    with call.store.locked() as db:
-        db.execute(
-            "INSERT INTO deliveries (id, event, type, endpoint, lane, state, due_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (parcel.id, parcel.event, event_type, parcel.endpoint, parcel.lane, state, due_at),
-        )
-    if state == "pending":
-        call.outbox.append(parcel)
-
-
 def resend(call: Call, event_id: str) -> int:
     """Queue an event again for every enabled endpoint and return how many.
 
     What was withheld counts as sent by this.
     """
     event = call.get("event", event_id)
-    with call.store.locked() as db:
-        db.execute(
-            "UPDATE deliveries SET state = 'superseded' WHERE event = ? AND state <> 'delivered'",
-            (event_id,),
-        )
+    posting.supersede(call, event_id)
     endpoints = _endpoints(call, event["type"])
     for endpoint in endpoints:
-        record(call, Parcel(new_id("dlv"), event_id, endpoint["id"], event_id), event["type"])
+        posting.post(call, event_id, event["type"], endpoint=endpoint["id"], lane=event_id)
     return len(endpoints)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from sandbox.common.wire import Reply, Request
 from sandbox.stripe import money, paying, sessions
 from sandbox.stripe.challenges import redirect_target
 from sandbox.stripe.errors import ApiError, Obj
 from sandbox.stripe.pages import page, redirect
-from sandbox.stripe.wire import Reply, Request
 from sandbox.stripe.world import Call, World, unit
 
 _FIELDS = ("email", "number", "expiry", "cvc", "name", "method", "iban")

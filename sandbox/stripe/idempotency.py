@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-
+from sandbox.common import answers
+from sandbox.common.wire import Reply
 from sandbox.stripe.errors import INVALID, ApiError, Obj
-from sandbox.stripe.wire import Reply
 from sandbox.stripe.world import Call, World
 
 KEPT_SECONDS = 24 * 3_600
 MAX_KEY = 255
-
-
-def fingerprint(sent: Obj) -> str:
-    """Return a digest of the parameters, whatever their order."""
-    text = json.dumps(sent, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def claim(world: World, key: str, endpoint: str, sent: Obj) -> Reply | None:
@@ -29,45 +21,35 @@ def claim(world: World, key: str, endpoint: str, sent: Obj) -> Reply | None:
     if len(key) > MAX_KEY:
         message = f"Idempotency-Key may have at most {MAX_KEY} characters."
         raise ApiError(400, "idempotency_error", message)
-    with world.store.locked() as db:
-        if key in world.running_keys:
-            raise _in_use(key)
-        db.execute("DELETE FROM answers WHERE at < ?", (world.clock.now() - KEPT_SECONDS,))
-        row = db.execute(
-            "SELECT endpoint, fingerprint, status, body, request FROM answers WHERE key = ?", (key,)
-        ).fetchone()
-        if row is None:
-            world.running_keys.add(key)
-            return None
-    if row[0] != endpoint:
-        raise _mismatch(key, f"for the same endpoint they were first used for ('{row[0]}')")
-    if row[1] != fingerprint(sent):
+    try:
+        kept = answers.claim(world, key, kept_seconds=KEPT_SECONDS)
+    except answers.KeyInUse:
+        raise _in_use(key) from None
+    if kept is None:
+        return None
+    if kept.endpoint != endpoint:
+        rule = f"for the same endpoint they were first used for ('{kept.endpoint}')"
+        raise _mismatch(key, rule)
+    if kept.fingerprint != answers.fingerprint(sent):
         raise _mismatch(key, "with the same parameters they were first used with")
     headers = {
         "Content-Type": "application/json",
         "Idempotency-Key": key,
         "Idempotent-Replayed": "true",
-        "Original-Request": row[4],
+        "Original-Request": kept.request,
     }
     # The SDK is told not to hope: the same key can only bring the same 500 again.
-    retry = {"Stripe-Should-Retry": "false"} if row[2] >= 500 else {}
-    return Reply(row[2], bytes(row[3]), headers | retry)
+    retry = {"Stripe-Should-Retry": "false"} if kept.status >= 500 else {}
+    return Reply(kept.status, kept.body, headers | retry)
 
 
 def keep(call: Call, endpoint: str, sent: Obj, reply: Reply) -> None:
     """Store the answer of an executed request. Transaction: caller's, with the effect itself."""
-    row = (call.idempotency_key, endpoint, fingerprint(sent), reply.status, reply.body)
-    with call.store.locked() as db:
-        db.execute(
-            "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (*row, call.request_id, call.world.clock.now()),
-        )
+    kept = answers.kept_of(endpoint, sent, reply, call.request_id or "")
+    answers.keep(call, call.idempotency_key or "", kept)
 
 
-def release(world: World, key: str) -> None:
-    """Say that the request with this key no longer runs."""
-    with world.store.locked():
-        world.running_keys.discard(key)
+release = answers.release
 
 
 def _in_use(key: str) -> ApiError:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandbox.common.store import Query
 from sandbox.stripe import params
 from sandbox.stripe.errors import Obj, invalid, no_such
-from sandbox.stripe.store import Query
 from sandbox.stripe.world import Call, visible
 
 PAGING = ("limit", "starting_after", "ending_before")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from sandbox.common.wire import Reply, Request
 from sandbox.stripe import challenge_page, hosted, money, pages
-from sandbox.stripe.wire import Reply, Request
+from sandbox.stripe.wire import params_of
 from sandbox.stripe.world import World, unit
 
 Show = Callable[..., Reply]
@@ -39,8 +40,8 @@ def _receipt(world: World, _request: Request, charge_id: str) -> Reply:
 
 def _fields(_world: World, request: Request) -> Reply:
     """Answer `GET /v3/fields`: the card fields that stripe.js frames."""
-    kind = request.params().get("kind")
-    scheme = request.params().get("scheme")
+    kind = params_of(request).get("kind")
+    scheme = params_of(request).get("scheme")
     return pages.page(
         "fields.html",
         kind="payment" if kind == "payment" else "card",
@@ -63,13 +64,4 @@ _PAGES += [
 
 def answer(world: World, request: Request) -> Reply:
     """Answer a page, a script or a style sheet."""
-    method = "GET" if request.method == "HEAD" else request.method
-    for allowed, pattern, show in _PAGES:
-        match = pattern.fullmatch(request.path)
-        if match and allowed == method:
-            return show(world, request, *match.groups())
-    if request.path.startswith("/static/") and method == "GET":
-        found = pages.static(request.path.removeprefix("/static/"))
-        if found is not None:
-            return found
-    return pages.page("not_found.html", status=404)
+    return pages.OWN.answer(_PAGES, request, world)

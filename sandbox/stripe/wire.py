@@ -1,53 +1,22 @@
-"""Bytes on the wire: nested form encoding in, JSON out; knows no resource."""
+"""Stripe's nested form encoding, read into tables and lists; knows no resource."""
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
+from sandbox.common.wire import Request
 from sandbox.stripe.errors import Obj, invalid
 
 _PART = re.compile(r"\[([^\[\]]*)\]")
 _MAX_DEPTH = 12
 
 
-@dataclass(frozen=True)
-class Request:
-    """One request as it arrived; header names are lower case."""
-
-    method: str
-    path: str
-    query: str
-    headers: dict[str, str]
-    body: bytes
-
-    def params(self) -> Obj:
-        """Return query and form parameters, nested as Stripe nests them."""
-        text = self.body.decode("utf-8", "replace") if self.body else ""
-        return parse_form("&".join(part for part in (self.query, text) if part))
-
-    def form(self) -> dict[str, str]:
-        """Return the flat fields of a page's form."""
-        return dict(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
-
-
-@dataclass(frozen=True)
-class Reply:
-    """One answer; `dropped` closes the connection without a word, as a timeout looks to a client."""
-
-    status: int
-    body: bytes = b""
-    headers: dict[str, str] = field(default_factory=dict)
-    dropped: bool = False
-
-
-def json_reply(status: int, body: object, headers: dict[str, str] | None = None) -> Reply:
-    """Return `body` as pretty JSON, as Stripe prints it."""
-    text = json.dumps(body, indent=2, ensure_ascii=False)
-    return Reply(status, text.encode(), {"Content-Type": "application/json"} | (headers or {}))
+def params_of(request: Request) -> Obj:
+    """Return query and form parameters, nested as Stripe nests them."""
+    text = request.body.decode("utf-8", "replace") if request.body else ""
+    return parse_form("&".join(part for part in (request.query, text) if part))
 
 
 def parse_form(text: str) -> Obj:

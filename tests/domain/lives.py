@@ -38,6 +38,10 @@ class Life:
     payment: Payment
     events: list[bytes]
 
+    def read(self, body: bytes) -> Reading:
+        """What an event says."""
+        return self.world.rail.read_event(body)
+
     def truth(self) -> Reading:
         """What the provider says when it is asked at the end."""
         return self.world.rail._truth(str(self.payment.provider_reference))
@@ -213,7 +217,7 @@ def live(world: World, name: str) -> Life:
 def apply(session: Session, life: Life, events: Sequence[bytes], *, asks_at_end: bool) -> None:
     """Apply events in this order as the worker would, asking for the truth where it must."""
     for body in events:
-        said = life.world.rail.read_event(body)
+        said = life.read(body)
         if said.ignored is None:
             _apply(session, life, said)
     if asks_at_end:

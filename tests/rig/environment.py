@@ -8,7 +8,17 @@ from pathlib import Path
 from tests.rig.locate import ROOT
 
 # Settings of the product (config.py) that a developer's shell may hold, perhaps with real keys.
-OURS = ("PAYDESK_", "STRIPE_", "PG", "FLASK_", "GUNICORN_", "SMTP_")
+OURS = (
+    "PAYDESK_",
+    "STRIPE_",
+    "TRUELAYER_",
+    "GOCARDLESS_",
+    "BANK_",
+    "PG",
+    "FLASK_",
+    "GUNICORN_",
+    "SMTP_",
+)
 NAMED = frozenset(
     "HOST PORT DATABASE_URL MIGRATION_DATABASE_URL SECRET_KEY MASTER_KEYS JWT_KEYS PUBLIC_URL "
     "CORS_ORIGINS TRUSTED_HOSTS RATE_LIMITS SECOND_PERSON_ABOVE SSE_LIMITS WAIT_LIMITS WEBHOOK_ALLOW_HOSTS TZ_BUSINESS FISCAL_YEAR_START WEB_CONCURRENCY "

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,34 +10,9 @@ import stripe
 from stripe import StripeClient
 
 from tests.sandbox.receiver import Receiver
-from tests.sandbox.standin import SECRET_KEY, Client, StandIn
+from tests.sandbox.standin import SECRET_KEY, Client, StandIn, end, launch
 
 Start = Callable[..., StandIn]
-
-
-def _launch(folder: Path, *options: str) -> StandIn:
-    folder.mkdir(parents=True, exist_ok=True)
-    port_file = folder / "port"
-    port_file.unlink(missing_ok=True)
-    log = (folder / "log").open("wb")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sandbox.stripe", "--port-file", str(port_file), *options],
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        cwd=Path(__file__).parents[2],
-    )
-    log.close()
-    deadline = time.monotonic() + 15
-    while not port_file.exists():
-        if process.poll() is not None or time.monotonic() > deadline:
-            pytest.fail((folder / "log").read_text())
-        time.sleep(0.02)
-    return StandIn(process, f"http://127.0.0.1:{port_file.read_text().strip()}")
-
-
-def _end(standin: StandIn) -> None:
-    standin.process.send_signal(signal.SIGTERM)
-    assert standin.process.wait(timeout=10) == 0
 
 
 @pytest.fixture(scope="session")
@@ -54,14 +25,15 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Iterator[StandIn]:
     """The session's stand-in."""
-    running = _launch(
+    running = launch(
+        "stripe",
         tmp_path_factory.mktemp("stripe"),
         *("--webhook-url", receiver.url, "--settle-seconds", "0.2", "--balance-seconds", "0.05"),
         *("--retry-start", "0.1"),
         *(part for secret in receiver.secrets for part in ("--webhook-secret", secret)),
     )
     yield running
-    _end(running)
+    end(running)
 
 
 @pytest.fixture
@@ -78,13 +50,13 @@ def start(tmp_path: Path) -> Iterator[Start]:
     started: list[StandIn] = []
 
     def begin(*options: str) -> StandIn:
-        started.append(_launch(tmp_path / str(len(started)), *options))
+        started.append(launch("stripe", tmp_path / str(len(started)), *options))
         return started[-1]
 
     yield begin
     for running in started:
         if running.process.poll() is None:
-            _end(running)
+            end(running)
 
 
 @pytest.fixture

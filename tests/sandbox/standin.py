@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
+import sys
+import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
+
+import pytest
 
 # The SDK's typed parameters refuse what these tests send on purpose.
 Client = Any
@@ -43,3 +49,30 @@ class StandIn:
 def body_of(refused: Any) -> Any:
     """Return the error object that a caught refusal of the SDK carries."""
     return refused.value.error
+
+
+def launch(name: str, folder: Path, *options: str) -> StandIn:
+    """Start `python -m sandbox.<name>` and wait until it listens."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port_file = folder / "port"
+    port_file.unlink(missing_ok=True)
+    log = (folder / "log").open("wb")
+    process = subprocess.Popen(
+        [sys.executable, "-m", f"sandbox.{name}", "--port-file", str(port_file), *options],
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        cwd=Path(__file__).parents[2],
+    )
+    log.close()
+    deadline = time.monotonic() + 15
+    while not port_file.exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            pytest.fail((folder / "log").read_text())
+        time.sleep(0.02)
+    return StandIn(process, f"http://127.0.0.1:{port_file.read_text().strip()}")
+
+
+def end(standin: StandIn) -> None:
+    """Ask a stand-in to end, which it does in good order."""
+    standin.process.send_signal(signal.SIGTERM)
+    assert standin.process.wait(timeout=10) == 0

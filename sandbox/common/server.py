@@ -1,29 +1,41 @@
-"""The HTTP server: threads, keep-alive, bytes in and out; decides nothing but which door."""
+"""The HTTP server: threads, keep-alive, bytes in and out; decides nothing."""
 
 from __future__ import annotations
 
 import logging
 import socket
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Protocol
 from urllib.parse import urlsplit
 
-from sandbox.stripe import api, control, files, site
-from sandbox.stripe.wire import Reply, Request, json_reply
-from sandbox.stripe.world import World
+from sandbox.common.wire import Reply, Request
 
-log = logging.getLogger("sandbox.stripe")
+log = logging.getLogger("sandbox")
 
 MAX_BODY = 1_048_576
 IDLE_SECONDS = 75
 
 
+class Doors(Protocol):
+    """Who answers, and how much may be sent where."""
+
+    def answer(self, request: Request) -> Reply:
+        """Answer a request."""
+
+    def broken(self) -> Reply:
+        """Return what is answered when the stand-in itself fails."""
+
+    def most(self, path: str) -> int:
+        """Return how many bytes a body at this path may have."""
+
+
 class Server(ThreadingHTTPServer):
-    """One thread per connection; `world` is set before the first request is served."""
+    """One thread per connection; `doors` is set before the first request is served."""
 
     daemon_threads = True
     block_on_close = False
     request_queue_size = 256
-    world: World
+    doors: Doors
 
     def __init__(self, host: str, port: int) -> None:
         if ":" in host:
@@ -50,7 +62,7 @@ class Connection(BaseHTTPRequestHandler):
         """Answer."""
         self._serve()
 
-    do_POST = do_DELETE = do_OPTIONS = do_HEAD = do_GET  # noqa: N815 - names the base class wants
+    do_POST = do_PUT = do_DELETE = do_OPTIONS = do_HEAD = do_GET  # noqa: N815 - names the base class wants
 
     def log_message(self, template: str, *values: object) -> None:
         """Keep the base class from writing to stderr."""
@@ -64,17 +76,16 @@ class Connection(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = Request(self.command, parts.path, parts.query, headers, body)
         try:
-            reply = _answer(self.server.world, request)
+            reply = self.server.doors.answer(request)
         except Exception:
             log.exception("%s %s failed", request.method, request.path)
-            error = {"message": "The sandbox itself failed; see its log.", "type": "api_error"}
-            reply = json_reply(500, {"error": error})
+            reply = self.server.doors.broken()
         self._send(reply)
 
     def _body(self) -> bytes | None:
         chunked = "chunked" in self.headers.get("Transfer-Encoding", "").lower()
         length = self.headers.get("Content-Length", "0")
-        most = files.LARGEST if self.path.startswith(files.PATH) else MAX_BODY
+        most = self.server.doors.most(self.path)
         if not chunked and length.isdecimal() and int(length) <= most:
             return self.rfile.read(int(length))
         self.close_connection = True
@@ -93,13 +104,8 @@ class Connection(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(reply.body)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(reply.body)
+            self.wfile.write(reply.body[: len(reply.body) // 2] if reply.cut else reply.body)
         self.wfile.flush()
-
-
-def _answer(world: World, request: Request) -> Reply:
-    if request.path.startswith("/v1/"):
-        return api.answer(world, request)
-    if request.path.startswith("/_sandbox"):
-        return control.answer(world, request)
-    return site.answer(world, request)
+        if reply.cut:
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)

@@ -16,7 +16,7 @@ class Clock:
         return time.time() + self._ahead
 
     def seconds(self) -> int:
-        """Return whole seconds, as Stripe's objects carry them."""
+        """Return whole seconds, as most objects carry them."""
         return int(self.now())
 
     def reset(self) -> None:

@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from sandbox.stripe.errors import Obj
+from sandbox.common.wire import Obj
 
 REQUEST_KINDS = (
     "timeout_before",
@@ -16,6 +16,8 @@ REQUEST_KINDS = (
     "5xx_after",
     "429",
     "slow",
+    "malformed",
+    "cut",
 )
 EVENT_KINDS = (
     "duplicate",

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sandbox.stripe.deliver import Parcel
+    from sandbox.common.deliver import Parcel
 
-log = logging.getLogger("sandbox.stripe")
+log = logging.getLogger("sandbox")
 
 
 class Lane:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from sandbox.stripe.errors import Obj
+from sandbox.common.wire import Obj
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
@@ -35,6 +35,10 @@ CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 
 
+# Gives the customer, the parent and the word by which lists of a kind are filtered.
+Keys = Callable[[str, Obj], tuple[str | None, str | None, str | None]]
+
+
 @dataclass(frozen=True)
 class Query:
     """One page of a list: newest first, or forwards from `before`."""
@@ -49,13 +53,15 @@ class Query:
     after: str | None = None
     before: str | None = None
     delivered: bool | None = None
-    extra: tuple[tuple[str, str], ...] = field(default=())
+    extra: tuple[tuple[str, str | int], ...] = field(default=())
 
 
 class Store:
     """Objects as JSON rows behind one lock; fields that begin with `_` never leave the sandbox."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, keys: Keys, *, lasting: tuple[str, ...]) -> None:
+        self._keys = keys
+        self._lasting = lasting
         self._lock = threading.RLock()
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         # WAL with NORMAL survives any kill of the process; a power cut is not what is rehearsed.
@@ -88,7 +94,7 @@ class Store:
 
     def put(self, kind: str, obj: Obj) -> Obj:
         """Insert or replace an object; its place in lists stays."""
-        row = (kind, obj["id"], obj.get("created", 0), *_keys(kind, obj), json.dumps(obj))
+        row = (kind, obj["id"], obj.get("created", 0), *self._keys(kind, obj), json.dumps(obj))
         self._db.execute(
             "INSERT INTO objects (kind, id, created, customer, parent, label, body)"
             " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
@@ -138,6 +144,16 @@ class Store:
         for row in rows.fetchall():
             yield _load(row[0])
 
+    def of(self, kind: str, parent: str, *, label: str | None = None) -> Iterator[Obj]:
+        """Yield all objects of a kind that belong to a parent, oldest first."""
+        rows = self._db.execute(
+            "SELECT body FROM objects WHERE kind = ? AND parent = ? AND label IS COALESCE(?, label)"
+            " ORDER BY seq",
+            (kind, parent, label),
+        )
+        for row in rows.fetchall():
+            yield _load(row[0])
+
     def fact(self, name: str, value: str) -> str:
         """Return a lasting fact of this account, written the first time."""
         with self.transaction() as db:
@@ -146,8 +162,10 @@ class Store:
         return str(row[0])
 
     def wipe(self) -> None:
-        """Forget everything but the account's facts and its webhook endpoints."""
-        self._db.execute("DELETE FROM objects WHERE kind <> 'webhook_endpoint'")
+        """Forget everything but the account's facts and the kinds that last."""
+        marks = ", ".join("?" * len(self._lasting))
+        sql = f"DELETE FROM objects WHERE kind NOT IN ({marks})"  # noqa: S608 - marks only
+        self._db.execute(sql, self._lasting)
         for name in ("deliveries", "jobs", "answers"):
             self._db.execute(f"DELETE FROM {name}")  # noqa: S608 - three fixed names
 
@@ -155,12 +173,6 @@ class Store:
 def _load(text: str) -> Obj:
     loaded: Obj = json.loads(text)
     return loaded
-
-
-def _keys(kind: str, obj: Obj) -> tuple[str | None, str | None, str | None]:
-    """Return the customer, the payment intent and the word that lists filter by."""
-    label = {"event": "type", "payment_method": "type", "customer": "email"}.get(kind, "status")
-    return obj.get("customer"), obj.get("payment_intent"), obj.get(label)
 
 
 def _conditions(query: Query) -> tuple[list[str], list[str | int]]:
@@ -178,9 +190,9 @@ def _conditions(query: Query) -> tuple[list[str], list[str | int]]:
     for sign, moment in query.created:
         where.append(f"created {sign} ?")
         values.append(moment)
-    for path, wanted in query.extra:
+    for path, value in query.extra:
         where.append("json_extract(body, ?) = ?")
-        values += [path, wanted]
+        values += [path, value]
     if query.delivered is not None:
         undelivered = "EXISTS (SELECT 1 FROM deliveries d WHERE d.event = objects.id"
         undelivered += " AND d.state NOT IN ('delivered', 'superseded'))"

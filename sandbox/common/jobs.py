@@ -6,10 +6,10 @@ import logging
 import threading
 from collections.abc import Callable
 
-from sandbox.stripe.clock import Clock
-from sandbox.stripe.store import Store
+from sandbox.common.clock import Clock
+from sandbox.common.store import Store
 
-log = logging.getLogger("sandbox.stripe")
+log = logging.getLogger("sandbox")
 
 IDLE_SECONDS = 5.0
 

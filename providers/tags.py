@@ -1,0 +1,17 @@
+"""What we write into the metadata of what providers make for us, so that their events find our payment."""
+
+from __future__ import annotations
+
+from providers.seam import NewPayment
+
+
+def tags_of(new: NewPayment) -> dict[str, str]:
+    """Say which payment, operation and order something was made for; what there is none of is left out."""
+    tags = {
+        "payment_id": new.payment_id,
+        "operation_id": new.operation_id,
+        "order_id": new.order_id,
+        "type": new.type or "",
+        "demo": "true" if new.demo else "",
+    }
+    return {name: value for name, value in tags.items() if value}

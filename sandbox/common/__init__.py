@@ -1,0 +1,1 @@
+"""What every stand-in needs: store, clock, timetable, deliveries, faults, pages and the server; knows no vendor."""
