@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
@@ -40,6 +41,15 @@ class StandIn:
         request = Request(f"{self.url}/_sandbox/{path}", data=content, method=method)
         with urlopen(request, timeout=10) as response:
             return json.load(response)
+
+    def refuses(self, method: str, path: str, body: object = None) -> int:
+        """Call the control door with what it must refuse, and return the status."""
+        try:
+            self.control(method, path, body)
+        except HTTPError as refused:
+            with refused:
+                return refused.code
+        raise AssertionError(f"{path} was not refused")
 
     def fault(self, **line: object) -> None:
         """Script one fault."""
