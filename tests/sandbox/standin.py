@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,3 +88,18 @@ def end(standin: StandIn) -> None:
     """Ask a stand-in to end, which it does in good order."""
     standin.process.send_signal(signal.SIGTERM)
     assert standin.process.wait(timeout=10) == 0
+
+
+@contextmanager
+def starting(name: str, folder: Path, *always: str) -> Iterator[Callable[..., StandIn]]:
+    """Lend a starter of stand-ins, which take `always` and what each is started with."""
+    started: list[StandIn] = []
+
+    def begin(*options: str) -> StandIn:
+        started.append(launch(name, folder / str(len(started)), *always, *options))
+        return started[-1]
+
+    yield begin
+    for running in started:
+        if running.process.poll() is None:
+            end(running)

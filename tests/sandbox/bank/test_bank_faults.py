@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -81,3 +82,23 @@ def test_what_was_asked_is_listed(bank: StandIn, truelayer: TrueLayer) -> None:
         if each["idempotency_key"] == "k"
     ]
     assert listed == [("truelayer.payments.create", False), ("truelayer.payments.create", True)]
+
+
+def test_second_request_with_a_key_that_is_at_work_is_refused(
+    bank: StandIn, truelayer: TrueLayer, gocardless: GoCardless
+) -> None:
+    asked = {"billing_requests": {"payment_request": {"description": "x", "amount": 5,
+                                                      "currency": "EUR"}}}  # fmt: skip
+    wanted = truelayer.wanted()
+    for op, post in (
+        ("truelayer.payments.create", lambda: truelayer.post("/v3/payments", wanted, "k")),
+        ("gocardless.billing_requests.create",
+         lambda: gocardless.post("/billing_requests", asked, "k")),
+    ):  # fmt: skip
+        bank.fault(op=op, kind="slow", seconds=1.5)
+        with ThreadPoolExecutor(max_workers=4) as pool:
+            statuses = sorted(each.result().status_code for each in [pool.submit(post)
+                                                                     for _ in range(4)])  # fmt: skip
+        assert statuses[0] == 201
+        assert set(statuses[1:]) <= {201, 409}
+    assert len(bank.control("GET", "ledger")["payments"]) == 2

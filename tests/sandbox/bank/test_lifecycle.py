@@ -136,3 +136,19 @@ def test_act_that_makes_no_sense_is_refused_and_changes_nothing(
         assert bank.refuses("POST", f"payments/{payment}/{name}", {}) == 400
     states = {each["status"] for each in bank.control("GET", "payments")["data"]}
     assert states == {"created"}
+
+
+def test_providers_pay_out_by_themselves_what_is_above_their_float(
+    start_bank: Start, key: Any
+) -> None:
+    daily = start_bank("--payout-seconds", "3600", "--float", "5000")
+    client = connect(daily.url, key)
+    act(daily, client.pay(700)["id"], "authorise")
+    act(daily, GoCardless(daily.url).request(900)["id"], "authorise")
+    assert daily.control("GET", "ledger")["payouts"] == {}
+    daily.control("POST", "clock", {"advance_seconds": 3601})
+    while len(daily.control("GET", "ledger")["payouts"]) < 2:
+        pass
+    held = daily.control("GET", "ledger")["accounts"]
+    assert (held["truelayer:GBP"], held["gocardless:GBP"]) == (5_000, 5_000)
+    assert held["bank:GBP"] == 1_000_000 + 700 + 900 - 20
