@@ -101,6 +101,19 @@ def test_deliveries_are_held_and_released_in_reverse(
     assert truelayer_inbox.types(payment) == ["payment_settled", "payment_executed"]
 
 
+def test_dropped_delivery_never_arrives(
+    bank: StandIn, truelayer: TrueLayer, truelayer_inbox: TrueLayerInbox
+) -> None:
+    bank.control("POST", "deliveries", {"act": "hold", "wire": "truelayer"})
+    payment = agreed(bank, truelayer)
+    first = bank.control("GET", "deliveries")["data"][0]
+    dropped = {"act": "drop", "event": first["event"]}
+    assert bank.control("POST", "deliveries", dropped) == {"dropped": 1}
+    bank.control("POST", "deliveries", {"act": "release", "wire": "truelayer"})
+    truelayer_inbox.wait_for("payment_settled")
+    assert truelayer_inbox.types(payment) == ["payment_settled"]
+
+
 def test_event_comes_twice_when_asked_to_or_by_a_fault(
     bank: StandIn, truelayer: TrueLayer, truelayer_inbox: TrueLayerInbox
 ) -> None:
