@@ -43,6 +43,8 @@ MODULES = (
     "api.invoice_documents",
     "api.ledger",
     "api.reconciliation",
+    "api.bank",
+    "api.bank_lines",
     "api.trial_balances",
     "api.watch",
     "api.inbound",

@@ -24,6 +24,17 @@ MEANINGS: dict[str, Meaning] = {
         "Debits and credits of a currency differ.",
         "Read details.currencies for the difference, and post as much to one side as to the other.",
     ),
+    "BANK_REFERENCE_INVALID": Meaning(
+        400, "No bank carries that reference.", "Read details.fields; POST it to validate first."
+    ),
+    "STATEMENT_UNREADABLE": Meaning(
+        400,
+        "The statement cannot be read.",
+        "Read details.line: reading ended there. Ask the bank.",
+    ),
+    "BALANCE_MISMATCH": Meaning(
+        400, "The lines do not lead to the closing balance.", "Get the whole file from the bank."
+    ),
     "MALFORMED_JSON": Meaning(
         400, "The body is not strict JSON.", "Send one UTF-8 JSON object, each key once, no NaN."
     ),
@@ -120,6 +131,12 @@ MEANINGS: dict[str, Meaning] = {
     "INVALID_TRANSITION": Meaning(
         409, "The state machine has no such move.", "Read the object; details say from and to."
     ),
+    "STATEMENT_IMPORTED": Meaning(
+        409, "That file was imported already.", "Read the statement that details.link names."
+    ),
+    "OTHER_ACCOUNT": Meaning(
+        409, "The statement is of another account.", "Name the account that it is of."
+    ),
     "PERIOD_CLOSED": Meaning(
         409,
         "The month is closed.",
@@ -163,7 +180,7 @@ MEANINGS: dict[str, Meaning] = {
     ),
     "AMOUNT_EXCEEDED": Meaning(409, "That is more than there is.", "Ask for less; see details."),
     "ALREADY_MATCHED": Meaning(
-        409, "A bank line shows that payout already.", "Take that match back first, if it is wrong."
+        409, "The line, or the payout, is matched.", "Take that match back first, if it is wrong."
     ),
     "LINE_MATCHED": Meaning(
         409, "That bank line shows another payout.", "Read the line's reference again."

@@ -42,7 +42,7 @@ class DeadlineIn(In):
     reason: Reason
 
 
-class FilterIn(In):
+class ExtensionFilterIn(In):
     """The orders that await their deposit with an open payment on a rail, due before a moment."""
 
     rail: str = Field(min_length=1, max_length=32)
@@ -53,20 +53,20 @@ class ExtensionIn(In):
     """Which orders, by how many hours, and why. A preview changes nothing; send it under a key of its own."""
 
     order_ids: list[Id] | None = Field(default=None, min_length=1, max_length=deadlines.MOST_ORDERS)
-    filter: FilterIn | None = None
+    filter: ExtensionFilterIn | None = None
     extend_hours: int = Field(ge=1, le=deadlines.LONGEST_HOURS)
     reason: Reason
     preview: bool = False
     reference: Reference | None = None
 
 
-class UndoIn(In):
+class ExtensionUndoIn(In):
     """Why the deadlines are put back."""
 
     reason: Reason
 
 
-class MovedOut(Out):
+class MovedDeadlineOut(Out):
     """One order's deadline: what it is and what it becomes."""
 
     order_id: str
@@ -74,19 +74,19 @@ class MovedOut(Out):
     to: str
 
 
-class SkippedOut(Out):
+class SkippedOrderOut(Out):
     """One order that is left as it is, and why."""
 
     order_id: str
     why: str
 
 
-class PreviewOut(Out):
+class ExtensionPreviewOut(Out):
     """What an extension would do, as of now."""
 
-    orders: list[MovedOut]
+    orders: list[MovedDeadlineOut]
     count: int
-    skipped: list[SkippedOut]
+    skipped: list[SkippedOrderOut]
 
 
 class ExtensionOut(Out):
@@ -95,15 +95,15 @@ class ExtensionOut(Out):
     extension_id: str
     count: int
     undoable_until: str
-    skipped: list[SkippedOut]
+    skipped: list[SkippedOrderOut]
 
 
-class UndoneOut(Out):
+class ExtensionUndoneOut(Out):
     """How many deadlines were put back, and which were not."""
 
     extension_id: str
     undone: int
-    skipped: list[SkippedOut]
+    skipped: list[SkippedOrderOut]
 
 
 def _wanted(said: ExtensionIn) -> Wanted:
@@ -173,7 +173,7 @@ def extend_one(call: Call[DeadlineIn, NoQuery]) -> Answer:
     "/api/deadline-extensions",
     access=Permission.DEADLINES_EXTEND,
     body=ExtensionIn,
-    answers={200: PreviewOut, 201: ExtensionOut},
+    answers={200: ExtensionPreviewOut, 201: ExtensionOut},
     key="R",
     errors=["CONFLICT"],
     events=["order.deadline_extended"],
@@ -198,15 +198,15 @@ def extend(call: Call[ExtensionIn, NoQuery]) -> Answer:
     "POST",
     "/api/deadline-extensions/{extensionId}/undo",
     access=Permission.DEADLINES_EXTEND,
-    body=UndoIn,
-    answers={200: UndoneOut},
+    body=ExtensionUndoIn,
+    answers={200: ExtensionUndoneOut},
     key="R",
     errors=["NOT_FOUND", "CONFLICT"],
     events=["order.deadline_extended"],
     summary="Put back the deadlines that an extension moved, where they still are as it left them.",
     requirement="S67",
 )
-def undo(call: Call[UndoIn, NoQuery]) -> Answer:
+def undo(call: Call[ExtensionUndoIn, NoQuery]) -> Answer:
     def work(session: Session) -> Answer:
         why = Why(call.actor, call.source, call.body.reason)
         done = extensions.undo(session, call.path["extensionId"], why=why)

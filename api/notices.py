@@ -79,7 +79,7 @@ class NoticeIn(In):
     reason: Reason
 
 
-class CloseIn(In):
+class NoticeCloseIn(In):
     """Why it is over."""
 
     reason: Reason
@@ -152,7 +152,7 @@ def open_one(call: Call[NoticeIn, NoQuery]) -> Answer:
     "POST",
     "/api/notices/{noticeId}/close",
     access=Permission.NOTICES_MANAGE,
-    body=CloseIn,
+    body=NoticeCloseIn,
     answers={200: NoticeOut},
     key="O",
     errors=["NOT_FOUND"],
@@ -160,7 +160,7 @@ def open_one(call: Call[NoticeIn, NoQuery]) -> Answer:
     summary="Take a notice back; what waited for longer because of it is tried at once.",
     requirement="S65",
 )
-def close(call: Call[CloseIn, NoQuery]) -> Answer:
+def close(call: Call[NoticeCloseIn, NoQuery]) -> Answer:
     def work(session: Session) -> Answer:
         why = Why(call.actor, call.source, call.body.reason)
         row = notices.close_notice(session, call.path["noticeId"], why=why)

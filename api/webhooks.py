@@ -13,7 +13,7 @@ from prometheus_client import Counter
 from api.contract import Open, Out, route
 from api.contract.reading import assert_form
 from core.errors import BadSignature
-from domain.inbox import inbox
+from domain.inbox import receiving
 from domain.secrets import keyring
 from providers import registry
 from providers.seam import Rail, Sent
@@ -99,7 +99,7 @@ def _receive(rail: Rail) -> Response:
     body = request.get_data(cache=False, parse_form_data=False)
     try:
         sent = Sent(request.method, request.path, body, headers.get)
-        received = inbox.receive(rail.name, sent, headers=headers.items())
+        received = receiving.receive(rail.name, sent, headers=headers.items())
     except BadSignature as error:
         _refuse(rail.name)
         # Some senders ask for a status of their own.

@@ -17,7 +17,7 @@ from core import clock, ids
 from domain import database, events, pending, sequencer
 from domain.actors import system
 from domain.books import chains
-from domain.inbox import inbox
+from domain.inbox import receiving
 from domain.invoices import following, opening
 from domain.transitions import Why
 from models.invoices import Document
@@ -252,7 +252,7 @@ def receive_all(payments: Sequence[Pending]) -> None:
         body = event(each.intent, each.payment_id)
         headers = {"Stripe-Signature": sign(body), "Content-Type": "application/json"}
         sent = Sent("POST", "/api/webhooks/stripe", body, headers.get)
-        inbox.receive("stripe", sent, headers=headers.items())
+        receiving.receive("stripe", sent, headers=headers.items())
 
     with ThreadPoolExecutor(max_workers=16) as pool:
         for _ in pool.map(receive, payments):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from flask import Blueprint, Response
 
-from core import money
+from core import money, rail_words
 from core.errors import AppError, ProviderUnknown
 from core.money import Money, asset
 from core.permissions import Permission
@@ -50,9 +50,9 @@ def _amount(shown: Shown, text: str) -> tuple[Money | None, str | None]:
 
 def _effects(shown: Shown) -> list[str]:
     payment = shown.payment
-    held = words.plain(words.shown(_held(shown)))
+    held, said = words.plain(words.shown(_held(shown))), rail_words.of(payment.rail)
     effects = [
-        f"{words.provider_label(payment.provider)} charges the card that holds {held}",
+        f"{words.provider_label(payment.provider)} charges {said.holder} that holds {held}",
         "What you do not capture is let go at once: a hold is captured only once",
         "The money is booked, the order goes on, and buyer, seller and merchant are told",
     ]
@@ -70,6 +70,7 @@ def _ask(
     problem: Alert | None = None,
 ) -> Response:
     held, wrong = _held(shown), errors or {}
+    said = rail_words.of(shown.payment.rail)
     inputs = [
         confirming.amount_input(
             held.asset,
@@ -84,9 +85,9 @@ def _ask(
         "problem": problem,
         "act": {
             "title": "Capture this payment",
-            "lead": "Money held on the payer's card is charged. It can be refunded later, not undone.",
+            "lead": f"Money held on {said.payer_source} is charged. It can be refunded later, not undone.",
             "effects": _effects(shown),
-            "facts": [Fact("Held on the card", money=words.shown(held))],
+            "facts": [Fact(hold_words.label(shown.payment), money=words.shown(held))],
             "action": f"{shown.href}/capture",
             "inputs": inputs,
             "label": "Capture",

@@ -63,6 +63,7 @@ _BOOKS = (
     ("Journal", "/journal", "ledger", "j", Permission.JOURNAL_READ),
     ("Reconciliation", "/reconciliation", "refresh", "n", Permission.RECONCILIATION_READ),
     ("Periods", "/periods", "calendar", "m", Permission.PERIODS_READ),
+    ("Bank desk", "/bank", "inbox", "c", Permission.BANK_SEARCH),
     ("Bank payouts", "/reconciliation/payouts", "bank", "b", Permission.RECONCILIATION_READ),
     ("Watch", "/watch", "eye", "v", Permission.LEDGER_VERIFICATION),
 )

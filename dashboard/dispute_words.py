@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from core import clock
+from core import clock, rail_words
 from core.disputes import CLOSED, INQUIRY, NEEDS_ANSWER, Status
 from core.permissions import Permission
 from dashboard import listing, words
@@ -37,7 +37,7 @@ _LATE = State("Deadline passed", "expired", "bad", "The bank takes no evidence a
 
 @dataclass(frozen=True)
 class Reason:
-    """What a bank's reason means, and what helps against it."""
+    """What a bank's reason means, and what helps against it; `{who}` and `{consent}` differ by rail."""
 
     label: str
     says: str
@@ -48,43 +48,43 @@ class Reason:
 _REASONS: Mapping[str, Reason] = {
     "fraudulent": Reason(
         "Fraud",
-        "The cardholder says they did not make this payment.",
-        "Show that the cardholder took part: the account, earlier orders, address, 3D Secure, delivery.",
+        "The {who} says they did not make this payment.",
+        "Show that the {who} took part: the account, earlier orders, address, {consent}, delivery.",
     ),
     "product_not_received": Reason(
         "Not received",
-        "The cardholder says nothing was delivered.",
+        "The {who} says nothing was delivered.",
         "Send proof of delivery with date and address, or the log of a digital delivery.",
     ),
     "product_unacceptable": Reason(
         "Not as described",
-        "The cardholder says it was faulty or not what was promised.",
+        "The {who} says it was faulty or not what was promised.",
         "Send the description they saw, what was delivered, and what was offered to put it right.",
     ),
     "duplicate": Reason(
         "Charged twice",
-        "The cardholder says they were charged twice for one thing.",
+        "The {who} says they were charged twice for one thing.",
         "Show that the two charges are for different things, or that one was refunded.",
     ),
     "subscription_canceled": Reason(
         "Subscription cancelled",
-        "The cardholder says they had cancelled before this charge.",
+        "The {who} says they had cancelled before this charge.",
         "Show the terms, when they cancelled, and that this charge came before or was owed.",
     ),
     "credit_not_processed": Reason(
         "Refund not received",
-        "The cardholder says a refund was promised and never came.",
+        "The {who} says a refund was promised and never came.",
         "Show the refund, or why none was owed under the terms they agreed to.",
     ),
     "unrecognized": Reason(
         "Not recognised",
-        "The cardholder does not recognise the name on their statement.",
+        "The {who} does not recognise the name on their statement.",
         "Say who you are and what was bought, with receipt and correspondence.",
     ),
     "general": Reason(
         "Other reason",
         "The bank gives no particular reason.",
-        "Ask the cardholder what is wrong; send receipt, delivery and correspondence.",
+        "Ask the {who} what is wrong; send receipt, delivery and correspondence.",
     ),
 }
 _OTHER = Reason(
@@ -96,10 +96,13 @@ _OTHER = Reason(
 
 def reason_of(row: Dispute) -> Reason:
     """Say what the bank's reason means; one we have no words for is named as it is."""
-    known = _REASONS.get(row.reason or "")
-    if known is not None or row.reason is None:
-        return known or _OTHER
-    return Reason(row.reason.replace("_", " ").capitalize(), _OTHER.says, _OTHER.send)
+    known = _REASONS.get(row.reason or "", _OTHER)
+    said = rail_words.of(words.rail_of(row.provider))
+    label = known.label
+    if known is _OTHER and row.reason is not None:
+        label = row.reason.replace("_", " ").capitalize()
+    send = known.send.format(who=said.disputer, consent=said.consent)
+    return Reason(label, known.says.format(who=said.disputer), send)
 
 
 def is_late(row: Dispute) -> bool:

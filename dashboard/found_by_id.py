@@ -9,6 +9,7 @@ from urllib.parse import quote
 from core.errors import NotFound
 from core.permissions import Permission
 from domain.actors import Actor
+from domain.bank import bank_queries, matching
 from domain.books import book_queries
 from domain.cases import case_rules
 from domain.control.approval_queries import get_approval
@@ -59,6 +60,16 @@ _KINDS: dict[str, tuple[Permission, str, Look]] = {
         Permission.JOURNAL_READ,
         "/journal/",
         lambda session, name, _: book_queries.get_entry(session, name),
+    ),
+    "bln_": (
+        Permission.BANK_LINES,
+        "/bank/lines/",
+        lambda session, name, _: matching.get_line(session, name),
+    ),
+    "bst_": (
+        Permission.BANK_STATEMENTS,
+        "/bank/statements/",
+        lambda session, name, _: bank_queries.get_statement(session, name),
     ),
     "ppo_": (
         Permission.RECONCILIATION_READ,

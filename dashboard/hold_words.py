@@ -1,9 +1,10 @@
-"""What is held on a card, what was taken of it and what was let go, in words of the desk. No routes."""
+"""What is held, what was taken of it and what was let go, in words of the desk. No routes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core import rail_words
 from core.permissions import Permission
 from core.states import PaymentSub
 from dashboard import payment_offers, payments, words
@@ -18,26 +19,31 @@ _BEING = {"capture": "captured", "cancel": "cancelled", "expire": "ended"}
 
 
 def is_held(payment: Payment) -> bool:
-    """Tell whether an amount waits on a card to be captured."""
+    """Tell whether an amount waits to be captured."""
     return payment.sub_state == PaymentSub.REQUIRES_CAPTURE and payment.capturable_minor > 0
+
+
+def label(payment: Payment) -> str:
+    """Name the sum that waits to be captured."""
+    return f"Held {rail_words.of(payment.rail).held_at}"
 
 
 def capture_act(shown: Shown) -> Act:
     """Offer to take what is held, or say why that is not possible."""
-    reason = None
+    reason, said = None, rail_words.of(shown.payment.rail)
     if not shown.actor.may(Permission.PAYMENTS_CAPTURE):
         reason = "Finance, admins and the merchant capture; your role does not."
     elif payment_offers.lacks_kyc(shown.actor):
         reason = payment_offers.KYC_WORDS
     elif not is_held(shown.payment):
-        reason = "Nothing is held on a card for this payment."
+        reason = f"Nothing is held {said.held_at_any} for this payment."
     elif (under_way := shown.ending) is not None and under_way.kind != captures.KIND:
         reason = f"It is being {_BEING[under_way.kind]}, and the outcome is not known yet."
     return Act(
         *("capture", "Capture", f"{shown.href}/capture", reason is None, reason),
         icon="card",
         tone="primary",
-        text="Takes what is held on the card, or a part of it; the rest is let go.",
+        text=f"Takes what is held {said.held_at}, or a part of it; the rest is let go.",
     )
 
 

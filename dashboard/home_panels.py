@@ -266,7 +266,8 @@ def payment_row(row: Payment, around: Around) -> View:
     """Prepare a payment as a row of a queue."""
     order = around.orders.get(row.order_id or "")
     is_open = row.status in desk_queries.UNSETTLED
-    where = f"{states.SUB_WORDS.get(row.sub_state, 'Waiting')} · " if is_open else ""
+    said = states.sub_words(row.sub_state, row.rail) or "Waiting"
+    where = f"{said} · " if is_open else ""
     return {
         "id": row.id,
         "state": states.of_payment(row),

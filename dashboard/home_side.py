@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core import rail_words
 from dashboard import states, words
 from dashboard.shapes import State, View
 from domain import desk, desk_queries, naming, presence
@@ -15,11 +16,11 @@ LATEST = 8
 _BY = ("user:", "key:")
 _TOLD = {
     "payment.created": ("open", "started"),
-    "payment.requires_action": ("action", "waits for 3D Secure"),
+    "payment.requires_action": ("action", "waits for the payer"),
     "payment.processing": ("half", "paid, not final"),
-    "payment.authorized": ("hold", "held on the card"),
+    "payment.authorized": ("hold", "held"),
     "payment.succeeded": ("done", "confirmed"),
-    "payment.failed": ("failed", "declined"),
+    "payment.failed": ("failed", "failed"),
     "payment.expired": ("expired", "expired"),
     "payment.cancelled": ("cancelled", "cancelled"),
     "payment.released": ("released", "released"),
@@ -78,13 +79,19 @@ def activity(session: Session, actor: Actor) -> list[View]:
     events = desk_queries.latest_changes(session, actor=actor, limit=LATEST)
     found = desk.orders_by_id(session, (event.order_id for event in events))
     titles = {order_id: order.description for order_id, order in found.items()}
+    payments = desk.payments_by_id(session, (event.payment_id for event in events))
+    rails = {payment_id: payment.rail for payment_id, payment in payments.items()}
     actors = [event.source.partition(":")[2] for event in events if event.source.startswith(_BY)]
     names = naming.actor_names(session, actors, for_staff=True)
-    return [_change(event, titles, names) for event in events]
+    return [_change(event, titles, names, rails) for event in events]
 
 
-def _change(event: EventLog, titles: dict[str, str], names: dict[str, str]) -> View:
+def _change(
+    event: EventLog, titles: dict[str, str], names: dict[str, str], rails: dict[str, str]
+) -> View:
     shape, what = _TOLD[event.type]
+    said = rail_words.of(rails.get(event.payment_id or "", ""))
+    what = said.changes.get(event.type, what)
     title = titles.get(event.order_id or "") or words.short(
         event.payment_id or event.object_id or ""
     )

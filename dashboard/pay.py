@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
-from dashboard import pay_invoice, pay_page, render
+from core.errors import NotFound
+from dashboard import pay_invoice, pay_page, pay_states, render
 from dashboard.pay_page import Shown
 from dashboard.shapes import View
 from domain.database import reading
+from domain.payments import payments
+from providers import registry
 from web import access
 
 routes = Blueprint("desk_pay", __name__)
+# Says in the address of a state that it is asked for by somebody who came back.
+_BACK = "back"
 _OPEN = "the id is the secret: it cannot be guessed"
 
 
@@ -19,9 +24,13 @@ def _find(public_id: str) -> Shown:
         return pay_page.find(session, public_id)
 
 
-def _view(shown: Shown, state: View) -> View:
+def _view(shown: Shown, state: View, *, is_back: bool = False) -> View:
+    page = pay_page.page_view(shown)
+    if is_back:
+        # What is asked for again speaks to the same person: one who waits, not one who is about to pay.
+        page |= {"state_url": f"{page['state_url']}?{_BACK}=yes"}
     return {
-        "pay": pay_page.page_view(shown),
+        "pay": page,
         "state": state,
         "stripe_js_url": shown.rail.js_url,
     }
@@ -33,7 +42,7 @@ def show(public_id: str) -> Response:
     if pay_invoice.is_invoice(public_id):
         return pay_invoice.show(public_id)
     shown = _find(public_id)
-    state = pay_page.state_view(shown)
+    state = pay_states.state_view(shown)
     view = _view(shown, state)
     if pay_page.has_form(shown):
         return render.plain("pay/show.html", view)
@@ -47,7 +56,8 @@ def show(public_id: str) -> Response:
 @access.public(_OPEN)
 def state(public_id: str) -> Response:
     """Give the state alone; the page asks again until it is final."""
-    return render.part("pay/_state.html", {"state": pay_page.state_view(_find(public_id))})
+    prepared = pay_states.returned_view if _BACK in request.args else pay_states.state_view
+    return render.part("pay/_state.html", {"state": prepared(_find(public_id))})
 
 
 @routes.get("/pay/<public_id>/return")
@@ -55,7 +65,9 @@ def state(public_id: str) -> Response:
 def back(public_id: str) -> Response:
     """Show what we know; the provider's parameters in the address are never believed."""
     shown = _find(public_id)
-    return render.plain("pay/return.html", _view(shown, pay_page.returned_view(shown)))
+    return render.plain(
+        "pay/return.html", _view(shown, pay_states.returned_view(shown), is_back=True)
+    )
 
 
 @routes.post("/pay/<public_id>/return")
@@ -64,3 +76,18 @@ def sent(public_id: str) -> Response:
     """Take the form of a browser that ran no script: no card was read, so show where things stand."""
     _find(public_id)
     return render.to(f"/pay/{public_id}")
+
+
+@routes.get("/pay/back/<provider>")
+@access.public("where a bank sends its payer back to; nothing in the address is believed")
+def from_bank(provider: str) -> Response:
+    """Lead somebody whom a provider sends back to one address for all on to their own payment.
+
+    The provider's name of the payment is as hard to guess as ours, and leads only to the page of who pays.
+    """
+    name = registry.get(provider).returns_by
+    if name is None:
+        raise NotFound
+    with reading() as session:
+        payment = payments.get_by_reference(session, provider, request.args.get(name, ""))
+        return render.to(f"/pay/{payment.public_id}/return")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
+from core import rail_words
 from core.errors import AppError, Conflict, ProviderUnknown
 from core.permissions import Permission
 from core.redaction import holds_card_number
@@ -112,7 +113,7 @@ def _question(shown: Shown) -> Question:
         "The order stays open: a new payment may be started for it",
     ]
     if payment.capturable_minor:
-        effects.insert(1, "The amount held on the card is given back")
+        effects.insert(1, f"The amount held {rail_words.of(payment.rail).held_at} is given back")
     return Question(
         title="Cancel this payment",
         lead=f"{payments.purpose(payment)} of {now}. It cannot be undone.",
@@ -167,7 +168,7 @@ def _cancel(payment_id: str, actor: Actor, reason: str) -> Alert:
             session, payment_id, actor=actor, reason=reason
         )
         if actor.role == Role.BUYER and payment.status == Status.PROCESSING:
-            raise Conflict("Your card holds the amount for the seller; ask them to give it up.")
+            raise Conflict(rail_words.of(payment.rail).buyer_waits)
     if operation is None or fence is None:
         return Alert("info", "The payment was cancelled already")
     outcome = operations.run(operation, payment, fence, actor=actor)

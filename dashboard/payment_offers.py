@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core import rail_words
 from core.errors import Forbidden
 from core.permissions import Permission
 from core.purposes import CHECKS
@@ -124,7 +125,7 @@ def cancel_act(shown: Shown) -> Act:
     elif shown.ending is not None and shown.ending.kind != "cancel":
         reason = "It is being captured or ended, and the outcome is not known yet."
     elif shown.actor.role == Role.BUYER and payment.status == Status.PROCESSING:
-        reason = "Your card holds the amount for the seller; ask them to give it up."
+        reason = rail_words.of(payment.rail).buyer_waits
     said = "The payer can no longer pay with this attempt. Asks for a reason first."
     return Act(
         *("cancel", "Cancel the payment", f"{shown.href}/cancel", reason is None, reason),

@@ -133,7 +133,8 @@ def head(shown: Shown) -> View:
     what = payments.purpose(payment)
     title = f"{what} for “{shown.order.description}”" if shown.order else what
     title = coupon_words.title(shown.coupon) if shown.coupon else title
-    sub = states.SUB_WORDS.get(payment.sub_state) if payment.status in OPEN_PAYMENT else None
+    is_open = payment.status in OPEN_PAYMENT
+    sub = states.sub_words(payment.sub_state, payment.rail) if is_open else None
     return {
         "id": payment.id,
         "short": words.short(payment.id),
@@ -289,7 +290,7 @@ def _money(payment: Payment, suspended: Money) -> list[Fact]:
         (asked, payment.amount_minor, True),
         (received, payment.received_minor, True),
         ("Of it in suspense", suspended.minor, bool(suspended.minor)),
-        ("Held on the card", payment.capturable_minor, bool(payment.capturable_minor)),
+        (hold_words.label(payment), payment.capturable_minor, bool(payment.capturable_minor)),
         ("Taken back after it was final", payment.reversed_minor, bool(payment.reversed_minor)),
         ("Refunded", payment.refunded_minor, bool(payment.refunded_minor)),
         ("Being refunded", payment.refunding_minor, bool(payment.refunding_minor)),
@@ -355,9 +356,7 @@ def _standing(payment: Payment) -> list[Fact]:
     ]
     if not wallet_words.is_without_order(payment):
         found.append(Fact("Escrow", payment.escrow_state.replace("_", " ")))
-    if payment.card_last4:
-        brand = (payment.card_brand or "card").replace("_", " ").capitalize()
-        found.append(Fact("Card", f"{brand} ending {payment.card_last4}"))
+    found += wallet_words.source_facts(payment)
     if payment.provider_code:
         found.append(Fact("Last answer", payment.provider_code, note=payment.provider_message))
     found.append(Fact("Method", wallet_words.method_of(payment)))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core import rail_words
 from core.money import Money, zero
 from core.permissions import Permission
 from core.states import Payment as PaymentStatus
@@ -111,7 +112,7 @@ def facts(session: Session, row: Refund, payment: Payment, near: Around) -> list
     found = [
         Fact("Amount", money=words.money(row.amount_minor, row.asset)),
         Fact("State", state=state_of(row, near)),
-        Fact("To", words.sentence(refunds.card_of(payment)).rstrip(".")),
+        Fact("To", words.sentence(refunds.destination_of(payment)).rstrip(".")),
         Fact("Payment", ref=_link("payment id", row.payment_id, "/payments/")),
     ]
     if row.order_id:
@@ -200,9 +201,10 @@ def ask_act(shown: Shown) -> Act:
     """Offer to refund a payment, or say why that is not possible."""
     reason = why_not(shown)
     most = words.plain(words.shown(most_of(shown)))
+    source = rail_words.of(shown.payment.rail).source
     return Act(
         *("refund", "Refund", f"{shown.href}/refund", reason is None, reason),
-        text=f"Up to {most} back to the card. Asks for the amount and a reason first.",
+        text=f"Up to {most} back to {source}. Asks for the amount and a reason first.",
         verb="Refund",
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from flask import Blueprint, Response, request
 
-from core import ids, money
+from core import ids, money, rail_words
 from core.errors import AppError
 from core.money import Money, asset
 from core.permissions import Permission
@@ -80,12 +80,13 @@ def _inputs(shown: Shown, form: _Form, errors: dict[str, str]) -> list[Input]:
 def _effects(shown: Shown, actor: Actor) -> list[str]:
     payment = shown.payment
     provider = words.provider_label(payment.provider)
+    asked = f"{provider} is asked to give it back to {refunds.destination_of(payment)}"
     is_from_wallet = wallet_debits.is_from_wallet(payment)
     wallet = ["It is taken out of the payer's wallet; no more goes back than the wallet holds"]
     return [
         _who_agrees(shown, actor),
         *(wallet if is_from_wallet else []),
-        f"{provider} is asked to give it back to {refunds.card_of(payment)}; banks take 5 to 10 days",
+        f"{asked}; {rail_words.of(payment.rail).arrives_short}",
         "It is set aside at once, so that nobody refunds the same money twice",
         "Once it is sent it cannot be called back",
     ]
@@ -133,7 +134,7 @@ def _ask(
         "problem": problem,
         "act": {
             "title": "Refund this payment",
-            "lead": "Money goes back to the card that paid.",
+            "lead": f"Money goes back to {rail_words.of(payment.rail).paid_source}.",
             "effects": _effects(shown, actor),
             "facts": facts,
             "action": f"{shown.href}/refund",

@@ -33,6 +33,7 @@ LIVE = frozenset(
         *("reconciliation", "reconciliation_run"),
         *("bank_payouts", "bank_payout"),
         *("providers", "deadlines"),
+        *("bank_lines", "bank_line", "bank_statements"),
         "watch",
     )
 )

@@ -286,7 +286,8 @@ def _about_revoke(seen: SecretSeen, each: VersionSeen) -> _About:
                 note="what comes signed with it from now on is refused and can be fetched",
             ),
         ]
-        effects.append("What is refused can be fetched: flask reconcile stripe --since 3h")
+        command = f"flask reconcile {seen.row.provider} --since 3h"
+        effects.append(f"What is refused can be fetched: {command}")
     if each.row.state == "active":
         effects.append("The newest of the other live versions takes its place")
     lead = "For a value that has leaked. In any other case retire it when it is safe."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from core import case_kinds
+from core import case_kinds, rail_words
 from core.states import Payment as Status
 from core.states import PaymentSub
 from dashboard.shapes import State
@@ -22,16 +22,11 @@ PAYMENT: Mapping[str, State] = {
     "released": State("Released", "released", "good"),
     "refunded": State("Refunded", "refunded", "quiet"),
 }
-_NEEDS_BUYER = State("Needs the buyer", "action", "warn", "The bank asks for a confirmation")
 _UNKNOWN = State("Outcome unknown", "question", "warn", "The provider's answer was lost")
-_HELD = State("Held, not captured", "hold", "info", "Reserved on the card")
-_DECLINED = State("Pending", "open", "quiet", "The last card was declined")
 
-SUB_WORDS: Mapping[str, str] = {
-    PaymentSub.REQUIRES_PAYMENT_METHOD: "Waiting for a card",
-    PaymentSub.REQUIRES_ACTION: "Waiting for 3D Secure",
+# What reads alike on every rail; the rest is in `core/rail_words.py`.
+_SUB_WORDS: Mapping[str, str] = {
     PaymentSub.REQUIRES_CAPTURE: "Waiting for capture",
-    PaymentSub.AWAITING_BANK: "Waiting for the bank",
     PaymentSub.AWAITING_CONFIRMATIONS: "Waiting for confirmations",
     PaymentSub.UNKNOWN_OUTCOME: "The provider is being asked",
 }
@@ -92,18 +87,25 @@ VERSION: Mapping[str, str] = {
 KINDS: Mapping[str, str] = {name: kind.label for name, kind in case_kinds.KINDS.items()}
 
 
+def sub_words(sub_state: str, rail: str) -> str | None:
+    """Say where inside a status a payment by a rail stands; None where nothing is awaited."""
+    said = rail_words.of(rail).sub_states.get(sub_state)
+    return f"{said[0].upper()}{said[1:]}" if said else _SUB_WORDS.get(sub_state)
+
+
 def of_payment(payment: Payment) -> State:
     """Show where a payment stands, the sub-state first where it asks for somebody."""
+    said = rail_words.of(payment.rail)
     if payment.sub_state == PaymentSub.UNKNOWN_OUTCOME:
         return _UNKNOWN
     if payment.status == Status.FAILED and payment.failure_reason == "expired":
         return PAYMENT["expired"]
     if payment.status == Status.PENDING and payment.sub_state == PaymentSub.REQUIRES_ACTION:
-        return _NEEDS_BUYER
+        return State("Needs the buyer", "action", "warn", said.needs_payer)
     if payment.status == Status.PENDING and payment.provider_code:
-        return _DECLINED
+        return State("Pending", "open", "quiet", said.last_refused)
     if payment.status == Status.PROCESSING and payment.sub_state == PaymentSub.REQUIRES_CAPTURE:
-        return _HELD
+        return State("Held, not captured", "hold", "info", f"Reserved {said.held_at}")
     return PAYMENT[payment.status]
 
 

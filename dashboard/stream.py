@@ -24,6 +24,7 @@ LISTS = (
     *("home", "payments", "orders", "webhooks", "exceptions"),
     *("approvals", "freezes", "refunds", "disputes", "secrets", "users"),
     *("journal", "periods", "reconciliation", "invoices", "credit-notes"),
+    "bank",
     "watch",
     *("providers", "deadlines"),
 )
@@ -48,6 +49,8 @@ _OWN_LISTS = {
     "invoice": "invoices",
     "credit_note": "credit-notes",
     "session": "users",
+    "statement": "bank",
+    "line": "bank",
 }
 
 

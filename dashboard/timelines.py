@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
+from core import rail_words
+from core.fold import AWAITING_BANK
 from core.money import Money
 from core.states import ON_DESK
 from dashboard import axis, books, states, words
@@ -275,14 +277,20 @@ def _placed(item: Item, heard: Mapping[str, datetime]) -> datetime:
 def _rank(card: Card) -> int:
     """Order what a provider told of one moment: first made, then tried, in the end settled."""
     if card.kind != "api_read":
-        return len(_ORDER)
-    return next(
-        (no for no, word in enumerate(_ORDER) if card.text.startswith(word)), len(_ORDER) - 1
-    )
+        return len(_ORDER) + 1
+    return next((no for no, first in enumerate(_ORDER) if card.text.startswith(first)), len(_ORDER))
 
 
 _LANES = ("provider", "us", "books")
-_ORDER = ("Created", "Waiting", "Card declined", "3D Secure", "Processing", "Authorised", "")
+# How what is told of one moment begins, on any rail.
+_ORDER: Sequence[tuple[str, ...]] = (
+    ("Created",),
+    ("Waiting",),
+    rail_words.fact_words("attempt_failed"),
+    rail_words.fact_words("requires_action"),
+    ("Processing", *rail_words.fact_words(AWAITING_BANK)),
+    ("Authorised",),
+)
 
 
 def build(told: Told, *, links: bool, note: str, order: tuple[str, str] | None = None) -> Timeline:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from core import rail_words
 from core.purposes import OF_ORDERS, TO_WALLET, Purpose
 from core.states import Payment as Status
 from dashboard import words
@@ -19,7 +20,6 @@ TAKEN_OUT = State("Out", "refunded", "info")
 # What a movement is, by the kind of its entry.
 _KINDS = {
     "wallet_credit": "Credited",
-    "refund": "Refunded to the card",
     "reversal": "Put back, its refund failed",
     "credit": "Late payment, credited by hand",
 }
@@ -50,17 +50,24 @@ def place_of(payment: Payment) -> Link | None:
 
 def sub_of(payment: Payment) -> str:
     """Say with what a payment without an order is paid, under its title."""
-    return f"{card_of(payment) or 'No card'} · {words.short(payment.id)}"
+    source = source_of(payment) or rail_words.of(payment.rail).unnamed
+    return f"{source} · {words.short(payment.id)}"
 
 
-def card_of(payment: Payment) -> str | None:
-    """Name the card of a payment, as far as it is known."""
+def source_of(payment: Payment) -> str | None:
+    """Name the card or account of a payment, as far as it is known."""
     if payment.purpose == Purpose.COUPON:
         return "Promotion"
     if payment.card_last4 is None:
         return None
-    brand = (payment.card_brand or "card").replace("_", " ").capitalize()
+    brand = (payment.card_brand or rail_words.of(payment.rail).pays).replace("_", " ").capitalize()
     return f"{brand} ending {payment.card_last4}"
+
+
+def source_facts(payment: Payment) -> list[Fact]:
+    """Tell what paid, where its number's end is known."""
+    name = source_of(payment) if payment.card_last4 else None
+    return [Fact(rail_words.of(payment.rail).pays.capitalize(), name)] if name else []
 
 
 def people_facts(payment: Payment, name: str, merchant: str) -> list[Fact]:
@@ -89,7 +96,9 @@ def method_of(payment: Payment) -> str:
         return "A small hold on a kept card, let go at once"
     if payment.method_id is not None:
         return "A kept card, charged at once"
-    return "Our pay page" if payment.method == "intent" else "Stripe checkout"
+    if payment.method == "checkout":
+        return f"{words.provider_label(payment.provider)} checkout"
+    return rail_words.of(payment.rail).link if payment.method == "link" else "Our pay page"
 
 
 def sums(session: Session, user_id: str, actor: Actor) -> list[FactGroup]:
@@ -112,6 +121,8 @@ def entry_view(row: Entry) -> View:
     sign = "" if row.is_credit else "−"
     amount = words.shown(row.amount)
     what = _KINDS.get(row.kind, row.kind.replace("_", " ").capitalize())
+    if row.kind == "refund":
+        what = f"Refunded to {rail_words.of(row.rail or '').source}"
     return {
         "id": row.id,
         "state": PUT_IN if row.is_credit else TAKEN_OUT,

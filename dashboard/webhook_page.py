@@ -130,12 +130,13 @@ def story(session: Session, shown: Shown) -> View:
     names = naming.actor_names(session, [each.actor for each in attempts], for_staff=True)
     effects = inbox_queries.effects_of(session, row.id)
     waits = row.state in WAITS and row.attempts > 0
+    rail = shown.payment.rail if shown.payment else words.rail_of(row.provider)
     return {
         "attempts": [
             _attempt(each, names, last=each.no == row.attempts, row=row) for each in attempts
         ],
         "next_attempt": words.moment(row.due_at) if waits else None,
-        "effects": [_effect(each) for each in effects],
+        "effects": [_effect(each, rail) for each in effects],
         "effects_note": "written in the same database transaction" if effects else "",
         "no_effects": _no_effects(row),
     }
@@ -166,7 +167,7 @@ def _attempt(
     }
 
 
-def _effect(effect: Effect) -> View:
+def _effect(effect: Effect, rail: str) -> View:
     href = None
     if effect.kind == "case":
         href = f"/exceptions/{effect.id}"
@@ -176,13 +177,13 @@ def _effect(effect: Effect) -> View:
         href = f"/orders/{effect.object_id}"
     return {
         "icon": _EFFECT_ICONS.get(effect.kind, "dot"),
-        "text": _effect_words(effect),
+        "text": _effect_words(effect, rail),
         "href": href,
         "at": words.moment(effect.at),
     }
 
 
-def _effect_words(effect: Effect) -> str:
+def _effect_words(effect: Effect, rail: str) -> str:
     """Say an effect as the rest of the desk says it."""
     if effect.kind == "event":
         return f"Event {effect.text} told"
@@ -195,7 +196,7 @@ def _effect_words(effect: Effect) -> str:
     if table is not None and old in table and new in table:
         return f"{kind.capitalize()} moved from {table[old].word} to {table[new].word}"
     if kind == "payment_sub":
-        return states.SUB_WORDS.get(new, "Nothing more is needed of the payer")
+        return states.sub_words(new, rail) or "Nothing more is needed of the payer"
     return words.sentence(effect.text.replace("_", " "))
 
 

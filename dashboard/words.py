@@ -151,6 +151,11 @@ def provider_label(name: str) -> str:
     return known.get(name, name)
 
 
+def rail_of(name: str) -> str:
+    """Give the rail that a provider serves; nothing for one that is not known any more."""
+    return next((each.rail for each in registry.every() if each.name == name), "")
+
+
 def provider(name: str) -> RailMark:
     """Show a provider with its rail's icon."""
     for each in registry.every():

@@ -298,12 +298,12 @@ def provider_health(session: Session) -> list[ProviderHealth]:
 
     Transaction: caller's, reads only.
     """
-    answers = {str(row["rail"]): row for row in health.rail_states(session)}
+    answers = health.provider_states(session)
     failing = _by_provider(session, InboundEvent.state, FAILING, since=clock.after(-DAY_SECONDS))
     waiting = _by_provider(session, InboundEvent.state, WAITING)
     found = []
     for rail in registry.every():
-        said = answers.get(rail.rail)
+        said = answers.get(rail.name)
         found.append(
             ProviderHealth(
                 name=rail.name,

@@ -88,7 +88,15 @@ def readiness() -> Readiness:
 
 
 def rail_states(session: Session) -> list[dict[str, Json]]:
-    """Say of each rail whether calls to its provider were answered within the last minutes.
+    """Say of each configured provider how its rail is, as `provider_states` does.
+
+    Transaction: caller's, reads only.
+    """
+    return list(provider_states(session).values())
+
+
+def provider_states(session: Session) -> dict[str, dict[str, Json]]:
+    """Say of each provider's rail whether calls to it were answered within the last minutes, by its name.
 
     What a person says of it in an open notice goes before that, and makes it no better.
     """
@@ -107,12 +115,12 @@ def rail_states(session: Session) -> list[dict[str, Json]]:
     for provider, state, number in counted:
         calls.setdefault(provider, {})[state] = number
     open_now = notice_queries.live(session)
-    return [
-        _with_notice(_rail(rail.rail, rail.label, calls.get(rail.name, {})), own)
+    return {
+        rail.name: _with_notice(_rail(rail.rail, rail.label, calls.get(rail.name, {})), own)
         for rail in registry.every()
         if rail.is_configured
         for own in [notice_queries.of_rail(open_now, rail.rail, rail.name)]
-    ]
+    }
 
 
 def _with_notice(found: dict[str, Json], notices: list[DelayNotice]) -> dict[str, Json]:

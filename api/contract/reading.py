@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from flask import Request
 from pydantic import BaseModel, ValidationError
+from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from core import hashing, redaction, strictjson
@@ -72,6 +73,17 @@ def read_form(asked: Request) -> tuple[bytes, dict[str, Json]]:
         files, texts = asked.files, asked.form
     except RequestEntityTooLarge as error:
         raise invalid(FILE, "A file has at most 10 MiB.", code="too_large") from error
+    try:
+        return _of_form(files, texts)
+    finally:
+        # A large one lies in a file of its own until it is let go.
+        for each in files.values():
+            each.close()
+
+
+def _of_form(
+    files: MultiDict[str, FileStorage], texts: MultiDict[str, str]
+) -> tuple[bytes, dict[str, Json]]:
     document: dict[str, Json] = {}
     for name, values in texts.lists():
         if len(values) > 1:

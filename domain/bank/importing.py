@@ -157,61 +157,66 @@ class _Writer:
     def write(self) -> None:
         """Write what waits: what is new as rows, what a person had typed as the bank's."""
         lines, self.waiting = self.waiting, []
-        known = self._known(lines)
-        rows: list[dict[str, object]] = []
+        named = [(line, self._key(line)) for line in lines]
+        known = self._known(named)
         taken = {each.line_key for each in known}
+        rows: list[dict[str, object]] = []
         seen: list[Seen] = []
-        for line in lines:
-            key, row = self._same(line, known)
+        for line, content in named:
+            row = self._same(line, content, known)
             if row is not None:
                 self._adopt(row, line)
                 continue
-            if key in taken:
-                key = self._other_key(line)
+            # A bank may use a reference again for something else.
+            key = line.bank_reference or content
+            key = content if key in taken else key
             taken.add(key)
             new, looked_at = self._row(key, line)
             rows.append(new)
             seen.append(looked_at)
         if rows:
             found = suggesting.suggest(self.session, seen)
-            for row_values in rows:
-                is_any = bool(found[str(row_values["id"])])
-                row_values["state"] = "suggested" if is_any else "unmatched"
+            for values in rows:
+                values["state"] = "suggested" if found[str(values["id"])] else "unmatched"
             self.session.execute(insert(BankLine), rows)
 
-    def _known(self, lines: Sequence[SaidLine]) -> list[BankLine]:
-        """Read the rows that may say the same as some lines."""
-        references = {line.bank_reference for line in lines if line.bank_reference}
-        keys = {self._content(line, time=1) for line in lines if not line.bank_reference}
-        own = select(BankLine).where(BankLine.account == self.statement.account)
-        found = list(self.session.scalars(own.where(BankLine.bank_reference.in_(references))))
-        by_content = own.where(BankLine.bank_reference.is_(None))
-        days = [line.booked_on for line in lines]
-        if keys and days:
-            inside = by_content.where(BankLine.booked_on.between(min(days), max(days)))
-            found += self.session.scalars(inside)
-        return found
-
-    def _same(self, line: SaidLine, known: Sequence[BankLine]) -> tuple[str, BankLine | None]:
-        """Find the row that says the same as a line; and the key that the line bears."""
+    def _key(self, line: SaidLine) -> str:
+        """Name a line by what it says and by how often this file has said that."""
         content = self._content(line, time=1)
         self.times[content] += 1
-        key = self._content(line, time=self.times[content])
-        if line.bank_reference is None:
-            return key, next((each for each in known if each.line_key == key), None)
+        return self._content(line, time=self.times[content])
+
+    def _known(self, named: Sequence[tuple[SaidLine, str]]) -> list[BankLine]:
+        """Read the rows that may say the same as some lines, or bear their names."""
+        references = {line.bank_reference for line, _ in named if line.bank_reference}
+        keys = {key for _, key in named} | references
+        amounts = {line.amount.minor for line, _ in named}
+        own = select(BankLine).where(BankLine.account == self.statement.account)
+        found = {
+            row.id: row for row in self.session.scalars(own.where(BankLine.line_key.in_(keys)))
+        }
+        if references:
+            alike = (BankLine.bank_reference.in_(references), BankLine.amount_minor.in_(amounts))
+            found |= {row.id: row for row in self.session.scalars(own.where(*alike))}
+        return list(found.values())
+
+    def _same(self, line: SaidLine, content: str, known: Sequence[BankLine]) -> BankLine | None:
+        """Find the row that says the same as a line, and claim it."""
         for each in known:
-            is_same = (
-                each.bank_reference == line.bank_reference
-                and each.amount_minor == line.amount.minor
-                and each.asset == self.statement.asset
-                # Of what a person typed, the day may be off by one.
-                and (each.booked_on == line.booked_on or each.statement_id is None)
-                and each.id not in self.claimed
-            )
-            if is_same:
+            if line.bank_reference is None:
+                is_same = each.line_key == content
+            else:
+                is_same = (
+                    each.bank_reference == line.bank_reference
+                    and each.amount_minor == line.amount.minor
+                    and each.asset == self.statement.asset
+                    # Of what a person typed, the day may be off by one.
+                    and (each.booked_on == line.booked_on or each.statement_id is None)
+                )
+            if is_same and each.id not in self.claimed:
                 self.claimed.add(each.id)
-                return key, each
-        return line.bank_reference, None
+                return each
+        return None
 
     def _content(self, line: SaidLine, *, time: int) -> str:
         """Name a line by what it says, and by how often its file has said that."""
@@ -221,10 +226,6 @@ class _Writer:
             *(line.counterparty or "", line.number or "", str(time)),
         )
         return "=" + hashing.sha256("\x1f".join(said_of_it).encode())[:32]
-
-    def _other_key(self, line: SaidLine) -> str:
-        """Name a line whose bank uses a reference again for something else."""
-        return self._content(line, time=self.times[self._content(line, time=1)])
 
     def _adopt(self, row: BankLine, line: SaidLine) -> None:
         """Make what a person had typed the bank's own line."""

@@ -97,7 +97,7 @@ def unmatch(session: Session, line_id: str, act: Act) -> BankLine | None:
     line = get_line(session, line_id, lock=True)
     target = target_of(line)
     if target is None:
-        raise Conflict("That line is matched to nothing.", code="NOT_MATCHED")
+        raise Conflict("That line is matched to nothing.")
     if target.kind == PAYOUT:
         payout_lines.hide(session, target.id, source=act.source, note=act.note)
     line.payout_id = line.payment_id = line.refund_id = None

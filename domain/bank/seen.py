@@ -11,7 +11,7 @@ from core.money import Money, asset
 from domain.bank import counterparties
 from models.statements import BankLine
 
-_TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{5,79}", re.ASCII)
+_TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{3,79}", re.ASCII)
 # References of ours are found however a bank breaks them.
 _OWN = re.compile(rf"(?={key_of(HEAD)}([0-9A-Z]{{14}}))", re.ASCII)
 _MOST_TOKENS = 20

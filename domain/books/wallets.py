@@ -22,7 +22,7 @@ from models.people import User
 
 @dataclass(frozen=True)
 class Balance:
-    """What a wallet holds of one asset. held: asked back and not over yet; pending: asked of a card or
+    """What a wallet holds of one asset. held: asked back and not over yet; pending: asked of a payer or
     coupon, nothing there yet; paid: on its way and not final. Only the balance can be spent.
     """
 
@@ -43,6 +43,7 @@ class Entry:
     after: Money
     payment_id: str | None
     purpose: str | None
+    rail: str | None
     note: str | None
     at: datetime
 
@@ -157,6 +158,7 @@ def list_entries(
             Money(-int(row.after), asset(row.asset)),
             row.payment_id,
             row.purpose,
+            row.rail,
             row.note,
             row.at,
         )
@@ -178,6 +180,7 @@ def _running(user_id: str, actor: Actor) -> Subquery:  # type: ignore[explicit-a
             JournalEntry.note.label("note"),
             JournalEntry.posted_at.label("at"),
             Payment.purpose.label("purpose"),
+            Payment.rail.label("rail"),
             Posting.asset.label("asset"),
             Posting.amount_minor.label("minor"),
             after.label("after"),

@@ -135,7 +135,7 @@ TYPES: tuple[EventType, ...] = (
         "payment.requires_action",
         "The payer must prove themselves.",
         "pending",
-        {"kind": Field("string", "3ds", "What is asked.", words=("3ds",))},
+        {"kind": Field("string", "3ds", "What is asked.", words=("3ds", "bank", "payer"))},
     ),
     _payment(
         "payment.processing",

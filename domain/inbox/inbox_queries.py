@@ -15,12 +15,12 @@ from core.errors import NotFound
 from core.strictjson import Json
 from domain.inbox import inbox
 from domain.payments.payments import LONGEST_PAGE, Page
-from domain.secrets import secrets
 from models.cases import ExceptionCase
 from models.events import EventLog
 from models.inbound import InboundAttempt, InboundEvent
 from models.ledger import JournalEntry
 from models.payments import Payment, StateChange
+from models.secrets import SecretVersion
 
 # What identifies the row itself is not an effect of it.
 _OWN_EVENTS = "inbound."
@@ -117,7 +117,8 @@ def get_inbound(session: Session, inbound_id: str) -> InboundEvent:
 
 def secret_numbers(session: Session) -> dict[str, int]:
     """Give the number of each secret version by its id, for saying which one verified a delivery."""
-    return {key: number for key, (number, _) in secrets.versions_by_id(session).items()}
+    rows = session.execute(select(SecretVersion.id, SecretVersion.version))
+    return {row.id: row.version for row in rows}
 
 
 def attempts_of(session: Session, inbound_id: str) -> list[InboundAttempt]:

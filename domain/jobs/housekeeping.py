@@ -5,6 +5,7 @@ from __future__ import annotations
 from core import clock
 from domain import database, idempotency
 from domain.actors import system
+from domain.bank import drafts
 from domain.people import challenges, retention_runs, sessions
 from domain.secrets import credential_uses, reencryption
 from domain.transitions import Why
@@ -17,7 +18,7 @@ def tidy() -> bool:
     """Delete what has expired by itself, and drop the next batch of what retention says may go.
 
     Gives whether there is more to drop. Writes: idempotency_keys, challenges, revoked_tokens,
-    credential_uses, and as `retention_runs.drop_some`. Transaction: opens its own.
+    credential_uses, bank_drafts, and as `retention_runs.drop_some`. Transaction: opens its own.
     """
     now = clock.now()
     with database.transaction() as session:
@@ -25,6 +26,7 @@ def tidy() -> bool:
         sessions.forget_old(session, now=now)
         credential_uses.forget_old(session, now=now)
         challenges.forget_old(session, now=now)
+        drafts.forget_old(session, now=now)
     if _drop_some():
         return True
     _move_under_keys()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core import rail_words
 from core.money import Money, asset
 from domain.mail.mails import Letter
 from models.orders import Order
@@ -27,10 +28,11 @@ def receipt(about: About, amount: Money) -> Letter:
         "",
         *_facts(about),
         f"Amount: {_said(amount)}",
-        *_card(about.payment),
+        *_source(about.payment),
     ]
     if about.payment.receipt_url:
-        lines.append(f"Receipt of the card processor: {about.payment.receipt_url}")
+        issuer = rail_words.of(about.payment.rail).receipt_of
+        lines.append(f"Receipt of {issuer}: {about.payment.receipt_url}")
     lines += ["", "Keep this message: the payment's number is all that support needs to find it."]
     return Letter("receipt", f"Receipt for {_said(amount)}", "\n".join(lines))
 
@@ -42,21 +44,22 @@ def refund(about: About, amount: Money) -> Letter:
         "",
         *_facts(about),
         f"Given back: {_said(amount)}",
-        *_card(about.payment),
+        *_source(about.payment),
         "",
-        "Banks usually take 5 to 10 days to show it.",
+        rail_words.of(about.payment.rail).arrives_sentence,
     ]
     return Letter("refund", f"Refund of {_said(amount)}", "\n".join(lines))
 
 
 def refund_failed(about: About, amount: Money) -> Letter:
-    """Write that an amount which was said to be given back did not reach the card after all."""
+    """Write that an amount which was said to be given back did not reach the payer after all."""
+    source = rail_words.of(about.payment.rail).buyer_source
     lines = [
-        f"The refund of {_said(amount)} that we wrote about did not reach your card.",
+        f"The refund of {_said(amount)} that we wrote about did not reach {source}.",
         "",
         *_facts(about),
         f"To be given back: {_said(amount)}",
-        *_card(about.payment),
+        *_source(about.payment),
         "",
         "The money is still here and yours. We will find another way and write to you.",
     ]
@@ -84,7 +87,10 @@ def _facts(about: About) -> list[str]:
     return [*lines, f"Payment: {about.payment.id}"]
 
 
-def _card(payment: Payment) -> list[str]:
+def _source(payment: Payment) -> list[str]:
+    """Say what paid, as far as it is known."""
+    words = rail_words.of(payment.rail)
     if not payment.card_last4:
-        return []
-    return [f"Card: {(payment.card_brand or 'card').capitalize()} ending in {payment.card_last4}"]
+        return [words.letter_line] if words.letter_line else []
+    name = (payment.card_brand or words.pays).capitalize()
+    return [f"{words.pays.capitalize()}: {name} ending in {payment.card_last4}"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core import rail_words
 from core.errors import Conflict, IllegalTransition
 from core.money import Money, asset
 from core.states import Payment as Status
@@ -85,7 +86,9 @@ def assert_held(payment: Payment) -> None:
     is_held = payment.sub_state == PaymentSub.REQUIRES_CAPTURE and payment.capturable_minor
     if payment.status != Status.PROCESSING or not is_held or not payment.provider_reference:
         refusal = IllegalTransition("payment", payment.status, "captured")
-        refusal.message = "Nothing is held on a card for this payment."
+        refusal.message = (
+            f"Nothing is held {rail_words.of(payment.rail).held_at_any} for this payment."
+        )
         raise refusal
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from core import rail_words
 from core.fold import (
-    AWAITING_BANK,
-    AWAITING_PAYER,
     CHARGE_FAILED,
-    CHARGE_PAID,
     DISPUTE_FEE,
     DISPUTE_REINSTATED,
     DISPUTE_WITHDRAWN,
@@ -21,13 +19,9 @@ from core.fold import (
     VALIDATED,
 )
 
-WORDS: Mapping[str, str] = {
-    AWAITING_PAYER: "Waiting for the payer to agree at their bank",
-    AWAITING_BANK: "Their bank has it",
+# What reads alike on every rail; the rest is in `core/rail_words.py`.
+_WORDS: Mapping[str, str] = {
     "created": "Created",
-    "requires_payment_method": "Waiting for a card",
-    "attempt_failed": "Card declined",
-    "requires_action": "3D Secure needed",
     "processing": "Processing",
     "authorized": "Authorised, not captured",
     "failed": "Failed",
@@ -44,8 +38,11 @@ WORDS: Mapping[str, str] = {
     DISPUTE_WITHDRAWN: "The payer's bank took money back",
     DISPUTE_REINSTATED: "The payer's bank gave money back to us",
     DISPUTE_FEE: "A dispute cost a fee",
-    CHARGE_PAID: "The debit was paid",
-    CHARGE_FAILED: "The debit failed",
 }
 BAD = frozenset({"attempt_failed", "failed", REFUND_FAILED, DISPUTE_WITHDRAWN, CHARGE_FAILED})
 BY_HAND = frozenset({MARKED_COMPLETED, MARKED_FAILED, MARKED_CANCELLED})
+
+
+def of(kind: str, rail: str) -> str:
+    """Say one fact of a payment that a rail pays."""
+    return rail_words.of(rail).facts.get(kind) or _WORDS[kind]

@@ -12,6 +12,7 @@ _WORDS: Mapping[str, str] = {
     "dispute_close": "Gave a dispute up at the provider",
     "create_intent": "Asked the provider for a payment intent",
     "create_checkout": "Asked the provider for a checkout page",
+    "create_link": "Asked the provider for a link to the payer's bank",
     **check_words.OPERATIONS,
     "apply_coupon": "Asked the provider to turn the coupon into credit",
     "cancel": "Asked the provider to cancel",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from core import clock
+from core import clock, rail_words
 from core.fold import MARKED
 from core.money import Money, asset
 from core.purposes import TRANSACTION_TYPE, Purpose
@@ -141,7 +141,7 @@ def _kinds(
     if payment.status not in (before.status, Status.PENDING):
         kinds.append(_status_event(payment, life))
     if payment.sub_state != before.sub_state and payment.sub_state == PaymentSub.REQUIRES_ACTION:
-        kinds.append(("payment.requires_action", {"kind": "3ds"}))
+        kinds.append(("payment.requires_action", {"kind": rail_words.of(payment.rail).asks}))
     if payment.capturable_minor != before.capturable_minor and payment.capturable_minor:
         held = Money(payment.capturable_minor, of).major()
         kinds.append(("payment.authorized", {"amountCapturable": held, "currency": of.code}))

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
+from core import rail_words
 from core.errors import Conflict, IllegalTransition
 from core.money import Money, asset
 from core.states import Payment as Status
@@ -51,7 +52,7 @@ def why_not(payment: Payment) -> str | None:
     if payment.status == Status.PROCESSING:
         is_held = payment.sub_state == PaymentSub.REQUIRES_CAPTURE
         return (
-            "The amount is held on the card already."
+            f"The amount is held {rail_words.of(payment.rail).held_at} already."
             if is_held
             else "It was paid and is on its way; wait until it is final."
         )

@@ -133,6 +133,18 @@ def get_by_public_id(session: Session, public_id: str) -> Payment:
     return payment
 
 
+def get_by_reference(session: Session, provider: str, reference: str) -> Payment:
+    """Fetch a payment by its provider's own name of it.
+
+    Raises: NotFound
+    """
+    is_meant = (Payment.provider == provider, Payment.provider_reference == reference)
+    payment = session.scalars(select(Payment).where(*is_meant)).first() if reference else None
+    if payment is None:
+        raise NotFound
+    return payment
+
+
 def open_cases_of(session: Session, payment_ids: Sequence[str]) -> Mapping[str, list[str]]:
     """Give the kinds of the open cases of several payments."""
     found: dict[str, list[str]] = {payment_id: [] for payment_id in payment_ids}

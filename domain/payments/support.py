@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -13,7 +14,7 @@ from core.money import Money
 from core.purposes import Purpose
 from core.states import OPEN_PAYMENT, Inbound, PaymentSub
 from core.states import Payment as Status
-from domain.payments import decline_advice, receipts
+from domain.payments import bank_refusals, decline_advice, receipts, situations
 from domain.payments.decline_advice import Advice
 from models.disputes import Dispute
 from models.events import EventLog
@@ -33,140 +34,20 @@ class SupportBlock:
     advice: Advice
 
 
-# Source: requirements S55 to S60 (common errors and fixes)
-_BY_SITUATION = {
-    "unknown": Advice(
-        "We asked the provider and its answer was lost. It may or may not have acted.",
-        "We are confirming your payment with the card network. Please do not pay again yet.",
-        "Press “Ask the provider now”. Paydesk also asks by itself until it knows.",
-    ),
-    "waiting": Advice(
-        "The payment was started and no card has been confirmed yet.",
-        "Your payment is waiting for your card details. You can use the same link.",
-        "Send the pay link again. If the customer says they paid, ask the provider now.",
-    ),
-    "action": Advice(
-        "The bank asks the customer to confirm the payment (3D Secure).",
-        "Your bank wants you to confirm the payment. If you closed the window, open the link and try again.",
-        "Ask the customer to reopen the pay page; the confirmation can be tried again.",
-    ),
-    "declined": Advice(
-        "The bank declined the card. No money moved.",
-        "Your bank declined the card. Please contact the issuer or try another card.",
-        "The pay link still works for another card. The decline code is in the reference block.",
-    ),
-    "held": Advice(
-        "The amount is reserved on the card and not captured.",
-        "Your bank has reserved the amount. You will only be charged when the order is confirmed.",
-        "Capture or cancel before the reservation lapses.",
-    ),
-    "processing": Advice(
-        "The provider has seen the payment; it is not final.",
-        "Your payment is on its way and not final yet. We will let you know.",
-        "Wait for the provider. If it stays like this for long, ask the provider now.",
-    ),
-    "completed": Advice(
-        "The payment is confirmed and booked.",
-        "We have received your payment. Thank you.",
-        "Nothing to do.",
-    ),
-    "marked": Advice(
-        "It was marked as received by hand and awaits the provider's own word.",
-        "Your payment is noted as received; its last confirmation is on the way. Please do not pay again.",
-        "Ask the provider now. Until it confirms the money itself, what was marked cannot be refunded.",
-    ),
-    "refunding": Advice(
-        "A refund of it was asked for and is not over yet.",
-        "We are working on your refund. Once it is sent, banks usually take 5 to 10 days to show it.",
-        "See under refunds whether it waits for a second person, is held or was sent.",
-    ),
-    "partly_refunded": Advice(
-        "The payment is confirmed; some of it was given back.",
-        "We have refunded a part of your payment. Banks usually take 5 to 10 days to show it.",
-        "Nothing to do. The provider's name of the refund helps the customer's bank to find it.",
-    ),
-    "refunded": Advice(
-        "All that was received was given back to the card that paid.",
-        "We have refunded your payment. Banks usually take 5 to 10 days to show it.",
-        "Nothing to do. The provider's name of the refund helps the customer's bank to find it.",
-    ),
-    "disputed": Advice(
-        "The payer's bank asks for the money back and has not decided yet.",
-        "Your bank has opened a dispute about this payment and will tell you how it decides."
-        " Until then we cannot refund it.",
-        "Open the dispute on this page: it says until when the bank wants evidence."
-        " Never refund a payment that is disputed.",
-    ),
-    "dispute_lost": Advice(
-        "The payer's bank decided the dispute for the payer and kept the money.",
-        "Your bank has given the money back to you, so the order is no longer paid.",
-        "Nothing more is owed to the customer. Agree with finance how the order goes on.",
-    ),
-    "reversed": Advice(
-        "It had been final, and the payer's bank took the money back.",
-        "Your bank has taken back this payment, so the order is not paid any more.",
-        "Its case says what was delivered for it. Agree with the customer on another way to pay.",
-    ),
-    "late": Advice(
-        "Money arrived after the attempt had ended. It is kept apart and pays for nothing.",
-        "Your payment reached us after it had expired. It is safe with us; we will give it back or use it"
-        " for your order, and write to you.",
-        "Its case says what can be done: give it back, credit it or start the payment anew.",
-    ),
-    "late_refunded": Advice(
-        "Money arrived after the attempt had ended, and was given back.",
-        "Your payment reached us after it had expired and was refunded. Banks usually take 5 to 10 days"
-        " to show it.",
-        "Start a new payment if the customer still wants to pay.",
-    ),
-    "expired": Advice(
-        "The attempt ran out of time before it was paid.",
-        "Your payment link has expired. We will send you a new one.",
-        "Start a new payment for the order; this one is never reused.",
-    ),
-    "stuck": Advice(
-        "The provider has spoken of this payment, and its message could not be applied.",
-        "We are confirming your payment. Please do not pay again; we will write to you.",
-        "Open its webhooks below: the failed one says why. Have it replayed, or ask the provider now.",
-    ),
-    "effect_failed": Advice(
-        "The money is booked. What follows from it failed and is tried again by itself.",
-        "We have received your payment; it will show in your account shortly.",
-        "Its case says what failed. An engineer may try it again from this page.",
-    ),
-    "credited": Advice(
-        "The payment is confirmed and the wallet is credited.",
-        "We have received your payment; it is in your wallet.",
-        "Nothing to do.",
-    ),
-    "coupon": Advice(
-        "The coupon was accepted and the wallet is credited. Nobody paid for it.",
-        "Your coupon is in your wallet.",
-        "Nothing to do.",
-    ),
-    "checked": Advice(
-        "The card was proved. Nothing was charged; what was held on it is let go.",
-        "Your card is confirmed. A small amount may show as reserved for a few days; it is not charged.",
-        "Nothing to do.",
-    ),
-    "failed": Advice(
-        "The payment failed for good.",
-        "Your payment did not go through and you were not charged.",
-        "Start a new payment for the order.",
-    ),
-    "cancelled": Advice(
-        "The payment was cancelled before money moved.",
-        "Your payment was cancelled and you were not charged.",
-        "Start a new payment if the customer still wants to pay.",
-    ),
+# What is known of single refusals, by rail: the words of its providers mean nothing on another one.
+_REFUSALS: Mapping[str, Mapping[str, Advice]] = {
+    "card": decline_advice.ADVICE,
+    "bank": bank_refusals.ADVICE,
 }
-
-
 _COMPLETED = {
     Purpose.TOP_UP.value: "credited",
     Purpose.COUPON.value: "coupon",
     Purpose.CARD_VALIDATION.value: "checked",
     Purpose.CARD_SETUP.value: "checked",
+}
+_UNDER_WAY: Mapping[str, str] = {
+    PaymentSub.REQUIRES_CAPTURE: "held",
+    PaymentSub.AWAITING_BANK: "awaiting_bank",
 }
 
 
@@ -182,7 +63,7 @@ def _situation(
             return "action"
         return "declined" if payment.provider_code else "waiting"
     if payment.status == Status.PROCESSING:
-        return "held" if payment.sub_state == PaymentSub.REQUIRES_CAPTURE else "processing"
+        return _UNDER_WAY.get(payment.sub_state, "processing")
     if payment.reversed_minor and payment.reversed_minor == payment.received_minor:
         return "reversed"
     if dispute is not None:
@@ -212,8 +93,8 @@ def _received(payment: Payment, suspended: Money) -> str:
 
 
 def outline(payment: Payment, *, suspended: Money) -> str:
-    """Say what happened to a payment, for anybody who may see it: never why a bank declined its card."""
-    return _BY_SITUATION[_situation(payment, suspended)].what_happened
+    """Say what happened to a payment, for anybody who may see it: never why a bank refused it."""
+    return situations.of(payment.rail)[_situation(payment, suspended)].what_happened
 
 
 def advice_for(
@@ -226,13 +107,14 @@ def advice_for(
     as `dispute_of` tells.
     """
     situation = _situation(payment, suspended, is_stuck=is_stuck, dispute=dispute)
+    known = situations.of(payment.rail)
     if situation in ("declined", "failed"):
-        told = decline_advice.advice_for(payment.provider_code)
+        told = _REFUSALS.get(payment.rail, {}).get(payment.provider_code or "")
         if told is not None and situation == "failed":
-            return Advice(told.what_happened, told.tell_customer, _BY_SITUATION["failed"].next_step)
+            return Advice(told.what_happened, told.tell_customer, known["failed"].next_step)
         if told is not None:
             return told
-    return _BY_SITUATION[situation]
+    return known[situation]
 
 
 def is_stuck(session: Session, payment: Payment) -> bool:

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
+from core import rail_words
 from core.fold import REFUND_SUCCEEDED, VALIDATED
 from core.money import Money, asset
 from core.permissions import Permission
@@ -54,9 +55,10 @@ class Lags:
 
 def payment_timeline(session: Session, payment: Payment, *, actor: Actor) -> list[Item]:
     """Join everything known of one payment, oldest first; who is not staff sees a redacted view."""
-    items = _changes(session, StateChange.payment_id == payment.id)
+    rails = {payment.id: payment.rail}
+    items = _changes(session, StateChange.payment_id == payment.id, rails)
     items += _postings(session, JournalEntry.payment_id == payment.id, actor)
-    items += _facts(session, [payment.id], check_words.facts(payment))
+    items += _facts(session, rails, check_words.facts(payment))
     items += _created(payment) + _refunds(session, payment) + _disputes(session, payment)
     if actor.is_staff:
         items += _inbound(session, payment) + _operations(session, payment)
@@ -68,11 +70,12 @@ def payment_timeline(session: Session, payment: Payment, *, actor: Actor) -> lis
 def order_timeline(session: Session, order: Order, *, actor: Actor) -> list[Item]:
     """Join everything known of one order and its payments, oldest first."""
     payments = list(session.scalars(select(Payment).where(Payment.order_id == order.id)))
+    rails = {payment.id: payment.rail for payment in payments}
     items = [Item(order.created_at, "us", "created", "Order placed")]
-    items += _changes(session, StateChange.order_id == order.id)
+    items += _changes(session, StateChange.order_id == order.id, rails)
     items += _invoices(session, order, actor)
     items += _postings(session, JournalEntry.order_id == order.id, actor)
-    items += _facts(session, [payment.id for payment in payments])
+    items += _facts(session, rails)
     for payment in payments:
         items += _created(payment)
     if not actor.may(Permission.INVOICES_STATUS):
@@ -122,20 +125,19 @@ def _created(payment: Payment) -> list[Item]:
     return [Item(payment.created_at, "us", "created", text, None, None, references, payment.id)]
 
 
-_SUB_WORDS = {
+# What reads alike on every rail; the rest is in `core/rail_words.py`.
+_SUB_WORDS: Mapping[str, str] = {
     PaymentSub.NONE: "nothing more is needed",
-    PaymentSub.REQUIRES_PAYMENT_METHOD: "waiting for a card",
-    PaymentSub.REQUIRES_ACTION: "waiting for 3D Secure",
     PaymentSub.REQUIRES_CAPTURE: "held, waiting for capture",
-    PaymentSub.AWAITING_BANK: "waiting for the bank",
     PaymentSub.AWAITING_CONFIRMATIONS: "waiting for confirmations",
     PaymentSub.UNKNOWN_OUTCOME: "the provider's answer is not known",
 }
 
 
-def _change_text(change: StateChange) -> tuple[str, str]:
+def _change_text(change: StateChange, rail: str) -> tuple[str, str]:
     if change.object_kind == "payment_sub":
-        return "progress", _SUB_WORDS[PaymentSub(change.new)].capitalize()
+        said = rail_words.of(rail).sub_states.get(change.new) or _SUB_WORDS[change.new]
+        return "progress", said.capitalize()
     if change.object_kind == "escrow":
         return "escrow", f"Escrow {change.old} → {change.new}"
     if change.object_kind == "operation":
@@ -151,14 +153,15 @@ def _change_text(change: StateChange) -> tuple[str, str]:
     return "state", f"{kind} {words[change.old].lower()} → {words[change.new].lower()}"
 
 
-def _changes(session: Session, condition: object) -> list[Item]:
+def _changes(session: Session, condition: object, rails: Mapping[str, str]) -> list[Item]:
+    """List what changed. rails: of each payment that may be among it."""
     kinds = ("payment", "payment_sub", "escrow", "order", "refund", "dispute", "invoice")
     statement = select(StateChange).where(condition, StateChange.object_kind.in_(kinds))  # type: ignore[arg-type]
     items = []
     for change in session.scalars(statement):
         if change.object_kind == "payment_sub" and change.new == PaymentSub.NONE:
             continue
-        kind, text = _change_text(change)
+        kind, text = _change_text(change, rails.get(change.payment_id or "", ""))
         references = {"mapping": str(change.mapping_version), "source": change.source}
         level = "strong" if kind == "state" else "plain"
         items.append(
@@ -178,13 +181,13 @@ def _changes(session: Session, condition: object) -> list[Item]:
 
 
 def _facts(
-    session: Session, payment_ids: list[str], own: Mapping[str, str] | None = None
+    session: Session, rails: Mapping[str, str], own: Mapping[str, str] | None = None
 ) -> list[Item]:
-    """List what was said of payments. own: words by kind, where a payment has its own."""
-    statement = select(PaymentFact).where(PaymentFact.payment_id.in_(payment_ids))
+    """List what was said of payments. rails: by payment; own: words by kind, where one has its own."""
+    statement = select(PaymentFact).where(PaymentFact.payment_id.in_(rails))
     items = []
     for fact in session.scalars(statement):
-        text = (own or {}).get(fact.kind) or fact_words.WORDS[fact.kind]
+        text = (own or {}).get(fact.kind) or fact_words.of(fact.kind, rails[fact.payment_id])
         # That a hold which proved its card was let go is no failure, so it has no reason.
         if fact.code and not (own and fact.kind == "cancelled"):
             text += f" ({fact.code})"

@@ -26,6 +26,7 @@ from models.people import DeskSession, SignInAttempt, User
 from models.personal import DataExport, LegalHold, PersonKey
 from models.proofs import Mail as MailRow
 from models.proofs import Notice
+from models.statements import BankLine
 
 BATCH = 500
 _ATTEMPT_DAYS = 1
@@ -196,6 +197,15 @@ def _destroy_books(session: Session, limit: int) -> int:
     return len(rows)
 
 
+def _others_old() -> ColumnElement[bool]:
+    last = person_keys.year_of(person_keys.last_year_over(calendar.today()))[1]
+    return and_(BankLine.counterparty_sealed.is_not(None), BankLine.booked_on <= last)
+
+
+def _others() -> ColumnElement[bool]:
+    return and_(_others_old(), legal_holds.frees_payment(BankLine.payment_id))
+
+
 def _days(number: int) -> str:
     return "1 day" if number == 1 else f"{number} days"
 
@@ -277,6 +287,17 @@ RULES: Sequence[Rule] = (
         _exports,
         _exports,
         _emptying(DataExport, {"state": "expired", "sealed": None, "open_key": None}, _exports),
+    ),
+    Rule(
+        "bank_others",
+        "Who stood on the other side of our bank lines",
+        lambda found: f"{found.invoice_years} years from the end of the year",
+        "Statements belong to the books. What the bank booked stays, whose account it was goes.",
+        "INVOICE_RETENTION_YEARS",
+        BankLine,
+        _others,
+        _others_old,
+        _emptying(BankLine, {"counterparty_sealed": None}, _others),
     ),
     Rule(
         "books_keys",

@@ -136,7 +136,7 @@ def _with_theirs(payment: Payment, theirs: Theirs) -> Iterator[Found]:
             risk = Money(payment.received_minor or payment.amount_minor, own)
             yield found(kind=kinds.MISSING_THERE, theirs="unknown", at_risk=risk)
         return
-    told = said.in_words(theirs.state, amount)
+    told = said.in_words(theirs.state, amount, rail=payment.rail)
     if theirs.asset is not None and theirs.asset != payment.asset:
         told = f"{told} in {theirs.asset.partition('/')[0]}" if amount is None else told
         risk = Money(payment.received_minor or payment.amount_minor, own)
@@ -182,7 +182,7 @@ def _with_books(payment: Payment, theirs: Theirs, booked: Booked) -> Iterator[Fo
         minor=expected,
         asset=payment.asset,
         ours=ours_of(payment),
-        theirs=said.in_words(theirs.state, amount),
+        theirs=said.in_words(theirs.state, amount, rail=payment.rail),
         payment=payment,
         reference=payment.provider_reference,
     )

@@ -89,7 +89,7 @@ def _put(session: Session, line: BankLine, *, livemode: bool, demo: bool) -> Row
             return row
     if known:
         shown = Money(known[0].amount_minor, line.amount.asset).major()
-        raise Conflict(f"The bank's line of that name is over {shown}.", code="LINE_DIFFERS")
+        raise Conflict(f"The bank's line of that name is over {shown}.")
     row = Row(
         id=ids.new("bln"),
         account=line.account,

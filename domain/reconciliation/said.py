@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from core.fold import CHARGE_KINDS, RANK
+from core import rail_words
+from core.fold import AWAITING_BANK, AWAITING_PAYER, CHARGE_KINDS, RANK
 from core.money import Money, asset
 from domain.reconciliation.pages import Seen
 from models.payments import Payment
@@ -109,11 +110,12 @@ def seen(what: Listing, item: Listed, owner: Payment | None, *, seen_at: datetim
 
 _WORDS = {
     "succeeded": "paid",
-    "authorized": "held on the card",
     "attempt_failed": "declined, still open",
     "created": "open",
     "requires_payment_method": "open",
     "requires_action": "waiting for the payer",
+    AWAITING_PAYER: "waiting for the payer",
+    AWAITING_BANK: "on its way",
     ABSENT: "unknown",
     SILENT: "open",
     UNREADABLE: "cannot be read",
@@ -121,9 +123,11 @@ _WORDS = {
 }
 
 
-def in_words(state: str, amount: Money | None = None) -> str:
-    """Say a state of an object, with its amount, for people."""
+def in_words(state: str, amount: Money | None = None, *, rail: str = "") -> str:
+    """Say a state of an object, with its amount, for people. rail: of the payment, where it is one."""
     word = _WORDS.get(state, state.removeprefix("refund_").replace("_", " "))
+    if state == "authorized":
+        word = f"held {rail_words.of(rail).held_at}"
     return f"{word}, {money(amount)}" if amount is not None else word
 
 

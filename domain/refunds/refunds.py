@@ -10,7 +10,7 @@ from dataclasses import replace
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from core import clock, ids
+from core import clock, ids, rail_words
 from core.errors import Conflict, Forbidden, IllegalTransition, NotFound, invalid
 from core.money import Money, asset
 from core.money_out import RULES, Act
@@ -30,8 +30,6 @@ from models.operations import Operation
 from models.payments import Payment
 from models.refunds import Refund
 from providers import registry
-
-UNKNOWN_CARD = "the payer's card"
 
 
 def ask(
@@ -173,11 +171,11 @@ def _content(refund: Refund, payment: Payment, *, given_back_minor: int) -> Cont
         object_kind="refund",
         object_id=refund.id,
         text=(
-            f"Refund {amount.major()} {of.code} to {card_of(payment)}: of {received.major()}"
+            f"Refund {amount.major()} {of.code} to {destination_of(payment)}: of {received.major()}"
             f" received, {before.major()} was given back before"
         ),
         amount=amount,
-        destination=card_of(payment),
+        destination=destination_of(payment),
         rail=payment.rail,
         merchant_id=payment.merchant_id,
         order_id=payment.order_id,
@@ -200,12 +198,13 @@ def place(session: Session, refund_id: str) -> Content:
     return _content(refund, session.get_one(Payment, refund.payment_id), given_back_minor=0)
 
 
-def card_of(payment: Payment) -> str:
-    """Name where a refund goes: the card that paid, as far as it is known."""
+def destination_of(payment: Payment) -> str:
+    """Name where a refund goes: the card or account that paid, as far as it is known."""
+    words = rail_words.of(payment.rail)
     if payment.card_last4 is None:
-        return UNKNOWN_CARD
+        return words.payer_source
     brand = (payment.card_brand or "").replace("_", " ").title()
-    return f"the payer's {brand} card ending {payment.card_last4}".replace("  ", " ")
+    return f"the payer's {brand} {words.pays} ending {payment.card_last4}".replace("  ", " ")
 
 
 def _prepare(session: Session, refund: Refund, payment: Payment, *, actor: Actor) -> Operation:
@@ -246,15 +245,15 @@ def carry_out(session: Session, warrant: Warrant) -> Refund:
 def as_asked(session: Session, refund: Refund, payment: Payment, asked: Content) -> Content | None:
     """Say what a waiting refund is now; None when it waits no more or may not go on.
 
-    That we have learned which card it was since does not make it another card.
+    That we have learned which card or account it was since does not make it another one.
     """
     if refund.state != State.PENDING_APPROVAL or payment.status not in refundable.REFUNDABLE:
         return None
     if refundable.is_disputed(session, payment.id):
         return None
     now = content(session, refund, payment)
-    is_vague = asked.destination == UNKNOWN_CARD
-    return replace(now, destination=UNKNOWN_CARD) if is_vague else now
+    unknown = rail_words.of(payment.rail).payer_source
+    return replace(now, destination=unknown) if asked.destination == unknown else now
 
 
 def take_back(session: Session, refund_id: str, *, why: Why) -> Refund:

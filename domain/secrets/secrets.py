@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -73,15 +73,12 @@ _cache = _Cache()
 
 def configure(settings: Settings) -> None:
     """Note the secrets of the environment; they reach the store on first use, newest first."""
-    given: Mapping[Name, Sequence[str]] = {
-        **{
-            Name(rail.name, kind): values
-            for rail in registry.every()
-            for kind, values in rail.given_secrets.items()
-        },
+    given: dict[Name, Sequence[str]] = {
         Name(OURS, JWT): [f"{key.kid}:{_text(key.key)}" for key in settings.jwt_keys],
         Name(OURS, SESSION): [settings.secret_key.reveal()],
     }
+    for rail in registry.every():
+        given |= {Name(rail.name, kind): each for kind, each in rail.given_secrets.items()}
     _cache.found.clear()
     _cache.environment = {name: values for name, values in given.items() if any(values)}
     _cache.pending = set(_cache.environment)
@@ -400,9 +397,3 @@ def note_use(secret: LiveSecret) -> None:
     """Count that a version let somebody in."""
     if secret.version_id:
         credential_uses.count(secret.version_id)
-
-
-def versions_by_id(session: Session) -> dict[str, tuple[int, str]]:
-    """Give every version's number and state by its id, for showing which one verified a delivery."""
-    rows = session.execute(select(SecretVersion.id, SecretVersion.version, SecretVersion.state))
-    return {row.id: (row.version, row.state) for row in rows}

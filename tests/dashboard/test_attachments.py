@@ -17,25 +17,9 @@ from tests.api.personas import Personas
 from tests.api.till import Till
 from tests.dashboard.desk import HTMX, Browser, Desk, text
 from tests.domain import files
+from tests.web.uploads import BORDER, form_of
 
 MIB = 1024 * 1024
-
-
-BORDER = "----a-border-of-ours"
-
-
-def form_of(fields: dict[str, str], name: str, body: bytes) -> bytes:
-    """Write a form as a browser does."""
-    quoted = name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
-    parts = [
-        f'--{BORDER}\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{value}\r\n'
-        for field, value in fields.items()
-    ]
-    parts.append(
-        f'--{BORDER}\r\nContent-Disposition: form-data; name="file"; filename="{quoted}"\r\n'
-        "Content-Type: application/octet-stream\r\n\r\n"
-    )
-    return "".join(parts).encode() + body + f"\r\n--{BORDER}--\r\n".encode()
 
 
 def send(

@@ -132,6 +132,8 @@ def test_pay_page_and_status_page_say_it_in_its_own_words(
     assert LATE in waiting
     assert "Expected by" in waiting
     assert "Confirmed within seconds" not in waiting
+    assert f'data-state-url="/pay/{public}/state?back=yes"' in payer.page(f"/pay/{public}/return")
+    assert "Waiting for your bank" in text(payer.part(f"/pay/{public}/state?back=yes"))
     with transaction() as session:
         session.get_one(Payment, payment["paymentId"]).status = "processing"
     state = text(payer.part(f"/pay/{public}/state"))

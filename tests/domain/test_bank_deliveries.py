@@ -13,7 +13,7 @@ from core.errors import BadSignature
 from core.states import Operation as OperationState
 from domain import database
 from domain.actors import system
-from domain.inbox import inbox
+from domain.inbox import receiving
 from domain.jobs import janitor, worker
 from domain.payments import asking, operations
 from models.cases import ExceptionCase
@@ -38,14 +38,14 @@ class Bank:
     rail: Rail
     key: Key = field(default_factory=lambda: Key("theirs-1"))
 
-    def deliver(self, said: dict[str, object], key: Key | None = None) -> inbox.Received:
+    def deliver(self, said: dict[str, object], key: Key | None = None) -> receiving.Received:
         forger = Forger(
             key or self.key,
             header={"jku": f"{self.rail.hosts[0]}/.well-known/jwks"},
             headers={"X-Tl-Webhook-Timestamp": stamp(clock.unix())},
             body=bodies.written(said),
         )
-        return inbox.receive("truelayer", forger.sent(), headers=forger.headers.items())
+        return receiving.receive("truelayer", forger.sent(), headers=forger.headers.items())
 
     def becomes(self, payment: Payment, status: str, **more: object) -> None:
         """Let a payment come to something at TrueLayer, without a word."""

@@ -18,7 +18,7 @@ from core.states import Kyc, Role
 from core.strictjson import Json
 from domain import database
 from domain.actors import Actor
-from domain.inbox import inbox
+from domain.inbox import receiving
 from domain.jobs import worker
 from domain.mail import mails
 from domain.orders import orders
@@ -34,24 +34,19 @@ from providers import registry
 from providers.card_seam import SaidCard
 from providers.lacking import NoLinks
 from providers.seam import (
-    Canary,
     Created,
-    Delivery,
-    LiveSecret,
     NewPayment,
     Reading,
     Sent,
-    Verified,
 )
-from providers.stripe import calls, reading, sdk, wire
-from providers.stripe import secrets as stripe_secrets
-from providers.stripe.traits import StripeTraits
+from providers.stripe import calls, reading, sdk
 from providers.values import parse
 from tests.domain import fake_charges
 from tests.domain.fake_bookings import FakeBookings
 from tests.domain.fake_charges import intent
 from tests.domain.fake_coupons import FakeCoupons
 from tests.domain.fake_disputes import FakeDisputes
+from tests.domain.fake_door import FakeDoor
 from tests.domain.fake_lists import FakeLists
 from tests.domain.fake_vault import FakeVault
 
@@ -60,9 +55,7 @@ _numbers = itertools.count(1)
 
 
 @dataclass
-class FakeRail(
-    StripeTraits, NoLinks, FakeCoupons, FakeVault, FakeDisputes, FakeBookings, FakeLists
-):
+class FakeRail(FakeDoor, NoLinks, FakeCoupons, FakeVault, FakeDisputes, FakeBookings, FakeLists):
     """Stripe's own verifying and reading; calls answered from memory, or by the scripted error."""
 
     mode: str = "test"
@@ -87,18 +80,6 @@ class FakeRail(
         assert not database.is_open(), f"{call} was called inside a transaction"
         self.asked.append(call)
         return self.script.pop(0) if self.script else None
-
-    def verify(self, sent: Sent, *, secrets: Sequence[LiveSecret], now: int) -> Verified:
-        return wire.verify(sent.body, sent.header(self.signed_by), secrets=secrets, now=now)
-
-    def weakness(self, kind: str, value: str) -> str | None:
-        return stripe_secrets.weakness(kind, value, mode=self.mode)
-
-    def canary(self, nonce: str, *, secret: LiveSecret, now: int) -> Canary:
-        return stripe_secrets.canary(nonce, secret=secret, now=now)
-
-    def read_deliveries(self, body: bytes) -> Sequence[Delivery]:
-        return (wire.read_delivery(body),)
 
     def read_event(self, body: bytes) -> Reading:
         return reading.read_event(parse(body), api_version=sdk.API_VERSION)
@@ -335,12 +316,12 @@ class World:
         said: dict[str, object] = {"status": "requires_capture", "amount_capturable": amount}
         return self.event(kind, payment, at=at, **(said | changes))
 
-    def deliver(self, body: bytes, *, secret: str = WEBHOOK_SECRET) -> inbox.Received:
+    def deliver(self, body: bytes, *, secret: str = WEBHOOK_SECRET) -> receiving.Received:
         stamp = clock.unix()
         mac = hmac.new(secret.encode(), f"{stamp}.".encode() + body, hashlib.sha256).hexdigest()
         header = {"Stripe-Signature": f"t={stamp},v1={mac}"}
         sent = Sent("POST", "/api/webhooks/stripe", body, header.get)
-        return inbox.receive("stripe", sent, headers=header.items())
+        return receiving.receive("stripe", sent, headers=header.items())
 
     def deliver_and_apply(self, body: bytes) -> InboundEvent:
         received = self.deliver(body)

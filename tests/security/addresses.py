@@ -37,6 +37,9 @@ ROWS_OF = {
     "period_id": "periods.id",
     "payout_id": "provider_payouts.id",
     "run_id": "reconciliation_runs.id",
+    "line_id": "bank_lines.id",
+    "statement_id": "bank_statements.id",
+    "draft_id": "bank_drafts.id",
 }
 # No pages of the desk: streams, files to keep, and the pages that load the provider's script.
 NO_PAGE = re.compile(r"/stream$|^/static/|^/pay/|^/files/|export|\.(csv|json|pdf|svg|png)\b")

@@ -25,7 +25,14 @@ from models.payments import Payment, PaymentNote
 from models.proofs import Passkey
 from models.refunds import Refund
 from models.secrets import Secret, SecretVersion
-from tests.security import hostile, stained_delays, stained_months, stained_people, stained_runs
+from tests.security import (
+    hostile,
+    stained_bank,
+    stained_delays,
+    stained_months,
+    stained_people,
+    stained_runs,
+)
 
 ROWS = 2
 CONDITIONS: list[Json] = [{"field": "shortfallPercent", "op": "lte", "value": "3"}]
@@ -50,6 +57,7 @@ PROSE: dict[str, str] = {
     "inbound_events": "type object_reference provider_event_id headers last_error verdict",
     "mails": "subject last_error",
     **stained_people.PROSE,
+    **stained_bank.PROSE,
     "merchants": "name",
     "period_closings": stained_months.PROSE,
     "reencryptions": "last_error",
@@ -65,7 +73,7 @@ PROSE: dict[str, str] = {
     "passkeys": "name",
     "milestones": "title",
     "payments": (
-        "provider_reference failure_reason provider_code provider_message card_brand card_last4"
+        "provider_reference bank_reference failure_reason provider_code provider_message card_brand card_last4"
         " subscription_ref reference metadata"
     ),
     "operations": "provider_reference error_code error_message last_error",
@@ -129,6 +137,7 @@ def furnish(session: Session, *, people: Sequence[str]) -> None:
     stained_months.add(session, people)
     stained_runs.add(session, people[0], payments)
     stained_delays.add(session, people[0], payments)
+    stained_bank.add(session, people[0], payments[0])
     session.add(
         Control(name="banner", value={"text": "x"}, reason="x", set_by="x", set_at=clock.now())
     )

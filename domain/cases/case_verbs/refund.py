@@ -50,7 +50,7 @@ def _planned(subject: Subject, payment: Payment, amount: Money) -> Answer:
         return Refusal(f"The payment is {payment.status}; nothing of it can be given back.")
     said = f"{amount.major()} {amount.asset.code}"
     large = is_above_threshold(amount + subject.money(subject.sent_alone_minor))
-    effects = [f"{said} goes back to {refunds.card_of(payment)}."]
+    effects = [f"{said} goes back to {refunds.destination_of(payment)}."]
     if large:
         effects.insert(0, "A second person must agree first, within a day.")
     effects.append("The provider is asked after that; what it answers is booked when it says so.")
