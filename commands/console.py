@@ -12,7 +12,7 @@ from config import Settings
 from core.states import Role
 from domain.people.sandbox_people import SandboxPerson
 
-COLOURS = {"web": "cyan", "worker": "magenta", "stripe": "yellow", "demo": "blue"}
+COLOURS = {"web": "cyan", "worker": "magenta", "stripe": "yellow", "bank": "green", "demo": "blue"}
 _QUIET = ("level", "timestamp", "event", "exception")
 _COUPON = '{"couponId":"WELCOME10"}'
 _lock = threading.Lock()
@@ -91,6 +91,14 @@ def _purchase(settings: Settings, people: Sequence[SandboxPerson]) -> Iterator[s
     yield f'ask {api}/payments/intents "{{\\"orderId\\":\\"$ORDER\\"}}"'
 
 
+def _by_bank(settings: Settings) -> Iterator[str]:
+    """Write the commands of a purchase paid from the buyer's bank; their terminal holds a token already."""
+    api = f"{settings.public_url}/api"
+    order = '{"description":"Garden bench","total":{"amount":"90.00","currency":"GBP"}}'
+    yield f"ORDER=$(ask {api}/orders '{order}' | grep -o 'ord_[a-z0-9]*' | head -1)"
+    yield f'ask {api}/payments/bank/link "{{\\"orderId\\":\\"$ORDER\\"}}"'
+
+
 def _first_steps(settings: Settings, people: Sequence[SandboxPerson], *, has_demo: bool) -> str:
     traffic = (
         "payments come in by themselves, labelled demo"
@@ -106,6 +114,10 @@ def _first_steps(settings: Settings, people: Sequence[SandboxPerson], *, has_dem
         [
             "Order and pay as a buyer, in another terminal; then open the payUrl of the answer:",
             *(f"  {line}" for line in _purchase(settings, people)),
+        ],
+        [
+            "In the same terminal, pay by bank: open the url of the answer and agree at one of four banks:",
+            *(f"  {line}" for line in _by_bank(settings)),
         ],
         [
             "In the same terminal, spend a coupon on the buyer's wallet; then open its payment:",

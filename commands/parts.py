@@ -38,7 +38,7 @@ class StandIn:
     @property
     def api_base(self) -> str:
         """Where our own processes reach it."""
-        return f"http://{_bracketed(reachable(self.host))}:{self.port}"
+        return address(reachable(self.host), self.port)
 
     def settings(self) -> dict[str, str]:
         """Give the settings that make Paydesk use it."""
@@ -53,6 +53,11 @@ class StandIn:
 
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
+
+
+def address(host: str, port: int) -> str:
+    """Write the address of a server on this machine."""
+    return f"http://{_bracketed(host)}:{port}"
 
 
 def reachable(host: str) -> str:
@@ -72,7 +77,7 @@ def is_free(host: str, port: int) -> bool:
     return True
 
 
-def _free_port(host: str, wanted: int) -> int:
+def free_port(host: str, wanted: int) -> int:
     if wanted < 65_536 and is_free(host, wanted):
         return wanted
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -82,38 +87,45 @@ def _free_port(host: str, wanted: int) -> int:
     return port
 
 
-def _kept_keys(folder: Path) -> dict[str, str]:
-    """Read the keys that this installation shares with its stand-in, or make them once."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "stripe.json"
-    made = {
-        "secret_key": f"sk_test_{_letters()}",
-        "publishable_key": f"pk_test_{_letters()}",
-        "webhook_secret": f"whsec_{_letters()}",
-    }
+def kept(path: Path, fresh: str) -> str:
+    """Read what this installation shares with a stand-in, or write it down once for good."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileExistsError):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as out:
-            json.dump(made, out, indent=2)
-    found: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+            out.write(fresh)
+    return path.read_text(encoding="utf-8")
+
+
+def kept_keys(path: Path, fresh: Mapping[str, str]) -> dict[str, str]:
+    """Read the keys that this installation shares with a stand-in, or keep the fresh ones."""
+    found: dict[str, str] = json.loads(kept(path, json.dumps(fresh, indent=2)))
     return found
 
 
-def _letters() -> str:
+def letters() -> str:
+    """Make 32 random letters and digits."""
     return "".join(letter for letter in ids.token(48) if letter.isalnum())[:32]
 
 
 def stand_in(settings: Settings) -> StandIn:
     """Choose the port and keys of the stand-in; its state survives in the instance folder."""
     folder = settings.instance.resolve() / "stand-in"
-    keys = _kept_keys(folder)
-    port = _free_port(settings.host, settings.port + STRIPE_PORT_OFFSET)
+    keys = kept_keys(
+        folder / "stripe.json",
+        {
+            "secret_key": f"sk_test_{letters()}",
+            "publishable_key": f"pk_test_{letters()}",
+            "webhook_secret": f"whsec_{letters()}",
+        },
+    )
+    port = free_port(settings.host, settings.port + STRIPE_PORT_OFFSET)
     seen_as = urlsplit(settings.public_url).hostname or "localhost"
-    own = f"http://{_bracketed(reachable(settings.host))}:{settings.port}"
+    own = address(reachable(settings.host), settings.port)
     return StandIn(
         port=port,
         host=settings.host,
-        public_url=f"http://{_bracketed(seen_as)}:{port}",
+        public_url=address(seen_as, port),
         webhook_url=f"{own}{WEBHOOK_PATH}",
         secret_key=keys["secret_key"],
         publishable_key=keys["publishable_key"],
@@ -122,14 +134,14 @@ def stand_in(settings: Settings) -> StandIn:
     )
 
 
-def environment(settings: Settings, standing_in: StandIn | None) -> dict[str, str]:
-    """Give the environment of every part: this one's, with the stand-in's keys."""
+def environment(settings: Settings, *shared: Mapping[str, str]) -> dict[str, str]:
+    """Give the environment of every part: this one's, with what is shared with the stand-ins."""
     found = dict(os.environ)
     found["PAYDESK_INSTANCE"] = str(settings.instance.resolve())
     found.pop("PAYDESK_INSTANCE_FILE", None)
     found |= {"PYTHONUNBUFFERED": "1", "GUNICORN_LOG_LEVEL": "warning"}
-    if standing_in is not None:
-        for name, value in standing_in.settings().items():
+    for each in shared:
+        for name, value in each.items():
             found.pop(f"{name}_FILE", None)
             found[name] = value
     return found

@@ -19,7 +19,8 @@ from flask.cli import with_appcontext
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from commands import companions, console, parts
+from commands import bank_part, companions, console, parts
+from commands.bank_part import StandInBank
 from commands.parts import StandIn
 from commands.supervisor import NeverStarted, Supervisor
 from config import Settings
@@ -36,11 +37,12 @@ START_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Plan:
-    """What will be started."""
+    """What will be started. is_made_up: no rail is the operator's own, so that all may be begun anew."""
 
     settings: Settings
     people: list[SandboxPerson]
     standing_in: StandIn | None
+    is_made_up: bool
     has_demo: bool
 
 
@@ -85,14 +87,17 @@ def _run_group(settings: Settings, demo: bool | None) -> bool:
     _assert_port_is_free(settings)
     supervisor = Supervisor(console.said, root=parts.ROOT)
     supervisor.listen_to_signals()
-    standing_in = _stand_in(settings)
-    env = parts.environment(settings, standing_in)
+    standing_in, bank = _stand_in(settings), _bank(settings)
+    env = parts.environment(settings, *(each.settings() for each in (standing_in, bank) if each))
     try:
         if standing_in is not None:
             supervisor.add(parts.stripe(standing_in, env))
+        if bank is not None:
+            supervisor.add(bank_part.part(bank, env))
         _prepare_database(settings)
         people = _people(settings)
-        plan = Plan(settings, people, standing_in, _has_demo(demo, standing_in))
+        is_made_up = settings.is_sandbox and standing_in is not None and bank is not None
+        plan = Plan(settings, people, standing_in, is_made_up, _has_demo(demo, standing_in))
         supervisor.add(parts.web(env))
         supervisor.add(parts.worker(env))
         _serve(supervisor, plan, env, began=began)
@@ -100,13 +105,12 @@ def _run_group(settings: Settings, demo: bool | None) -> bool:
         raise click.ClickException(f"{error} What it printed is above.") from error
     finally:
         supervisor.stop()
-    return not supervisor.is_told_to_stop and _shall_begin_anew(settings, standing_in)
+    return not supervisor.is_told_to_stop and _shall_begin_anew(plan)
 
 
-def _shall_begin_anew(settings: Settings, standing_in: StandIn | None) -> bool:
+def _shall_begin_anew(plan: Plan) -> bool:
     """Whether somebody asked; never where the operator's own keys may have moved money."""
-    is_made_up = settings.is_sandbox and standing_in is not None
-    return is_made_up and renewal.is_due(settings.instance.resolve())
+    return plan.is_made_up and renewal.is_due(plan.settings.instance.resolve())
 
 
 def _empty(settings: Settings) -> None:
@@ -115,7 +119,7 @@ def _empty(settings: Settings) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     flask_migrate.downgrade(revision="base")
     database.engine().dispose()
-    for path in (settings.instance / "stand-in").glob("stripe.db*"):
+    for path in (settings.instance / "stand-in").glob("*.db*"):
         path.unlink()
     # What was signed of the old rows would contradict the new ones.
     shutil.rmtree(settings.instance / checkpoint_files.FOLDER, ignore_errors=True)
@@ -132,7 +136,7 @@ def _serve(supervisor: Supervisor, plan: Plan, env: dict[str, str], *, began: fl
     )
     if plan.has_demo:
         supervisor.add(parts.demo(env))
-    supervisor.run(is_over=lambda: _shall_begin_anew(plan.settings, plan.standing_in))
+    supervisor.run(is_over=lambda: _shall_begin_anew(plan))
 
 
 def _assert_port_is_free(settings: Settings) -> None:
@@ -159,6 +163,19 @@ def _stand_in(settings: Settings) -> StandIn | None:
         return None
     chosen = parts.stand_in(settings)
     console.step("stripe", f"stand-in at {chosen.public_url} (STRIPE_SECRET_KEY is not set)")
+    return chosen
+
+
+def _bank(settings: Settings) -> StandInBank | None:
+    """Choose between the operator's own bank providers and the stand-in, and say which."""
+    if own := bank_part.own_providers(settings):
+        console.step("bank", f"your own provider: {', '.join(own)} is set")
+        return None
+    if not settings.is_sandbox:
+        console.step("bank", f"not configured: {' and '.join(bank_part.OWN)} are not set")
+        return None
+    chosen = bank_part.stand_in(settings)
+    console.step("bank", f"stand-in for TrueLayer and GoCardless at {chosen.public_url}")
     return chosen
 
 

@@ -81,7 +81,7 @@ def readiness() -> Readiness:
             settlement = "paused" if settling.is_paused(session) else "running"
     except (SQLAlchemyError, Unavailable):
         return Readiness("unready", "unreachable", "unknown", 0, "unknown", providers)
-    state = "ready" if workers and "not configured" not in providers.values() else "degraded"
+    state = "ready" if workers and "configured" in providers.values() else "degraded"
     if migrations != "at head":
         state = "unready"
     return Readiness(state, "reachable", migrations, workers, settlement, providers)

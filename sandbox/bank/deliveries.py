@@ -48,7 +48,8 @@ def _drop(call: Call, sent: Obj) -> Obj:
     name = str(sent.get("event") or sent["webhook"])
     with call.store.locked() as db:
         found = db.execute(
-            "UPDATE deliveries SET state = 'withheld' WHERE event = ? AND state = 'pending'",
+            "UPDATE deliveries SET state = 'withheld' WHERE event = ?"
+            " AND state IN ('pending', 'held')",
             (name,),
         )
         dropped = found.rowcount
@@ -70,12 +71,12 @@ def _release(call: Call, sent: Obj) -> Obj:
     _set_held(call, wire, held=False)
     with call.store.locked() as db:
         rows = db.execute(
-            "SELECT id, event, lane FROM deliveries WHERE endpoint = ? AND state = 'withheld'"
+            "SELECT id, event, lane FROM deliveries WHERE endpoint = ? AND state = 'held'"
             " ORDER BY seq",
             (wire,),
         ).fetchall()
         db.execute(
-            "UPDATE deliveries SET state = 'pending' WHERE endpoint = ? AND state = 'withheld'",
+            "UPDATE deliveries SET state = 'pending' WHERE endpoint = ? AND state = 'held'",
             (wire,),
         )
     ordered = rows[::-1] if sent.get("reverse") in {True, "true"} else rows

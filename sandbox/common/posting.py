@@ -26,6 +26,8 @@ def post(
 ) -> None:
     """Write a delivery of an event down, as often as the fault script wants it.
 
+    `held`: it waits until somebody releases it.
+
     Writes: deliveries. Transaction: caller's; sent after its commit.
     """
     kind = fault.kind if fault else None
@@ -40,7 +42,7 @@ def post(
             overtaken_within=(seconds or OVERTAKE_SECONDS) if kind == "reorder" else None,
             inline=kind == "event_before_response",
         )
-        state = "withheld" if held or kind == "never_send" else "pending"
+        state = "withheld" if kind == "never_send" else "held" if held else "pending"
         record(call, parcel, event_type, state=state)
 
 
