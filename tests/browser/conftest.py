@@ -19,12 +19,12 @@ ENGINES = ("sqlite", "postgresql")
 
 
 @contextmanager
-def opened(run: Run, home: Path, *, engine: str) -> Iterator[Shop]:
+def opened(run: Run, home: Path, *, engine: str, bank_by: str | None = None) -> Iterator[Shop]:
     """Start web, worker and stand-in on a fresh database of this engine, with a shop that sells."""
     clone = databases.sqlite_clone if engine == "sqlite" else databases.postgres_clone
     with clone(run) as url, product.processes(run, home) as processes:
-        stack = processes.stack(url)
-        env = environment.settings(url, home, **product.stripe_settings(stack.stripe.url))
+        stack = processes.stack(url, bank_by=bank_by)
+        env = environment.settings(url, home, **stack.rails)
         bound = sqlalchemy.create_engine(url)
         try:
             yield Shop(stack, processes, env, bound)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.rig import bank as banks
 from tests.rig import environment, ports, process
 from tests.rig.forks import Kind
 from tests.rig.process import Running
@@ -20,8 +21,6 @@ STRIPE_KEY = "sk_test_standin"
 STRIPE_PUBLISHABLE_KEY = "pk_test_standin"
 STRIPE_WEBHOOK_SECRET = "whsec_standin"
 STRIPE_WEBHOOK_PATH = "/api/webhooks/stripe"
-TRUELAYER_CLIENT_ID, TRUELAYER_CLIENT_SECRET = "standin", "standin-secret"
-GOCARDLESS_TOKEN, GOCARDLESS_WEBHOOK_SECRET = "standin-token", "standin-webhook-secret"
 
 
 @dataclass
@@ -110,10 +109,10 @@ class Processes:
         port = ports.free_port()
         argv = [sys.executable, "-m", "sandbox.bank", "--host", "127.0.0.1", "--port", str(port)]
         argv += ["--state", state, "--settle-seconds", "0.2", "--refund-seconds", "0.1"]
-        argv += ["--truelayer-client-id", TRUELAYER_CLIENT_ID]
-        argv += ["--truelayer-client-secret", TRUELAYER_CLIENT_SECRET]
-        argv += ["--gocardless-access-token", GOCARDLESS_TOKEN]
-        argv += ["--gocardless-webhook-secret", GOCARDLESS_WEBHOOK_SECRET]
+        argv += ["--truelayer-client-id", banks.TRUELAYER_CLIENT_ID]
+        argv += ["--truelayer-client-secret", banks.TRUELAYER_CLIENT_SECRET]
+        argv += ["--gocardless-access-token", banks.GOCARDLESS_TOKEN]
+        argv += ["--gocardless-webhook-secret", banks.GOCARDLESS_WEBHOOK_SECRET]
         for name, url in (
             ("truelayer", truelayer_webhook_url),
             ("gocardless", gocardless_webhook_url),
@@ -129,13 +128,28 @@ class Processes:
         )
         return self._start(running)
 
-    def stack(self, database_url: str, **env: str) -> Stack:
-        """Start the stand-in, web and one worker, wired to each other."""
+    def stack(self, database_url: str, *, bank_by: str | None = None, **env: str) -> Stack:
+        """Start the stand-in, web and one worker, wired to each other.
+
+        bank_by: with a bank as well, to which new payments go through this provider.
+        """
         port = ports.free_port()
-        stripe = self.stripe(webhook_url=f"http://127.0.0.1:{port}{STRIPE_WEBHOOK_PATH}")
-        rail = stripe_settings(stripe.url) | env
+        own = f"http://127.0.0.1:{port}"
+        stripe = self.stripe(webhook_url=f"{own}{STRIPE_WEBHOOK_PATH}")
+        rail, bank = stripe_settings(stripe.url) | env, None
+        if bank_by is not None:
+            bank, key = self.bank_of(own), banks.SigningKey()
+            banks.register(bank.url, key)
+            rail |= banks.settings(bank.url, key, provider=bank_by)
         web = self.web(database_url, port=port, **rail)
-        return Stack(web=web, worker=self.worker(database_url, **rail), stripe=stripe)
+        return Stack(web, self.worker(database_url, **rail), stripe, rail, bank)
+
+    def bank_of(self, own: str) -> Running:
+        """Start a bank that tells a product at an address of everything."""
+        return self.bank(
+            truelayer_webhook_url=f"{own}{banks.TRUELAYER_PATH}",
+            gocardless_webhook_url=f"{own}{banks.GOCARDLESS_PATH}",
+        )
 
     def end(self) -> None:
         """Kill whatever still runs, last started first."""
@@ -149,11 +163,13 @@ class Processes:
 
 @dataclass(frozen=True)
 class Stack:
-    """The whole product, wired to the stand-in for Stripe."""
+    """The whole product, wired to the stand-in for Stripe. rails: the settings that do so."""
 
     web: Running
     worker: Running
     stripe: Running
+    rails: dict[str, str] = field(default_factory=dict)
+    bank: Running | None = None
 
     def fault(self, *faults: dict[str, Any]) -> None:
         """Script faults of the stand-in."""
