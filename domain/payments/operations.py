@@ -208,7 +208,8 @@ def _sent(session: Session, operation: Operation, why: Why) -> Why:
 
 
 def _wait(operation: Operation, error: AppError) -> None:
-    operation.due_at = next_check(operation.attempts)
+    # A provider that asks us to slow down says for how long.
+    operation.due_at = max(next_check(operation.attempts), clock.after(error.retry_after or 0))
     operation.last_error = f"{error.code}: {error.message}"[:500]
 
 

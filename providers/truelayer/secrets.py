@@ -15,6 +15,7 @@ from providers.truelayer.signing import KID, SigningKey
 PROVIDER_KEY, SIGNING_KEY = "provider_key", "signing_key"
 _SECRET = re.compile(r"[!-~]{20,250}", re.ASCII)
 _BEGINS = "-----BEGIN"
+_PEM = re.compile(r"-----BEGIN ([A-Z ]{1,40})-----([^-]*)-----END \1-----", re.ASCII)
 LARGEST_KEY = 8192
 
 
@@ -24,11 +25,19 @@ def written(value: str, kid: str) -> str:
     A PEM has line ends, which not every place for settings can hold. kid: for a PEM that comes alone.
     """
     text = value.strip()
-    if text and _BEGINS not in text and len(text) <= LARGEST_KEY:
+    if len(text) > LARGEST_KEY:
+        return text
+    if text and _BEGINS not in text:
         text = _unpacked(text)
-    if text.startswith(_BEGINS) and kid:
-        text = f"{kid}:{text}"
-    return text
+    text = _PEM.sub(_in_lines, text).strip()
+    return f"{kid}:{text}" if text.startswith(_BEGINS) and kid else text
+
+
+def _in_lines(pem: re.Match[str]) -> str:
+    """Give a PEM the line ends back that a one-line field took, or wrote as a backslash and an n."""
+    body = "".join(pem[2].replace("\\n", "").split())
+    lines = [body[place : place + 64] for place in range(0, len(body), 64)]
+    return "\n".join([f"-----BEGIN {pem[1]}-----", *lines, f"-----END {pem[1]}-----"])
 
 
 def _unpacked(text: str) -> str:

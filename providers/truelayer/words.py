@@ -59,9 +59,8 @@ REASONS: Mapping[str, Failure] = {
     "unknown": Failure("failed", GENERIC),
     "unknown_error": Failure("failed", GENERIC),
     "user_canceled_at_provider": Failure("cancelled", _CANCELLED),
-    "verification_declined": Failure(
-        "failed", "The account's holder could not be verified. The money is not taken."
-    ),
+    # Whoever is suspected must not learn of it from us.
+    "verification_declined": Failure("failed", _BANK_NO),
 }
 
 # Where in its life a payment failed, for support.

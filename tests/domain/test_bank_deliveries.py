@@ -235,13 +235,15 @@ def test_a_refusal_fails_the_payment_with_their_code(bank: Bank) -> None:
     assert (now.status, now.provider_code) == ("failed", "invalid-parameters")
 
 
-def test_a_provider_that_is_busy_is_asked_again_later(bank: Bank) -> None:
-    bank.desk.fail("POST /v3/payments", Fault(429, retry_after="30"))
+def test_a_provider_that_is_busy_is_asked_again_when_it_said(bank: Bank) -> None:
+    bank.desk.fail("POST /v3/payments", Fault(429, retry_after="600"))
     payment = begin(bank.world, bank.world.order())
     assert bank.read(payment).status == "pending"
     with database.reading() as session:
         operation = operations.find_by_key(session, f"create:{payment.id}")
     assert operation is not None
+    assert operation.due_at is not None
+    assert operation.due_at > clock.after(590), "as long as it was asked to wait"
     hurry(operation)
     assert janitor.finish_operation()
     assert bank.read(payment).provider_reference == "pm-0"

@@ -147,7 +147,8 @@ class Desk:
                 self.payments[name] = payment("failed", name, failure_reason="canceled")
             return 202, {}
         own = self.refunds.setdefault(name, [])
-        own.append(refund("pending", f"rf-{len(own)}") | sent)
+        code = {"currency": self.payments[name]["currency"]}
+        own.append(refund("pending", f"rf-{len(own)}") | code | sent)
         return 202, {"id": own[-1]["id"]}
 
     def _get(self, request: Request) -> tuple[int, dict[str, Any]]:

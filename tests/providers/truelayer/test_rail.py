@@ -112,6 +112,9 @@ def pem_of(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, word: bytes = b"
     [
         {"TRUELAYER_SIGNING_KEY": f"{OURS.kid}:{OURS.pem}"},
         {"TRUELAYER_SIGNING_KEY": OURS.pem, "TRUELAYER_SIGNING_KID": OURS.kid},
+        {"TRUELAYER_SIGNING_KEY": f"{OURS.kid}:{OURS.pem.replace(chr(10), ' ')}"},
+        {"TRUELAYER_SIGNING_KEY": f"{OURS.kid}:{OURS.pem.replace(chr(10), chr(92) + 'n')}"},
+        {"TRUELAYER_SIGNING_KEY": f"{OURS.kid}:{OURS.pem.replace(chr(10), '')}"},
         {
             "TRUELAYER_SIGNING_KEY": base64.b64encode(OURS.pem.encode()).decode(),
             "TRUELAYER_SIGNING_KID": OURS.kid,
