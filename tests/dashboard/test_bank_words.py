@@ -120,14 +120,12 @@ def test_what_was_tried_last_is_said_per_rail() -> None:
     assert bank.note == "The last try at their bank failed"
 
 
-def test_a_dispute_names_who_disputes(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dispute_names_who_disputes(till: Till) -> None:
     row = Dispute(provider=till.rail.name, reason="fraudulent")
     card = dispute_words.reason_of(row)
     assert card.says == "The cardholder says they did not make this payment."
     assert "address, 3D Secure, delivery" in card.send
-    # No provider of banks that takes an answer is registered: the fake serves in its place.
-    monkeypatch.setattr(till.rail, "rail", "bank")
-    bank = dispute_words.reason_of(row)
+    bank = dispute_words.reason_of(Dispute(provider="truelayer", reason="fraudulent"))
     assert bank.says == "The payer says they did not make this payment."
     assert "address, that they agreed at their bank, delivery" in bank.send
     assert words.rail_of("gone") == ""
@@ -156,6 +154,7 @@ def test_each_provider_of_a_rail_has_a_health_of_its_own(till: Till) -> None:
     with database.reading() as session:
         by_name = health.provider_states(session)
         assert list(by_name.values()) == health.rail_states(session)
-        (found,) = desk_queries.provider_health(session)
-    assert list(by_name) == [till.rail.name]
-    assert found.said == "Stripe answers."
+        found = {each.name: each for each in desk_queries.provider_health(session)}
+    assert by_name[till.rail.name]["rail"] == "card"
+    assert found[till.rail.name].said == "Stripe answers."
+    assert (found["truelayer"].is_configured, found["truelayer"].state) == (False, "off")

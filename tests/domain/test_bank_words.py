@@ -22,6 +22,7 @@ from domain.refunds import refunds
 from models.events import EventLog
 from models.orders import Order
 from models.payments import Payment
+from providers.truelayer import words
 from tests.domain.from_bank import hear, pays_from_bank, reads_of_a_card, take_back
 from tests.domain.world import World
 
@@ -124,6 +125,17 @@ def test_a_reason_that_nobody_knows_says_what_holds_for_all(world: World, linked
     assert advice(other) == situations.of("crypto")["declined"]
 
 
+def test_each_reason_of_a_provider_of_banks_has_advice_of_its_own() -> None:
+    # What went wrong between us and the provider is nothing the payer could mend.
+    ours = {
+        "invalid_request",
+        "invalid_beneficiary_account",
+        "invalid_mandate_state",
+        "mandate_revoked",
+    }
+    assert set(words.REASONS) - set(bank_refusals.ADVICE) == ours
+
+
 @pytest.mark.parametrize("code", ["blocked", "verification_declined"])
 def test_who_pays_from_a_watched_account_learns_no_more_than_of_any_refusal(
     linked: Payment, code: str
@@ -145,7 +157,7 @@ def test_the_timeline_tells_of_the_bank(world: World, linked: Payment) -> None:
     hear(linked.id, "succeeded", 2_500)
     take_back(linked.id, 2_500)
     told = story(linked, world.fin)
-    for words in (
+    for each in (
         "Waiting for the payer to agree at their bank",
         "A try at the payer's bank failed (provider_error)",
         "Their bank has it",
@@ -153,7 +165,7 @@ def test_the_timeline_tells_of_the_bank(world: World, linked: Payment) -> None:
         "The transfer arrived (transfer_1)",
         "The transfer failed or was taken back (transfer_1)",
     ):
-        assert words in told, words
+        assert each in told, each
     # What is asked of the fake is asked of a provider of cards.
     read = [text for text in told if not text.startswith("Asked the provider")]
     assert reads_of_a_card("\n".join(read)) == []
