@@ -24,6 +24,7 @@ STATES: Mapping[str, State] = {
     "suggested": State("Suggested", "half", "info"),
     "matched": State("Matched", "done", "good"),
 }
+CERTAIN = State("Certain", "done", "good")
 KINDS: Mapping[str, str] = {"payment": "Payment", "payout": "Payout", "refund": "Refund"}
 _PAGES = {"payment": "/payments", "payout": "/reconciliation/payouts", "refund": "/refunds"}
 _READS = {
@@ -123,7 +124,7 @@ def suggestion_view(line: BankLine, said: Suggestion, actor: Actor) -> View:
         "money": words.shown(said.amount),
         "why": words.sentence(said.why),
         "score": said.score,
-        "certain": said.is_certain,
+        "certain": CERTAIN if said.is_certain else None,
         "act": Act(f"match-{said.id}", "Match", href, may, None if may else WHO),
     }
 

@@ -39,7 +39,7 @@ def test_a_statement_is_imported_suggested_and_matched(page: Page, payer: Page, 
     expect(page.locator("#bank-line-rows .row")).to_have_count(2)
     fits(page, page.url)
     page.get_by_role("link", name=payment["paymentId"]).first.click()
-    expect(page.locator("#suggestions .row")).to_contain_text("the payment's id, the same amount")
+    expect(page.locator("#suggestions .row")).to_contain_text("The payment's id, the same amount")
     fits(page, page.url)
     page.locator("#suggestions").get_by_role("link", name="Match").click()
     page.get_by_label("Reason").fill("seen on the statement")

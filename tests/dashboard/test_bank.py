@@ -53,7 +53,7 @@ def test_a_statement_is_imported_and_its_line_matched(
     [row] = rows(fin.page(f"{HERE}/lines?state=suggested"))
     assert "our own bank reference, the same amount" in row and "certain" in row
     line = f"{HERE}/lines/{only().id}"
-    assert "certain" in text(fin.page(line)) and "Jane Doe" in fin.page(line)
+    assert "Certain" in text(fin.page(line)) and "Jane Doe" in fin.page(line)
     form = text(fin.page(f"{line}/match?kind=payment&target={payment_id}"))
     assert "Nothing is booked" in form and "Why it was suggested" in form
     said = {"kind": "payment", "target": payment_id}
