@@ -62,7 +62,9 @@ def state(public_id: str) -> Response:
 def back(public_id: str) -> Response:
     """Show what we know; the provider's parameters in the address are never believed."""
     shown = _find(public_id)
-    return render.plain("pay/return.html", _view(shown, pay_page.returned_view(shown), is_back=True))
+    return render.plain(
+        "pay/return.html", _view(shown, pay_page.returned_view(shown), is_back=True)
+    )
 
 
 @routes.post("/pay/<public_id>/return")
