@@ -27,6 +27,7 @@ _ICONS = {
     "escrow": "escrow",
     "fact": "provider",
     "mark": "approvals",
+    "deadline": "calendar",
     "approval": "approvals",
     "webhook": "webhooks",
     "attempt": "replay",

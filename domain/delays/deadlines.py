@@ -20,7 +20,7 @@ from core.states import Order as Status
 from core.states import Payment as PaymentStatus
 from core.strictjson import Json
 from domain import audit, events
-from domain.delays import notices
+from domain.delays import deadline_moves, notices
 from domain.transitions import Why, move_together
 from models.orders import Order
 from models.payments import Payment
@@ -252,7 +252,7 @@ def carry_out(session: Session, rows: Rows, step: Step, *, why: Why) -> None:
     events.append(session, [told])
     audit.write(
         session,
-        "order.extend_deadline",
+        deadline_moves.ACTION,
         actor=why.actor,
         object_kind="order",
         object_id=order.id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,6 +14,7 @@ from core.money import Money
 from core.purposes import Purpose
 from core.states import OPEN_PAYMENT, Inbound, PaymentSub
 from core.states import Payment as Status
+from domain.delays import eta
 from domain.payments import bank_refusals, decline_advice, receipts, situations
 from domain.payments.decline_advice import Advice
 from models.disputes import Dispute
@@ -154,10 +155,25 @@ def support_block(session: Session, payment: Payment) -> SupportBlock:
         provider_references=list(references),
         stripe_code=payment.provider_code,
         last_events=[f"{event.at:%Y-%m-%d %H:%M:%S} UTC {event.type}" for event in told],
-        advice=advice_for(
+        advice=_with_notice(
+            session,
             payment,
-            suspended=receipts.in_suspense(session, payment),
-            is_stuck=is_stuck(session, payment),
-            dispute=dispute_of(session, payment),
+            advice_for(
+                payment,
+                suspended=receipts.in_suspense(session, payment),
+                is_stuck=is_stuck(session, payment),
+                dispute=dispute_of(session, payment),
+            ),
         ),
     )
+
+
+def _with_notice(session: Session, payment: Payment, advice: Advice) -> Advice:
+    """Have the customer told what is said of a late rail, while their money is on its way by it."""
+    said = eta.of_payment(session, payment) if payment.status == Status.PROCESSING else None
+    if said is None or not said.is_notice or payment.capturable_minor:
+        return advice
+    words = f"{advice.tell_customer} {said.text}"
+    if said.at is not None:
+        words += f" We expect it by {said.at:%-d %b %Y, %H:%M} UTC."
+    return replace(advice, tell_customer=words)

@@ -15,6 +15,7 @@ from core.money import Money, asset
 from core.permissions import Permission
 from core.states import ON_DESK, PaymentSub
 from domain.actors import Actor
+from domain.delays import deadline_moves
 from domain.naming import actor_names
 from domain.payments import check_words, fact_words, operation_words
 from domain.reconciliation import booking_entries
@@ -73,6 +74,10 @@ def order_timeline(session: Session, order: Order, *, actor: Actor) -> list[Item
     rails = {payment.id: payment.rail for payment in payments}
     items = [Item(order.created_at, "us", "created", "Order placed")]
     items += _changes(session, StateChange.order_id == order.id, rails)
+    for row in deadline_moves.of_order(session, order.id):
+        items.append(
+            Item(row.at, "us", "deadline", deadline_moves.words(row), row.actor, row.reason)
+        )
     items += _invoices(session, order, actor)
     items += _postings(session, JournalEntry.order_id == order.id, actor)
     items += _facts(session, rails)

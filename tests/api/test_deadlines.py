@@ -108,6 +108,15 @@ def test_preview_then_apply_then_undo(till: Till, who: Personas) -> None:
         },
     )
     assert shown(till, who, first) == first["depositDueAt"]
+    # The order's story tells both parties when it was due, and staff also who moved it and why.
+    story = f"/api/orders/{first['orderId']}/timeline"
+    told = [row for row in till.get(story, who.bo).get_json()["items"] if row["kind"] == "deadline"]
+    assert len(told) == 2
+    assert all(row["text"].startswith("Deposit due ") and not row["reason"] for row in told)
+    told = [
+        row for row in till.get(story, who.sue).get_json()["items"] if row["kind"] == "deadline"
+    ]
+    assert [row["reason"] for row in told] == [WHY["reason"]] * 2
     again = till.post(path, who.fin, WHY)
     assert (again.status_code, code(again)) == (409, "CONFLICT")
 

@@ -11,6 +11,7 @@ from core import clock, rail_times
 from domain import database
 from domain.delays import eta
 from domain.delays.eta import Eta
+from domain.payments import support
 from models.delays import DelayNotice
 from models.payments import Payment, StateChange
 from tests.domain.delaying import TEXT, hence, late, over
@@ -149,3 +150,23 @@ def test_payment_has_an_eta_while_it_is_open(world: World) -> None:
     assert going is not None and going.at is not None
     world.deliver_and_apply(world.paid(payment))
     assert of() is None
+
+
+def test_support_tells_a_customer_whose_money_is_on_its_way_what_is_said_of_the_rail(
+    world: World,
+) -> None:
+    payment = world.payment()
+
+    def told() -> str:
+        with database.reading() as session:
+            row = session.get_one(Payment, payment.id)
+            return support.support_block(session, row).advice.tell_customer
+
+    notice = late(world.fin, eta_at=hence(5))
+    # Whoever has not paid yet is told of it on the page where they pay.
+    assert TEXT not in told()
+    world.deliver_and_apply(world.event("payment_intent.processing", payment, status="processing"))
+    at = notice.eta_at
+    assert told().endswith(f"{TEXT} We expect it by {at:%-d %b %Y, %H:%M} UTC.")
+    over(notice, world.fin)
+    assert TEXT not in told()
