@@ -136,7 +136,7 @@ def measured(session: Session, rail: str, unit: str) -> Measured | None:
             Payment.order_id,
             Payment.demo,
         )
-        .where(Payment.created_at > clock.after(-DAYS * rail_words.DAY_SECONDS))
+        .where(Payment.created_at > clock.after(-DAYS * rail_times.DAY_SECONDS))
         .order_by(Payment.created_at.desc(), Payment.id.desc())
         .limit(SEEN)
         .subquery()

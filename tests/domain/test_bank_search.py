@@ -106,11 +106,17 @@ def test_what_cannot_be_looked_for_is_refused(
         look(fin, **asked)
 
 
+class OpenBank(FakeRail):
+    """A bank that answers like the fake of cards."""
+
+    name, rail, label = "openbank", "bank", "Open bank"
+
+
 @pytest.fixture
 def bank(world: World) -> FakeRail:
     """A provider of bank payments beside the one of cards, with nothing of ours at it."""
     del world
-    rail = FakeRail(name="openbank", rail="bank", label="Open bank")
+    rail = OpenBank()
     registry._built["openbank"] = rail  # type: ignore[assignment]
     return rail
 
