@@ -19,8 +19,10 @@ from tests.rig.process import Running
 
 pytestmark = pytest.mark.kill
 
-# How long the provider thinks before it answers the worker, in seconds.
-THINKING = 3.0
+# How long the provider thinks before it answers the worker, in seconds: long enough that a worker on a
+# busy machine is stopped meanwhile, and well within the worker's own patience.
+THINKING = 8.0
+PATIENCE = {"STRIPE_TIMEOUT_SECONDS": "60"}
 
 
 def slowly(op: str) -> dict[str, object]:
@@ -62,7 +64,7 @@ def stop(worker: Running) -> None:
 def pause(stage: Stage, *, op: str) -> Running:
     """Start a worker and stop it in the middle of its call; the provider answers meanwhile."""
     before = len(asked(stage, op))
-    worker = stage.start_worker()
+    worker = stage.start_worker(**PATIENCE)
     until(lambda: len(asked(stage, op)) > before, what="the worker's call")
     stop(worker)
     while holds_the_database(stage):
