@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from typing import TypeVar
 
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -25,6 +26,9 @@ MOST_FOUND = 1000
 # Money of this rail is seen on our account by itself; of others only in their providers' payouts.
 BANK_RAIL = "bank"
 _REFUNDS_OVER = ("failed", "cancelled")
+# SQLite takes 32,766 values in a statement, and each word is asked for in four columns.
+_WORDS_AT_ONCE = 2000
+Row = TypeVar("Row", Payment, ProviderPayout, Refund)
 
 
 @dataclass(frozen=True)
@@ -54,8 +58,18 @@ def of(session: Session, lines: Sequence[Seen]) -> list[Thing]:
     return found + (_refunds(session, going) if going else [])
 
 
-def _words(lines: Iterable[Seen]) -> list[str]:
-    return sorted({token for line in lines for token in line.tokens()})
+def _named(
+    session: Session,
+    rows: Select[Row],
+    columns: Sequence[InstrumentedAttribute[str] | InstrumentedAttribute[str | None]],
+    lines: Iterable[Seen],
+) -> Iterator[Row]:
+    """Read the rows that any word of the lines names, so many words at a time as a statement may bear."""
+    words = sorted({token for line in lines for token in line.tokens()})
+    for begin in range(0, len(words), _WORDS_AT_ONCE):
+        some = words[begin : begin + _WORDS_AT_ONCE]
+        named = or_(*(column.in_(some) for column in columns))
+        yield from session.scalars(rows.where(named).limit(MOST_FOUND))
 
 
 def _span(lines: Sequence[Seen]) -> tuple[date, date]:
@@ -67,19 +81,13 @@ def _payouts(session: Session, lines: Sequence[Seen]) -> list[Thing]:
     first, last = _span(lines)
     about = timedelta(days=NEAR_DAYS)
     begin, end = calendar.begin_of(first - 4 * about), calendar.begin_of(last + about)
-    statement = (
-        select(ProviderPayout)
-        .where(
-            ProviderPayout.matched_at.is_(None),
-            ProviderPayout.status.not_in(RETURNED),
-            or_(
-                ProviderPayout.created_at.between(begin, end),
-                ProviderPayout.provider_reference.in_(_words(lines)),
-            ),
-        )
-        .order_by(ProviderPayout.created_at.desc(), ProviderPayout.id)
-        .limit(MOST_FOUND)
+    waiting = select(ProviderPayout).where(
+        ProviderPayout.matched_at.is_(None), ProviderPayout.status.not_in(RETURNED)
     )
+    near = waiting.where(ProviderPayout.created_at.between(begin, end))
+    newest = ProviderPayout.created_at.desc(), ProviderPayout.id
+    found = list(session.scalars(near.order_by(*newest).limit(MOST_FOUND)))
+    found += _named(session, waiting, [ProviderPayout.provider_reference, ProviderPayout.id], lines)
     return [
         Thing(
             kind=PAYOUT,
@@ -94,7 +102,7 @@ def _payouts(session: Session, lines: Sequence[Seen]) -> list[Thing]:
             names={row.provider_reference: "the payout's own reference", row.id: "the payout's id"},
             is_near=True,
         )
-        for row in session.scalars(statement)
+        for row in {row.id: row for row in found}.values()
     ]
 
 
@@ -103,20 +111,12 @@ def _label(provider: str) -> str:
 
 
 def _payments(session: Session, lines: Sequence[Seen]) -> list[Thing]:
-    words = _words(lines)
-    named = or_(
-        *(
-            column.in_(words)
-            for column in (
-                Payment.bank_reference,
-                Payment.provider_reference,
-                Payment.reference,
-                Payment.id,
-            )
-        )
-    )
     incoming = select(Payment).where(Payment.direction == "in", Payment.amount_minor > 0)
-    rows = list(session.scalars(incoming.where(named).order_by(Payment.id).limit(MOST_FOUND)))
+    columns = (
+        *(Payment.bank_reference, Payment.provider_reference),
+        *(Payment.reference, Payment.id),
+    )
+    rows = list(_named(session, incoming, columns, lines))
     rows += session.scalars(_by_amount(lines))
     unique = {row.id: row for row in rows}
     seen_of = shown(session, BankLine.payment_id, list(unique))
@@ -176,7 +176,6 @@ def shown(
 
 
 def _refunds(session: Session, lines: Sequence[Seen]) -> list[Thing]:
-    words = _words(lines)
     first, last = _span(lines)
     about = timedelta(days=NEAR_DAYS)
     begin, end = calendar.begin_of(first - 4 * about), calendar.begin_of(last + about)
@@ -185,18 +184,12 @@ def _refunds(session: Session, lines: Sequence[Seen]) -> list[Thing]:
         & Refund.amount_minor.in_({-line.amount.minor for line in lines})
         & Refund.created_at.between(begin, end)
     )
-    statement = (
-        select(Refund)
-        .where(
-            Refund.state.not_in(_REFUNDS_OVER),
-            or_(Refund.id.in_(words), Refund.provider_reference.in_(words), near),
-        )
-        .order_by(Refund.id)
-        .limit(MOST_FOUND)
-    )
-    rows = session.scalars(statement).all()
-    seen_of = shown(session, BankLine.refund_id, [row.id for row in rows])
-    return [_refund(row, seen_of.get(row.id, 0)) for row in rows]
+    given = select(Refund).where(Refund.state.not_in(_REFUNDS_OVER))
+    rows = list(session.scalars(given.where(near).order_by(Refund.id).limit(MOST_FOUND)))
+    rows += _named(session, given, [Refund.id, Refund.provider_reference], lines)
+    unique = {row.id: row for row in rows}
+    seen_of = shown(session, BankLine.refund_id, list(unique))
+    return [_refund(row, seen_of.get(row.id, 0)) for row in unique.values()]
 
 
 def _refund(row: Refund, seen_minor: int) -> Thing:

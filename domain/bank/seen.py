@@ -11,7 +11,8 @@ from core.money import Money, asset
 from domain.bank import counterparties
 from models.statements import BankLine
 
-_TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{3,79}", re.ASCII)
+# Every name that we or a provider give has a digit or a low line in it; plain words have none.
+_TOKEN = re.compile(r"(?=[A-Za-z-]*[0-9_])[A-Za-z0-9][A-Za-z0-9_-]{3,79}", re.ASCII)
 # References of ours are found however a bank breaks them.
 _OWN = re.compile(rf"(?={key_of(HEAD)}([0-9A-Z]{{14}}))", re.ASCII)
 _MOST_TOKENS = 20

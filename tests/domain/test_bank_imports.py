@@ -223,3 +223,12 @@ def test_what_a_bank_said_cannot_be_changed(world: World, fin: Actor) -> None:
 def test_a_mapping_must_say_day_amount_and_currency(world: World, fin: Actor) -> None:
     with pytest.raises(InvalidInput, match="the currency"):
         bring(fin, sheet(Row()), mapping=CsvMap(columns=MAPPING.columns))
+
+
+def test_references_full_of_names_are_looked_up_too(world: World, fin: Actor) -> None:
+    rows = (
+        Row(100 + no, " ".join(f"a{no}_{word}b" for word in range(30)), bank=f"B{no}")
+        for no in range(520)
+    )
+    assert bring(fin, camt(*rows)).lines == 520
+    assert {row.state for row in lines()} == {"unmatched"}

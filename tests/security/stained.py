@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import JSON, Connection, Engine, String, select, text
 from sqlalchemy.orm import Session
 
-from core import clock, hashing, ids
+from core import clock, ids
 from core.money_out import Act
 from core.strictjson import Json
 from domain import database, samples
@@ -17,7 +17,7 @@ from domain.disputes import evidence
 from domain.disputes.evidence import Draft
 from domain.secrets import keyring
 from models import Base, guards
-from models.cases import Attachment, CaseNote, CaseRule, CaseRuleVersion, ExceptionCase
+from models.cases import CaseNote, CaseRule, CaseRuleVersion, ExceptionCase
 from models.control import Approval, Control, Freeze
 from models.disputes import Dispute, ReleaseHold
 from models.invoices import CreditNote
@@ -29,6 +29,7 @@ from tests.security import (
     hostile,
     stained_bank,
     stained_delays,
+    stained_files,
     stained_months,
     stained_people,
     stained_runs,
@@ -50,7 +51,6 @@ PROSE: dict[str, str] = {
     "notices": "text",
     "controls": "reason",
     "exception_cases": "sentence expected found resolution",
-    "case_notes": "note",
     "freezes": "reason",
     "invoices": "reference void_reason",
     "inbound_events": "type object_reference provider_event_id headers last_error verdict",
@@ -132,7 +132,7 @@ def furnish(session: Session, *, people: Sequence[str]) -> None:
                 at=clock.now(),
             )
         )
-        session.add(_file("case", case.id, people[0], number))
+        session.add(stained_files.attachment("case", case.id, people[0], number))
     stained_months.add(session, people)
     stained_runs.add(session, people[0], payments)
     stained_delays.add(session, people[0], payments)
@@ -157,22 +157,6 @@ def _version(secret_id: str, number: int, person: str) -> SecretVersion:
         activated_at=clock.now(),
         made_by=person,
         reason="x",
-    )
-
-
-def _file(kind: str, object_id: str, person: str, number: int) -> Attachment:
-    file_id = ids.new("att")
-    return Attachment(
-        id=file_id,
-        object_kind=kind,
-        object_id=object_id,
-        name="x.txt",
-        media="text/plain",
-        size=1,
-        sha256=hashing.sha256(str(number).encode()),
-        sealed=keyring.seal_text("x", purpose="attachment", place=f"attachments|sealed|{file_id}"),
-        actor=person,
-        at=clock.now(),
     )
 
 
@@ -248,7 +232,7 @@ def _beside(session: Session, payment: Payment, number: int, people: Sequence[st
             updated_at=now,
         )
     )
-    session.add(_file("dispute", dispute_id, people[0], number + 2 * ROWS))
+    session.add(stained_files.attachment("dispute", dispute_id, people[0], number + 2 * ROWS))
     if payment.order_id is not None:
         session.add(_credit_note(payment, number))
         session.add(
@@ -272,7 +256,7 @@ def _beside(session: Session, payment: Payment, number: int, people: Sequence[st
             at=now,
         )
     )
-    session.add(_file("payment", payment.id, people[0], number + ROWS))
+    session.add(stained_files.attachment("payment", payment.id, people[0], number + ROWS))
     stained_people.add(session, people[0], payment.id)
     session.add(
         Freeze(
