@@ -49,6 +49,8 @@ def _state(
         "reference": words.short(shown.payment.id) if name != "declined" else None,
         "href": href,
         "label": label,
+        # Whether there is nothing else to do here than to follow the link.
+        "leads": False,
         "notice": None if final else _notice_text(shown),
         "eta": None,
     }
@@ -186,7 +188,8 @@ def _elsewhere(shown: Shown) -> View:
             "declined", ("bad", "failed", said.refused_title, said.refused), shown, link=link
         )
     title = said.elsewhere_title.format(label=label)
-    return _state("waiting", ("info", "open", title, text), shown, link=link)
+    waiting = _state("waiting", ("info", "open", title, text), shown, link=link)
+    return waiting | {"leads": link is not None}
 
 
 def hosted_page(shown: Shown) -> str | None:

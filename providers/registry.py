@@ -80,6 +80,19 @@ def of_rail(rail: str, *, livemode: bool | None = None) -> Rail:
     raise RailNotConfigured(rail)
 
 
+def find_of_rail(rail: str, *, livemode: bool) -> Rail | None:
+    """Give the provider of a rail that new payments of a mode go to, or None when none can be called."""
+    try:
+        return of_rail(rail, livemode=livemode)
+    except RailNotConfigured:
+        return None
+
+
+def rails() -> list[str]:
+    """List the kinds of rails, each once."""
+    return list(dict.fromkeys(each.rail for each in _built.values()))
+
+
 def signing(header: Callable[[str], str | None], *, below: str) -> Rail:
     """Find who sent a delivery to a shared door, by the header that carries the signature.
 
