@@ -44,6 +44,8 @@ def match(
     line is used or shows more. Transaction: caller's.
     """
     payout = _get(session, payout_id)
+    if payout.matched_at is not None:
+        raise Conflict("That payout is matched to a bank line already.", code="ALREADY_MATCHED")
     if line.amount.minor <= 0:
         raise invalid("amount", "A line that shows a payout brings money.")
     if not line.reference.strip():
