@@ -13,10 +13,6 @@ from sandbox.bank.truelayer import keys
 from sandbox.bank.world import GOCARDLESS, LASTING, TRUELAYER, Settings, World, unit
 from sandbox.bank.world import keys as list_keys
 from sandbox.common import run
-from sandbox.common.clock import Clock
-from sandbox.common.deliver import Courier
-from sandbox.common.faults import FaultScript
-from sandbox.common.jobs import Timetable
 from sandbox.common.store import Store
 
 # Source: protocols of both providers: three days, and eight retries.
@@ -76,16 +72,9 @@ def _world(options: argparse.Namespace, own_url: str) -> World:
         tells_authorised=options.truelayer_authorized,
         lanes=options.lanes,
     )
-    store, clock = Store(options.state, list_keys, lasting=LASTING), Clock()
+    store = Store(options.state, list_keys, lasting=LASTING)
     carrier = Carrier(run.backoff(options))
-    world = World(
-        settings=settings,
-        store=store,
-        clock=clock,
-        faults=FaultScript(options.seed),
-        courier=Courier(store, carrier, options.delivery_timeout),
-        timetable=Timetable(store, clock),
-    )
+    world = World(settings=settings, **run.parts(options, store, carrier))
     carrier.world = world
     return world
 

@@ -19,8 +19,7 @@ class WrongState(ValueError):
 def create(call: Call, wire: str, payment_id: str, content: Obj) -> Obj:
     """Take a payment down that somebody wants to have paid.
 
-    `content` holds amount, currency, reference, description, metadata, payer, and what its wire
-    needs. Writes: the payment.
+    `content` holds amount, currency, reference, metadata, payer, and what its wire needs. Writes: the payment.
     """
     payment: Obj = {
         "id": payment_id,
@@ -29,6 +28,8 @@ def create(call: Call, wire: str, payment_id: str, content: Obj) -> Obj:
         "created": call.ms,
         "created_at": call.moment,
         "bank": None,
+        "payee": call.settings.payee,
+        "description": None,
         "refunded": 0,
         "payout": None,
         **dict.fromkeys(("settled", "late_failed", "charged_back", "disputed", "reversed",

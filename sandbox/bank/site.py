@@ -186,8 +186,8 @@ def _bank_page(journey: Obj, payment: Obj, step: str, problem: str | None = None
 def _shown(journey: Obj, payment: Obj) -> Obj:
     return {
         "journey": journey["id"],
-        "payee": payment["description"] if payment["wire"] == TRUELAYER else "GoCardless",
-        "about": None if payment["wire"] == TRUELAYER else payment["description"],
+        "payee": payment["payee"],
+        "about": payment["description"],
         "amount": money.shown(payment["amount"], payment["currency"]),
         "reference": payment["reference"],
     }

@@ -8,9 +8,14 @@ import os
 import signal
 import threading
 from pathlib import Path
+from typing import TypedDict
 
-from sandbox.common.deliver import Backoff
+from sandbox.common.clock import Clock
+from sandbox.common.deliver import Backoff, Carrier, Courier
+from sandbox.common.faults import FaultScript
+from sandbox.common.jobs import Timetable
 from sandbox.common.server import Doors, Server
+from sandbox.common.store import Store
 from sandbox.common.world import World
 
 
@@ -37,6 +42,28 @@ def options(name: str, about: str | None) -> argparse.ArgumentParser:
 def backoff(chosen: argparse.Namespace) -> Backoff:
     """Return how deliveries are retried."""
     return Backoff(chosen.retry_start, chosen.retry_factor, chosen.retry_limit, chosen.retry_for)
+
+
+class Parts(TypedDict):
+    """What any world is made of."""
+
+    store: Store
+    clock: Clock
+    faults: FaultScript
+    courier: Courier
+    timetable: Timetable
+
+
+def parts(chosen: argparse.Namespace, store: Store, carrier: Carrier) -> Parts:
+    """Make what any world is made of."""
+    clock = Clock()
+    return {
+        "store": store,
+        "clock": clock,
+        "faults": FaultScript(chosen.seed),
+        "courier": Courier(store, carrier, chosen.delivery_timeout),
+        "timetable": Timetable(store, clock),
+    }
 
 
 def bind(chosen: argparse.Namespace) -> tuple[Server, str]:

@@ -6,10 +6,6 @@ import argparse
 import sys
 
 from sandbox.common import run
-from sandbox.common.clock import Clock
-from sandbox.common.deliver import Courier
-from sandbox.common.faults import FaultScript
-from sandbox.common.jobs import Timetable
 from sandbox.common.store import Store
 from sandbox.stripe import endpoints, shelf, tasks
 from sandbox.stripe.deliver import Carrier
@@ -50,17 +46,10 @@ def _world(options: argparse.Namespace, own_url: str) -> World:
         payout_seconds=options.payout_seconds,
         settles=tuple(options.settles or Settings.settles),
     )
-    store, clock = Store(options.state, keys, lasting=(endpoints.KIND,)), Clock()
+    store = Store(options.state, keys, lasting=(endpoints.KIND,))
     carrier = Carrier(store, run.backoff(options))
-    return World(
-        settings=settings,
-        store=store,
-        clock=clock,
-        faults=FaultScript(options.seed),
-        courier=Courier(store, carrier, options.delivery_timeout),
-        timetable=Timetable(store, clock),
-        account=store.fact("account", new_id("acct_1", 16)),
-    )
+    account = store.fact("account", new_id("acct_1", 16))
+    return World(settings=settings, account=account, **run.parts(options, store, carrier))
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:

@@ -1,4 +1,4 @@
-"""The product's own processes as tests start them: web, worker, and the stand-in for Stripe."""
+"""The product's own processes as tests start them: web, worker, and the stand-ins."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ STRIPE_KEY = "sk_test_standin"
 STRIPE_PUBLISHABLE_KEY = "pk_test_standin"
 STRIPE_WEBHOOK_SECRET = "whsec_standin"
 STRIPE_WEBHOOK_PATH = "/api/webhooks/stripe"
+TRUELAYER_CLIENT_ID, TRUELAYER_CLIENT_SECRET = "standin", "standin-secret"
+GOCARDLESS_TOKEN, GOCARDLESS_WEBHOOK_SECRET = "standin-token", "standin-webhook-secret"
 
 
 @dataclass
@@ -91,6 +93,39 @@ class Processes:
             env=environment.surroundings(),
             ready=process.answers("/_sandbox/faults"),
             url=url,
+        )
+        return self._start(running)
+
+    def bank(
+        self,
+        *,
+        truelayer_webhook_url: str = "",
+        gocardless_webhook_url: str = "",
+        state: str = ":memory:",
+    ) -> Running:
+        """Start the stand-in for a bank on a free port; who calls over TrueLayer registers a key.
+
+        Give the key to `PUT /_sandbox/truelayer_keys` as `{kid, pem}`.
+        """
+        port = ports.free_port()
+        argv = [sys.executable, "-m", "sandbox.bank", "--host", "127.0.0.1", "--port", str(port)]
+        argv += ["--state", state, "--settle-seconds", "0.2", "--refund-seconds", "0.1"]
+        argv += ["--truelayer-client-id", TRUELAYER_CLIENT_ID]
+        argv += ["--truelayer-client-secret", TRUELAYER_CLIENT_SECRET]
+        argv += ["--gocardless-access-token", GOCARDLESS_TOKEN]
+        argv += ["--gocardless-webhook-secret", GOCARDLESS_WEBHOOK_SECRET]
+        for name, url in (
+            ("truelayer", truelayer_webhook_url),
+            ("gocardless", gocardless_webhook_url),
+        ):
+            argv += [f"--{name}-webhook-url", url] if url else []
+        running = process.command(
+            self.run,
+            "bank",
+            argv,
+            env=environment.surroundings(),
+            ready=process.answers("/_sandbox/health"),
+            url=f"http://127.0.0.1:{port}",
         )
         return self._start(running)
 

@@ -46,3 +46,9 @@ def test_processes_end_politely_when_asked(processes: Processes, sqlite_url: str
     worker = processes.worker(sqlite_url)
     assert web.stop() == 0
     assert worker.stop() == 0
+
+
+def test_stand_in_for_a_bank_starts_beside_the_product(processes: Processes) -> None:
+    bank = processes.bank()
+    assert requests.get(f"{bank.url}/.well-known/jwks", timeout=10).json()["keys"]
+    assert bank.stop() == 0

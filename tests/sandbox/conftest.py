@@ -10,7 +10,7 @@ import stripe
 from stripe import StripeClient
 
 from tests.sandbox.receiver import Receiver
-from tests.sandbox.standin import SECRET_KEY, Client, StandIn, end, launch
+from tests.sandbox.standin import SECRET_KEY, Client, StandIn, end, launch, starting
 
 Start = Callable[..., StandIn]
 
@@ -47,16 +47,8 @@ def standin(shared: StandIn, receiver: Receiver) -> StandIn:
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
     """Start stand-ins of one's own: `start("--state", path)`."""
-    started: list[StandIn] = []
-
-    def begin(*options: str) -> StandIn:
-        started.append(launch("stripe", tmp_path / str(len(started)), *options))
-        return started[-1]
-
-    yield begin
-    for running in started:
-        if running.process.poll() is None:
-            end(running)
+    with starting("stripe", tmp_path) as begin:
+        yield begin
 
 
 @pytest.fixture

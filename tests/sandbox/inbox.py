@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
@@ -43,7 +44,7 @@ class Inbox(ABC):
         """Return what the events that arrived are called."""
 
     @abstractmethod
-    def read(self, body: bytes, headers: Mapping[str, str]) -> list[dict[str, Any]]:
+    def read(self, body: bytes, headers: Message) -> list[dict[str, Any]]:
         """Verify one delivery and return its events; says in `problems` what does not hold."""
 
     def wait(self, until: Callable[[Any], bool], *, seconds: float = 8) -> None:
@@ -63,7 +64,19 @@ class Inbox(ABC):
             -1
         ]
 
-    def take(self, body: bytes, headers: Mapping[str, str]) -> int:
+    def wait_for_problems(self, count: int) -> list[str]:
+        """Wait until this many problems were found, and return them; they are settled by that."""
+        found: list[str] = []
+
+        def came(_: object) -> bool:
+            problems, self.problems = self.problems, []
+            found.extend(problems)
+            return len(found) >= count
+
+        self.wait(came)
+        return found
+
+    def take(self, body: bytes, headers: Message) -> int:
         """Take one delivery and return the status to answer."""
         events = self.read(body, headers)
         with self._changed:

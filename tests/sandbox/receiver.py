@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from email.message import Message
 from typing import Any
 
 from stripe import SignatureVerificationError, WebhookSignature
@@ -39,7 +40,7 @@ class Receiver(Inbox):
                              event["data"]["object"].get("payment_intent"))
         ]  # fmt: skip
 
-    def read(self, body: bytes, headers: Mapping[str, str]) -> list[dict[str, Any]]:
+    def read(self, body: bytes, headers: Message) -> list[dict[str, Any]]:
         """Verify one delivery and return its event."""
         signature = headers["Stripe-Signature"]
         for secret in self.secrets:

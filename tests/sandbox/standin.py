@@ -7,9 +7,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
@@ -40,6 +43,15 @@ class StandIn:
         request = Request(f"{self.url}/_sandbox/{path}", data=content, method=method)
         with urlopen(request, timeout=10) as response:
             return json.load(response)
+
+    def refuses(self, method: str, path: str, body: object = None) -> int:
+        """Call the control door with what it must refuse, and return the status."""
+        try:
+            self.control(method, path, body)
+        except HTTPError as refused:
+            with refused:
+                return refused.code
+        raise AssertionError(f"{path} was not refused")
 
     def fault(self, **line: object) -> None:
         """Script one fault."""
@@ -76,3 +88,18 @@ def end(standin: StandIn) -> None:
     """Ask a stand-in to end, which it does in good order."""
     standin.process.send_signal(signal.SIGTERM)
     assert standin.process.wait(timeout=10) == 0
+
+
+@contextmanager
+def starting(name: str, folder: Path, *always: str) -> Iterator[Callable[..., StandIn]]:
+    """Lend a starter of stand-ins, which take `always` and what each is started with."""
+    started: list[StandIn] = []
+
+    def begin(*options: str) -> StandIn:
+        started.append(launch(name, folder / str(len(started)), *always, *options))
+        return started[-1]
+
+    yield begin
+    for running in started:
+        if running.process.poll() is None:
+            end(running)

@@ -9,10 +9,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from sandbox.bank.asking import Asked, Route, find, noted
+from sandbox.bank.asking import Asked, Begun, Door, Route
 from sandbox.bank.gocardless import errors, resources
 from sandbox.bank.gocardless.errors import Refused, misused
-from sandbox.bank.payments import WrongState
 from sandbox.bank.world import Call, World
 from sandbox.common import answers, door
 from sandbox.common.wire import Obj, Reply, Request
@@ -69,47 +68,30 @@ def is_for(request: Request) -> bool:
     return rooted and (spoken or request.path.split("/")[1] != "payments")
 
 
-def answer(world: World, request: Request) -> Reply:
-    """Answer one request, with what the fault script has in store for it."""
-
-    def refused(note: Obj) -> Reply:
-        try:
-            return _answer(world, request, note)
-        except Refused as no:
-            return no.reply()
-        except WrongState as error:
-            return errors.wrong_state("invalid_state", str(error)).reply()
-
-    reply = noted(world, request, refused)
-    return replace(reply, headers=_LIMITS | reply.headers)
-
-
+DOOR = Door(ROUTES, MANNERS, errors.not_found, lambda why: errors.wrong_state("invalid_state", why))
 _LIMITS = {"RateLimit-Limit": "1000", "RateLimit-Remaining": "999",
            "RateLimit-Reset": "Thu, 01 Jan 2099 00:00:00 GMT"}  # fmt: skip
 
 
-def _answer(world: World, request: Request, note: Obj) -> Reply:
+def answer(world: World, request: Request) -> Reply:
+    """Answer one request, with what the fault script has in store for it."""
+    reply = DOOR.answer(world, request, _work)
+    return replace(reply, headers=_LIMITS | reply.headers)
+
+
+def _work(world: World, request: Request, begun: Begun) -> Reply:
     _assert_allowed(world, request)
-    found = find(ROUTES, request)
-    if found is None:
-        raise errors.not_found()
-    route, ids = found
-    fault = world.faults.take_for_request(route.op)
-    note |= {"op": route.op, "fault": fault.kind if fault else None}
-    early = door.before(fault, MANNERS)
-    if early is not None:
-        return early
-    key = request.headers.get("idempotency-key") if route.makes else None
-    asked = Asked(world, route, ids, request.path, _sent(request, route), fault, MANNERS)
-    return door.after(fault, asked.execute() if key is None else _with_key(asked, key))
+    asked = Asked(world, begun, request.path, _sent(request, begun.route), MANNERS)
+    key = request.headers.get("idempotency-key") if begun.route.makes else None
+    return asked.execute() if key is None else _with_key(asked, key)
 
 
 def _with_key(asked: Asked, key: str) -> Reply:
     def again(kept: answers.Kept) -> Reply:
-        raise errors.used_key(json.loads(kept.body)[asked.route.makes]["id"])
+        raise errors.used_key(json.loads(kept.body)[asked.begun.route.makes]["id"])
 
     try:
-        name = f"{asked.route.op} {key}"
+        name = f"{asked.begun.route.op} {key}"
         return asked.execute_once(name, kept_seconds=KEPT_SECONDS, again=again)
     except answers.KeyInUse:
         message = "A request with this idempotency key is being processed"

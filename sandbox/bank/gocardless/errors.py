@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from sandbox.common.wire import Obj, Reply, json_reply
+from sandbox.bank.asking import Refusal
+from sandbox.common.wire import Obj
 
 DOCS = "https://developer.gocardless.com/api-reference"
 
 
-class Refused(Exception):
+class Refused(Refusal):
     """One refused request."""
 
     def __init__(self, status: int, kind: str, message: str, *errors: Obj) -> None:
-        super().__init__(message)
-        self.status = status
-        self.body = body(status, kind, message, *errors)
-
-    def reply(self) -> Reply:
-        """Return the refusal as an answer."""
-        return json_reply(self.status, self.body)
+        super().__init__(status, body(status, kind, message, *errors))
 
 
 def body(status: int, kind: str, message: str, *errors: Obj) -> Obj:

@@ -8,8 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sandbox.bank import jws
-from sandbox.bank.asking import Asked, Route, find, noted
-from sandbox.bank.payments import WrongState
+from sandbox.bank.asking import Asked, Begun, Door, Route
 from sandbox.bank.truelayer import keys, problems, resources, tokens
 from sandbox.bank.truelayer.problems import Problem, unauthenticated
 from sandbox.bank.world import World, unit
@@ -47,18 +46,14 @@ ROUTES = [
 ]  # fmt: skip
 
 
+DOOR = Door(
+    ROUTES, MANNERS, lambda: problems.not_found("The requested resource"), problems.conflict
+)
+
+
 def answer(world: World, request: Request) -> Reply:
     """Answer one request under `/v3`, with what the fault script has in store for it."""
-
-    def refused(note: Obj) -> Reply:
-        try:
-            return _answer(world, request, note)
-        except Problem as problem:
-            return problem.reply()
-        except WrongState as error:
-            return problems.conflict(str(error)).reply()
-
-    return noted(world, request, refused)
+    return DOOR.answer(world, request, _work)
 
 
 def token(world: World, request: Request) -> Reply:
@@ -71,29 +66,17 @@ def token(world: World, request: Request) -> Reply:
     return door.after(fault, door.kept(fault, tokens.grant(world, request), MANNERS))
 
 
-def _answer(world: World, request: Request, note: Obj) -> Reply:
-    found = find(ROUTES, request)
-    if found is None:
-        raise problems.not_found("The requested resource")
-    route, ids = found
-    fault = world.faults.take_for_request(route.op)
-    note |= {"op": route.op, "fault": fault.kind if fault else None}
-    early = door.before(fault, MANNERS)
-    if early is not None:
-        return early
-    readable = ids[0] if route.op == "truelayer.payments.retrieve" else None
+def _work(world: World, request: Request, begun: Begun) -> Reply:
+    readable = begun.ids[0] if begun.route.op == "truelayer.payments.retrieve" else None
     with unit(world) as call:
         tokens.assert_allowed(call, request, readable)
     if request.method != "POST":
-        sent = dict(request.asked())
-        asked = Asked(world, route, ids, request.path, sent, fault, MANNERS)
-        return door.after(fault, asked.execute())
+        return Asked(world, begun, request.path, dict(request.asked()), MANNERS).execute()
     key = request.headers.get("idempotency-key", "").strip()
     if not key:
         raise Problem(400, "Invalid Parameters", "An Idempotency-Key header is required.")
     _assert_signed(world, request)
-    asked = Asked(world, route, ids, request.path, _json(request), fault, MANNERS)
-    return door.after(fault, _with_key(asked, key, note))
+    return _with_key(Asked(world, begun, request.path, _json(request), MANNERS), key)
 
 
 def _assert_signed(world: World, request: Request) -> None:
@@ -133,12 +116,12 @@ def _json(request: Request) -> Obj:
     return found
 
 
-def _with_key(asked: Asked, key: str, note: Obj) -> Reply:
+def _with_key(asked: Asked, key: str) -> Reply:
     def again(kept: answers.Kept) -> Reply:
         if (kept.endpoint, kept.fingerprint) != (asked.path, answers.fingerprint(asked.sent)):
             detail = "The Idempotency-Key value has already been used for a different request."
             raise Problem(422, "Idempotency-Key Reuse", detail)
-        note["replayed"] = True
+        asked.begun.note["replayed"] = True
         return Reply(kept.status, kept.body, {"Content-Type": "application/json"})
 
     try:

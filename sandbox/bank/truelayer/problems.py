@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from sandbox.common.wire import Obj, Reply, json_reply
+from sandbox.bank.asking import Refusal
+from sandbox.common.wire import Obj
 
 TYPES = "https://docs.truelayer.com/docs/error-types#"
 
 
-class Problem(Exception):
+class Problem(Refusal):
     """One refused request."""
 
     def __init__(
         self, status: int, title: str, detail: str, *, errors: dict[str, list[str]] | None = None
     ) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.body = body(status, title, detail) | ({"errors": errors} if errors else {})
-
-    def reply(self) -> Reply:
-        """Return the refusal as an answer."""
-        return json_reply(self.status, self.body)
+        super().__init__(
+            status, body(status, title, detail) | ({"errors": errors} if errors else {})
+        )
 
 
 def body(status: int, title: str, detail: str) -> Obj:

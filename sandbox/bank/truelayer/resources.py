@@ -36,7 +36,7 @@ def create_payment(call: Call, sent: Obj) -> Answer:
             "amount": amount,
             "currency": currency,
             "reference": reference,
-            "description": beneficiary.get("account_holder_name") or call.settings.payee,
+            "payee": beneficiary.get("account_holder_name") or call.settings.payee,
             "iban": _iban_of(beneficiary),
             "metadata": fields.metadata(sent),
             "method": sent["payment_method"] | {"beneficiary": beneficiary},

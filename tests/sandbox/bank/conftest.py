@@ -20,7 +20,7 @@ from tests.sandbox.bank.wires import (
     TrueLayerInbox,
     pems,
 )
-from tests.sandbox.standin import StandIn, end, launch
+from tests.sandbox.standin import StandIn, end, launch, starting
 
 Start = Callable[..., StandIn]
 
@@ -92,16 +92,8 @@ def bank(
 @pytest.fixture
 def start_bank(tmp_path: Path, options: tuple[str, ...]) -> Iterator[Start]:
     """Start banks of one's own: `start_bank("--state", path)`."""
-    started: list[StandIn] = []
-
-    def begin(*more: str) -> StandIn:
-        started.append(launch("bank", tmp_path / str(len(started)), *options, *more))
-        return started[-1]
-
-    yield begin
-    for running in started:
-        if running.process.poll() is None:
-            end(running)
+    with starting("bank", tmp_path, *options) as begin:
+        yield begin
 
 
 @pytest.fixture

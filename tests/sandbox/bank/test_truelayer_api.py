@@ -12,8 +12,8 @@ from tests.sandbox.standin import StandIn
 ALWAYS = {"from": "2020-01-01T00:00:00Z", "to": "2099-01-01T00:00:00Z"}
 
 
-def act(bank: StandIn, payment: str, name: str, **more: Any) -> Any:
-    return bank.control("POST", f"payments/{payment}/{name}", more)
+def act(standin: StandIn, payment: str, name: str, **more: Any) -> Any:
+    return standin.control("POST", f"payments/{payment}/{name}", more)
 
 
 def ended(client: TrueLayer, path: str) -> Any:

@@ -6,8 +6,8 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.message import Message
 from typing import Any
 from uuid import uuid4
 
@@ -201,14 +201,14 @@ class TrueLayerInbox(Inbox):
         return [e["type"] for e in list(self.events)
                 if object_id is None or e.get("payment_id") == object_id]  # fmt: skip
 
-    def read(self, body: bytes, headers: Mapping[str, str]) -> list[dict[str, Any]]:
+    def read(self, body: bytes, headers: Message) -> list[dict[str, Any]]:
         """Verify one delivery and return its event."""
         problem = self._problem(body, headers)
         if problem:
             self.problems.append(problem)
         return [json.loads(body)]
 
-    def _problem(self, body: bytes, headers: Mapping[str, str]) -> str | None:
+    def _problem(self, body: bytes, headers: Message) -> str | None:
         head, mark = headers["Tl-Signature"].split("..")
         said = json.loads(unb64(head))
         if (said["alg"], said["tl_version"], said["jku"]) != ("ES512", "2", self.jku):
@@ -255,7 +255,7 @@ class GoCardlessInbox(Inbox):
             if object_id is None or object_id in e["links"].values()
         ]  # fmt: skip
 
-    def read(self, body: bytes, headers: Mapping[str, str]) -> list[dict[str, Any]]:
+    def read(self, body: bytes, headers: Message) -> list[dict[str, Any]]:
         """Verify one delivery and return its events."""
         right = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
         if headers["Webhook-Signature"] != right:
