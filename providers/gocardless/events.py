@@ -63,13 +63,6 @@ _ASKED_OF_PAYMENTS: Mapping[str, str] = {
     "chargeback_settled": "the event does not tell whether we heard of the chargeback",
     "resubmission_requested": "the payment is tried again",
 }
-# They say that our balance at GoCardless has changed.
-_BOOKED = frozenset(
-    {
-        *("payments.paid_out", "payments.late_failure_settled", "payments.chargeback_settled"),
-        *("refunds.refund_settled", "refunds.funds_returned"),
-    }
-)
 _NOTED_OF_PAYMENTS: Mapping[str, str] = {
     "customer_approval_granted": "the payment goes on, and says so itself",
 }
@@ -87,7 +80,6 @@ def _of_payments(event: Thing, action: str, at: datetime) -> Reading:
         facts=(stating(reference, event, at),) if stating else (),
         oddities=_won_back(reference, at) if action == "chargeback_cancelled" else (),
         fetch=_ASKED_OF_PAYMENTS.get(action),
-        books=f"payments.{action}" in _BOOKED,
         unowned=_unowned(event),
     )
 
@@ -101,7 +93,7 @@ def _won_back(reference: str, at: datetime) -> tuple[Oddity, ...]:
     return (Oddity("RECON_DIFFERENCE", f"{reference}:chargeback_cancelled", said),)
 
 
-def _of_refunds(event: Thing, action: str, _: datetime) -> Reading:
+def _of_refunds(event: Thing, _: str, __: datetime) -> Reading:
     """Ask what was given back: the refund's own name leads to its payment where the event names none."""
     named = [found for name in ("payment", "refund") if (found := wire.link_of(event, name))]
     if not named:
@@ -109,7 +101,6 @@ def _of_refunds(event: Thing, action: str, _: datetime) -> Reading:
     return Reading(
         references=tuple(named),
         fetch="a refund's event tells of no amount",
-        books=f"refunds.{action}" in _BOOKED,
     )
 
 

@@ -239,13 +239,6 @@ def test_what_moves_only_our_balance_has_its_list_read(kind: str) -> None:
     assert said.books
 
 
-@pytest.mark.parametrize("kind", ["payments.paid_out", "refunds.refund_settled"])
-def test_what_was_paid_out_has_the_list_read_too(kind: str) -> None:
-    said = read(event(kind))
-    assert said.books
-    assert said.fetch
-
-
 @pytest.mark.parametrize("status", ["Confirmed", "", "reversed", "of_next_year"])
 def test_a_status_in_no_table_is_never_guessed(status: str) -> None:
     assert NOW is not None
