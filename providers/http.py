@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import requests
 
@@ -26,6 +27,7 @@ _BEFORE_SENDING = (
     requests.exceptions.InvalidHeader,
 )
 Refusal = Callable[[int, dict[str, Json]], ProviderReference]
+_T = TypeVar("_T")
 
 
 def never_sent(error: BaseException | None) -> bool:
@@ -164,3 +166,16 @@ class Line:
 def encoded(value: Mapping[str, Json]) -> bytes:
     """Write a request's body, always the same bytes for the same content: they are signed and sent again."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def surely(call: Callable[[], _T]) -> _T:
+    """Make a call that changes something; a first unknown outcome is asked once more, same key and bytes.
+
+    Raises: as the call; what is unavailable at the second try may have been done at the first.
+    """
+    with contextlib.suppress(ProviderUnknown):
+        return call()
+    try:
+        return call()
+    except ProviderUnavailable:
+        raise ProviderUnknown from None

@@ -14,6 +14,7 @@ from providers.seam import Rail
 PROVIDERS = {
     "stripe": "providers.stripe.rail",
     "truelayer": "providers.truelayer.rail",
+    "gocardless": "providers.gocardless.rail",
 }
 # rail → the setting that names its provider where there are several
 CHOICES = {

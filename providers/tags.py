@@ -1,8 +1,9 @@
-"""What we write into the metadata of what providers make for us, so that their events find our payment."""
+"""What we write into the metadata of what providers make for us, so that their events find our payment, and what we read there."""
 
 from __future__ import annotations
 
 from providers.seam import NewPayment
+from providers.values import Thing, thing, word
 
 
 def tags_of(new: NewPayment) -> dict[str, str]:
@@ -15,3 +16,8 @@ def tags_of(new: NewPayment) -> dict[str, str]:
         "demo": "true" if new.demo else "",
     }
     return {name: value for name, value in tags.items() if value}
+
+
+def tag_of(subject: Thing, name: str, *, field: str = "metadata") -> str | None:
+    """Give what we wrote into an object's metadata under a name, or None. field: where that lies."""
+    return word(thing(subject.get(field)).get(name), longest=255)

@@ -1,4 +1,4 @@
-"""Reading values out of providers' documents: names, parts, whole numbers, times; knows no provider."""
+"""Reading values out of providers' documents: names, parts, whole numbers, amounts, times; knows no provider."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from typing import TypeGuard
 
 from core import strictjson
+from core.errors import UnmappedProviderValue
+from core.money import Money, asset
 from core.strictjson import Json
 from providers.seam import UnreadableDelivery
 
@@ -50,6 +52,21 @@ def whole(value: Json, field: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise UnreadableDelivery(f"{field} is missing or no whole number")
     return value
+
+
+def money_of(subject: Thing, field: str, *, provider: str) -> Money:
+    """Read an amount in whole minor units of the object's own currency.
+
+    Raises: UnreadableDelivery, UnmappedProviderValue
+    """
+    currency = word(subject.get("currency"))
+    if currency is None:
+        raise UnreadableDelivery("currency is missing")
+    minor = whole(subject.get(field), field)
+    try:
+        return Money(minor, asset(currency))
+    except ValueError as error:
+        raise UnmappedProviderValue(provider, "currency", currency) from error
 
 
 def instant(value: Json) -> datetime | None:

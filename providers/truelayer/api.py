@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NoReturn, TypeVar
+from typing import NoReturn
 
 from core import strictjson
 from core.errors import (
@@ -27,7 +26,6 @@ from providers.values import Thing, thing, things, word
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 # A list that never ends is no list.
 MOST_PAGES = 1000
-_T = TypeVar("_T")
 
 
 def problem(status: int, said: Thing) -> ProviderReference:
@@ -47,19 +45,6 @@ def named(reference: str) -> str:
             "TrueLayer knows nothing of this name.", provider=ProviderReference(None, "not-found")
         )
     return reference
-
-
-def surely(call: Callable[[], _T]) -> _T:
-    """Make a call that changes something; a first unknown outcome is asked once more, same key and bytes.
-
-    Raises: as the call; what is unavailable at the second try may have been done at the first.
-    """
-    with contextlib.suppress(ProviderUnknown):
-        return call()
-    try:
-        return call()
-    except ProviderUnavailable:
-        raise ProviderUnknown from None
 
 
 @dataclass(frozen=True)

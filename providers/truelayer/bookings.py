@@ -9,6 +9,7 @@ from typing import TypeVar
 from core.errors import UnmappedProviderValue
 from core.money import Money
 from providers.book_seam import Booking, BookingKind, PayoutStatus, SaidPayout
+from providers.rows import unread
 from providers.seam import Oddity, UnreadableDelivery
 from providers.truelayer import reading, transactions
 from providers.truelayer.accounts import Accounts
@@ -74,12 +75,8 @@ def _read(one: Thing, reader: Callable[[Thing], _Said]) -> _Said | Oddity:
     """Read one row; what cannot be read is shown, and hides nothing after it."""
     try:
         return reader(one)
-    except UnmappedProviderValue as error:
-        key = f"{error.provider_name}:{error.field}:{error.value}"
-        return Oddity("UNMAPPED_VALUE", key, str(error))
-    except UnreadableDelivery as error:
-        said = f"TrueLayer lists a transaction that cannot be read: {error}"
-        return Oddity("RECON_DIFFERENCE", f"unreadable:{_name(one)}", said)
+    except (UnmappedProviderValue, UnreadableDelivery) as error:
+        return unread(error, label="TrueLayer", what="transaction", name=_name(one))
 
 
 def _kind(one: Thing, kind: str) -> BookingKind:

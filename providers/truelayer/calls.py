@@ -14,11 +14,12 @@ from core import bank_references, clock, strictjson
 from core.errors import ProviderReference, ProviderRefused, ProviderUnavailable
 from core.money import Money
 from core.strictjson import Json
+from providers.http import surely
 from providers.seam import Created, NewPayment, Reading, SaidRefund, UnreadableDelivery
 from providers.tags import tags_of
 from providers.truelayer import reading
 from providers.truelayer.accounts import Accounts
-from providers.truelayer.api import Api, named, surely
+from providers.truelayer.api import Api, named
 from providers.values import Thing, word
 
 PAYMENTS = "/v3/payments"

@@ -10,7 +10,8 @@ from datetime import datetime
 from core import clock
 from core.errors import UnmappedProviderValue
 from providers.list_seam import Listed, Listing, ListPage
-from providers.seam import Oddity, Reading, UnreadableDelivery
+from providers.rows import unread
+from providers.seam import Reading, UnreadableDelivery
 from providers.truelayer import reading, transactions
 from providers.truelayer.accounts import Accounts
 from providers.truelayer.api import Api
@@ -60,13 +61,9 @@ def _read(one: Thing, name: str) -> Reading:
     """Read one row; a word that we do not know must not hide the rows after it."""
     try:
         return _refund(one, name) if one.get("type") == transactions.REFUND else _payment(one, name)
-    except UnmappedProviderValue as error:
-        key = f"{error.provider_name}:{error.field}:{error.value}"
-        oddity = Oddity("UNMAPPED_VALUE", key, str(error))
-    except UnreadableDelivery as error:
-        said = f"TrueLayer lists a transaction that cannot be read: {error}"
-        oddity = Oddity("RECON_DIFFERENCE", f"unreadable:{name}", said)
-    return Reading(references=(name,), oddities=(oddity,))
+    except (UnmappedProviderValue, UnreadableDelivery) as error:
+        oddity = unread(error, label="TrueLayer", what="transaction", name=name)
+        return Reading(references=(name,), oddities=(oddity,))
 
 
 def _payment(one: Thing, name: str) -> Reading:

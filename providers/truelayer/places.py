@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from config import BadSettings, Settings
+from providers import origins
 
 LIVE, TEST = "truelayer.com", "truelayer-sandbox.com"
 KEYS_PATH = "/.well-known/jwks"
@@ -26,15 +27,6 @@ class Places:
     pages: str
     jkus: Sequence[str]
     is_stand_in: bool = False
-
-
-def _origin(name: str, url: str, *, production: bool) -> str:
-    parts = urlsplit(url)
-    plain = not (parts.path.strip("/") or parts.query or parts.fragment or parts.username)
-    is_safe = parts.scheme == "https" or (parts.scheme == "http" and not production)
-    if not plain or not is_safe or not parts.hostname:
-        raise BadSettings(f"{name} must be an address like https://api.{LIVE}, nothing after it.")
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _jkus(given: str, own: str, *, production: bool) -> Sequence[str]:
@@ -57,7 +49,9 @@ def of(settings: Settings) -> Places:
     production = settings.is_production
     default = f"https://api.{LIVE if production else TEST}"
     given = settings.given("TRUELAYER_API_URL", default).rstrip("/")
-    api = _origin("TRUELAYER_API_URL", given, production=production)
+    api = origins.origin(
+        "TRUELAYER_API_URL", given, example=f"https://api.{LIVE}", production=production
+    )
     domain = next((each for each in _MODES if api == f"https://api.{each}"), None)
     if domain is None and production:
         raise BadSettings("TRUELAYER_API_URL must be TrueLayer's own in production.")

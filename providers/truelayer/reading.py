@@ -18,11 +18,12 @@ from core.fold import (
     REFUND_SUCCEEDED,
     Fact,
 )
-from core.money import Money, asset
+from core.money import Money
 from providers.dispute_seam import SaidConcern
 from providers.seam import PROBE, KeyedFact, Oddity, Reading, SaidRefund, UnreadableDelivery
+from providers.tags import tag_of
 from providers.truelayer import wire, words
-from providers.values import Thing, instant, thing, whole, word
+from providers.values import Thing, instant, money_of, word
 
 NAME = "truelayer"
 # The form of its events that is read here; in another one only the payment's name is believed.
@@ -35,19 +36,7 @@ def _keyed(reference: str, suffix: str, fact: Fact) -> KeyedFact:
 
 def money(subject: Thing) -> Money:
     """Read the amount of an object. Raises: UnreadableDelivery, UnmappedProviderValue."""
-    currency = word(subject.get("currency"))
-    if currency is None:
-        raise UnreadableDelivery("currency is missing")
-    minor = whole(subject.get("amount_in_minor"), "amount_in_minor")
-    try:
-        return Money(minor, asset(currency))
-    except ValueError as error:
-        raise UnmappedProviderValue(NAME, "currency", currency) from error
-
-
-def tag_of(subject: Thing, name: str) -> str | None:
-    """Give what we wrote into an object's metadata under a name, or None."""
-    return word(thing(subject.get("metadata")).get(name), longest=255)
+    return money_of(subject, "amount_in_minor", provider=NAME)
 
 
 # How far a payment is, by its status: the fact's kind, and where the object says since when.

@@ -119,6 +119,7 @@ def _claimed_and_lost(tell: Teller) -> tuple[Told, Thing, list[Thing]]:
     return [tell.event(f"payment_{word}") for word in words], tell.at_the_end("settled"), []
 
 
+PROVIDER = "truelayer"
 Story = Callable[[Teller], tuple[Told, Thing, list[Thing]]]
 # What its payment says when it is asked tells all that its events told.
 WHOLE: Mapping[str, Story] = {
@@ -133,6 +134,17 @@ WHOLE: Mapping[str, Story] = {
 LIVES: Mapping[str, Story] = WHOLE | {
     "settled late": _stalled,
     "claimed and taken back": _claimed_and_lost,
+}
+
+ENDS = {
+    "settled": ("completed", 2_500, "deposit_paid", 2_500),
+    "refused at the bank": ("failed", 0, None, 0),
+    "accepted, then failed": ("failed", 0, None, 0),
+    "left until it lapsed": ("failed", 0, None, 0),
+    "settled, given back in two parts": ("refunded", 2_500, None, None),
+    "settled, its refund sent back": ("completed", 2_500, "deposit_paid", 2_500),
+    "settled late": ("completed", 2_500, "deposit_paid", 2_500),
+    "claimed and taken back": ("failed", 2_500, None, 0),
 }
 
 

@@ -10,18 +10,24 @@ import pytest
 from domain import database
 from providers import registry
 from providers.seam import Rail
-from tests.domain.bank_lives import LIVES, WHOLE, live
+from tests.domain import bank_lives, gocardless_lives
 from tests.domain.lives import Life, apply, stands
 from tests.domain.world import World
-from tests.providers.truelayer.desk import open_desk
+from tests.providers.gocardless import desk as gocardless_desk
+from tests.providers.truelayer import desk as truelayer_desk
+
+TOLD = {each.PROVIDER: each for each in (bank_lives, gocardless_lives)}
+DESKS = {"truelayer": truelayer_desk.open_desk, "gocardless": gocardless_desk.open_desk}
+ALL = [(provider, name) for provider, told in TOLD.items() for name in told.LIVES]
+WHOLE = [(provider, name) for provider, told in TOLD.items() for name in told.WHOLE]
 
 
 @pytest.fixture
-def bank(world: World) -> Iterator[Rail]:
-    """TrueLayer's rail beside the others, speaking to a desk of its own."""
+def bank(world: World, provider: str) -> Iterator[Rail]:
+    """A bank's rail beside the others, speaking to a desk of its own."""
     del world
-    with open_desk() as (_, rail):
-        registry._built["truelayer"] = rail
+    with DESKS[provider]() as (_, rail):
+        registry._built[provider] = rail
         yield rail
 
 
@@ -32,11 +38,11 @@ def end_of(life: Life, events: list[bytes], *, asks_at_end: bool = False) -> dic
     raise AssertionError("a rehearsal gives what its block gave")
 
 
-@pytest.mark.parametrize("name", LIVES)
+@pytest.mark.parametrize(("provider", "name"), ALL)
 def test_every_order_and_every_repetition_ends_the_same(
-    world: World, bank: Rail, name: str
+    world: World, bank: Rail, provider: str, name: str
 ) -> None:
-    life = live(world, bank, name)
+    life = TOLD[provider].live(world, bank, name)
     expected = end_of(life, life.events)
     for number, order in enumerate(itertools.permutations(life.events)):
         again = order[number % len(order)]
@@ -44,9 +50,11 @@ def test_every_order_and_every_repetition_ends_the_same(
     assert end_of(life, [*life.events, *reversed(life.events)]) == expected
 
 
-@pytest.mark.parametrize("name", WHOLE)
-def test_what_was_never_delivered_is_asked_for(world: World, bank: Rail, name: str) -> None:
-    life = live(world, bank, name)
+@pytest.mark.parametrize(("provider", "name"), WHOLE)
+def test_what_was_never_delivered_is_asked_for(
+    world: World, bank: Rail, provider: str, name: str
+) -> None:
+    life = TOLD[provider].live(world, bank, name)
     expected = end_of(life, life.events)
     for left_out in range(len(life.events)):
         rest = [body for place, body in enumerate(life.events) if place != left_out]
@@ -54,23 +62,13 @@ def test_what_was_never_delivered_is_asked_for(world: World, bank: Rail, name: s
             assert end_of(life, order, asks_at_end=True) == expected, left_out
 
 
-ENDS = {
-    "settled": ("completed", 2_500, "deposit_paid", 2_500),
-    "refused at the bank": ("failed", 0, None, 0),
-    "accepted, then failed": ("failed", 0, None, 0),
-    "left until it lapsed": ("failed", 0, None, 0),
-    "settled, given back in two parts": ("refunded", 2_500, None, None),
-    "settled, its refund sent back": ("completed", 2_500, "deposit_paid", 2_500),
-    "settled late": ("completed", 2_500, "deposit_paid", 2_500),
-    "claimed and taken back": ("failed", 2_500, None, 0),
-}
-
-
-@pytest.mark.parametrize("name", LIVES)
-def test_each_life_ends_where_its_money_is(world: World, bank: Rail, name: str) -> None:
-    life = live(world, bank, name)
+@pytest.mark.parametrize(("provider", "name"), ALL)
+def test_each_life_ends_where_its_money_is(
+    world: World, bank: Rail, provider: str, name: str
+) -> None:
+    life = TOLD[provider].live(world, bank, name)
     found = end_of(life, life.events)
-    status, received, order, paid = ENDS[name]
+    status, received, order, paid = TOLD[provider].ENDS[name]
     assert found["payment"][0] == status, found  # type: ignore[index]
     assert found["amounts"][0] == received, found  # type: ignore[index]
     if order is not None:

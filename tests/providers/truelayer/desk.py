@@ -4,66 +4,33 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-import config
 from providers.seam import Rail
 from providers.truelayer import rail
 from providers.truelayer.api import Api
+from tests.providers.desk_http import Fault, HttpDesk, Request, made_settings, opened
 from tests.providers.truelayer.bodies import ACCOUNT, payment, refund
 from tests.providers.truelayer.forging import Key, b64, plaintext
-from tests.rig import environment
 
+__all__ = ["Desk", "Fault", "Request", "hang_up", "made_settings", "open_desk"]
 OURS = Key("ours-1")
 SECRET = "a-client-secret-of-the-desk"
 TROUBLE = "https://docs.truelayer.com/docs/error-types#"
 
 
 @dataclass
-class Fault:
-    """One thing that goes wrong, once. status: what is answered instead; None: the line breaks.
-
-    after: whether the request has done what it asks for by then.
-    """
-
-    status: int | None = None
-    after: bool = False
-    kind: str = "internal-server-error"
-    retry_after: str | None = None
-    body: bytes | None = None
-
-
-@dataclass
-class Request:
-    """What came."""
-
-    method: str
-    path: str
-    query: dict[str, str]
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> dict[str, Any]:
-        return dict(json.loads(self.body)) if self.body else {}
-
-
-@dataclass
-class Desk:
-    """The truth of one TrueLayer. faults: by the beginning of `METHOD path`, taken one by one."""
+class Desk(HttpDesk):
+    """The truth of one TrueLayer."""
 
     payments: dict[str, dict[str, Any]] = field(default_factory=dict)
     refunds: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -75,24 +42,7 @@ class Desk:
     page: int = 100
     cancels_at_once: bool = True
     token_of: Callable[[str], str] = lambda name: f"resource-{name}"
-    faults: dict[str, list[Fault]] = field(default_factory=dict)
-    requests: list[Request] = field(default_factory=list)
     key_set: bytes = b"{}"
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def paths(self, beginning: str) -> list[str]:
-        found = [f"{each.method} {each.path}" for each in self.requests]
-        return [each for each in found if each.startswith(beginning)]
-
-    def fail(self, beginning: str, *faults: Fault) -> None:
-        self.faults.setdefault(beginning, []).extend(faults)
-
-    def take(self, request: Request) -> Fault | None:
-        line = f"{request.method} {request.path}"
-        for beginning, faults in self.faults.items():
-            if line.startswith(beginning) and faults:
-                return faults.pop(0)
-        return None
 
     def answer(self, request: Request) -> tuple[int, dict[str, Any] | bytes]:
         if request.path == "/.well-known/jwks":
@@ -107,6 +57,9 @@ class Desk:
         if not is_signed(request):
             return problem(401, "unauthenticated")
         return self._once(request)
+
+    def problem(self, status: int, kind: str) -> dict[str, Any]:
+        return problem(status, kind)[1]
 
     def _token(self, request: Request) -> tuple[int, dict[str, Any]]:
         sent = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
@@ -204,68 +157,6 @@ def is_signed(request: Request) -> bool:
     return True
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: _Server
-
-    def _serve(self) -> None:
-        parts = urlsplit(self.path)
-        length = int(self.headers.get("Content-Length") or 0)
-        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Request(self.command, parts.path, query, headers, self.rfile.read(length))
-        desk = self.server.desk
-        with desk.lock:
-            desk.requests.append(request)
-            fault = desk.take(request)
-            said = desk.answer(request) if fault is None or fault.after else None
-        if fault is None:
-            assert said is not None
-            self._reply(*said)
-        elif fault.status is None:
-            self.close_connection = True
-        else:
-            _, body = problem(fault.status, fault.kind)
-            more = {"Retry-After": fault.retry_after} if fault.retry_after else {}
-            self._reply(fault.status, body if fault.body is None else fault.body, more)
-
-    def do_GET(self) -> None:
-        self._serve()
-
-    def do_POST(self) -> None:
-        self._serve()
-
-    def _reply(
-        self, status: int, body: dict[str, Any] | bytes, more: dict[str, str] | None = None
-    ) -> None:
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.send_response(status)
-        for name, value in (more or {}).items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the library's signature
-        """Say nothing."""
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
-
-    def __init__(self, desk: Desk) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.desk = desk
-
-
-def made_settings(given: dict[str, str]) -> config.Settings:
-    """Make the product's settings with some of a provider's; nothing of them is kept."""
-    with TemporaryDirectory() as place:
-        own = environment.settings(f"sqlite:///{place}/none.db", Path(place))
-        return config.load(own | given)
-
-
 def hang_up(made: Rail) -> None:
     """Close the lines that a rail keeps open for its next call."""
     api: Api = made.api  # type: ignore[attr-defined]
@@ -277,21 +168,15 @@ def hang_up(made: Rail) -> None:
 def open_desk(**settings: str) -> Iterator[tuple[Desk, Rail]]:
     """Open a desk, and give it with a rail that is built from settings as the product builds it."""
     desk = Desk()
-    server = _Server(desk)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    url = f"http://127.0.0.1:{server.server_address[1]}"
-    given = {
-        "TRUELAYER_CLIENT_ID": "desk-client",
-        "TRUELAYER_CLIENT_SECRET": SECRET,
-        "TRUELAYER_SIGNING_KEY": f"{OURS.kid}:{OURS.pem}",
-        "TRUELAYER_API_URL": url,
-    }
-    made = rail.build(made_settings(given | settings))
-    try:
-        yield desk, made
-    finally:
-        hang_up(made)
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with opened(desk) as url:
+        given = {
+            "TRUELAYER_CLIENT_ID": "desk-client",
+            "TRUELAYER_CLIENT_SECRET": SECRET,
+            "TRUELAYER_SIGNING_KEY": f"{OURS.kid}:{OURS.pem}",
+            "TRUELAYER_API_URL": url,
+        }
+        made = rail.build(made_settings(given | settings))
+        try:
+            yield desk, made
+        finally:
+            hang_up(made)
