@@ -155,6 +155,7 @@ def test_every_text_column_is_known_as_prose_or_as_a_word_of_ours() -> None:
     # The names of parts of our own, and what is an id or a hash of ours.
     assert forgotten <= {
         "schedules.name",
+        "bank_accounts.name",
         "controls.name",
         "sign_in_attempts.subject",
         "reconciliation_differences.subject",
