@@ -34,8 +34,7 @@ def provider_view(found: ProviderHealth, broken_href: str) -> View:
     """Prepare one provider's health."""
     text = found.said
     if not found.is_configured:
-        variable = f"{found.name.upper()}_SECRET_KEY"
-        text = f"Set {variable} in the environment and restart to turn it on."
+        text = f"Set {found.set_by} in the environment and restart to turn it on."
     elif found.failures:
         events = words.counted(found.failures, "event")
         text = f"{found.said} {events} of the last day could not be applied."

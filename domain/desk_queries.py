@@ -91,6 +91,7 @@ class ProviderHealth:
 
     name: str
     label: str
+    set_by: str
     is_configured: bool
     state: str
     said: str
@@ -308,6 +309,7 @@ def provider_health(session: Session) -> list[ProviderHealth]:
             ProviderHealth(
                 name=rail.name,
                 label=rail.label,
+                set_by=rail.set_by,
                 is_configured=rail.is_configured,
                 state=str(said["state"]) if said else "off",
                 said=str(said["text"]) if said else "",

@@ -236,6 +236,11 @@ class Rail(CardKeeper, CouponKeeper, DisputeKeeper, BookKeeper, ListKeeper, Prot
         ...
 
     @property
+    def set_by(self) -> str:
+        """The setting without which it cannot be called."""
+        ...
+
+    @property
     def publishable_key(self) -> str:
         """The key that the payer's browser may hold; empty when it needs none."""
         ...

@@ -11,6 +11,7 @@ class GoCardlessTraits:
     name = "gocardless"
     rail = "bank"
     label = "GoCardless"
+    set_by = "GOCARDLESS_ACCESS_TOKEN"
     methods = frozenset({"link"})
     # Instant payments are taken in these two.
     # Source: https://developer.gocardless.com/billing-requests/taking-an-instant-bank-payment/

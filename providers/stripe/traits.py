@@ -9,6 +9,7 @@ class StripeTraits:
     name = "stripe"
     rail = "card"
     label = "Stripe"
+    set_by = "STRIPE_SECRET_KEY"
     methods = frozenset({"intent", "checkout", "setup", "invoice"})
     currencies: frozenset[str] | None = None
     names_payer = False

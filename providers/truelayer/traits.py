@@ -11,6 +11,7 @@ class TrueLayerTraits:
     name = "truelayer"
     rail = "bank"
     label = "TrueLayer"
+    set_by = "TRUELAYER_CLIENT_ID"
     methods = frozenset({"link"})
     # Source: https://github.com/TrueLayer/truelayer-php (src/Constants/Currencies.php)
     currencies: frozenset[str] | None = frozenset({"GBP", "EUR"})
