@@ -14,12 +14,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from commands import parts
 from commands.supervisor import Part
 from config import Settings
+from providers import registry
 
 PORT_OFFSET = 422
 DOOR = "/api/webhooks/bank"
 KID = "paydesk-sandbox"
-# What an operator sets to use a bank provider of their own.
-OWN = ("TRUELAYER_CLIENT_ID", "GOCARDLESS_ACCESS_TOKEN")
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,12 @@ class StandInBank:
 
 def own_providers(settings: Settings) -> list[str]:
     """List the settings by which the operator uses a bank provider of their own."""
-    return [name for name in OWN if settings.given(name)]
+    return [name for name in choices() if settings.given(name)]
+
+
+def choices() -> list[str]:
+    """List what an operator may set to use a bank provider of their own."""
+    return [rail.set_by for rail in registry.every() if rail.rail == "bank"]
 
 
 def stand_in(settings: Settings) -> StandInBank:

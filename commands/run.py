@@ -172,7 +172,7 @@ def _bank(settings: Settings) -> StandInBank | None:
         console.step("bank", f"your own provider: {', '.join(own)} is set")
         return None
     if not settings.is_sandbox:
-        console.step("bank", f"not configured: {' and '.join(bank_part.OWN)} are not set")
+        console.step("bank", f"not configured: {' and '.join(bank_part.choices())} are not set")
         return None
     chosen = bank_part.stand_in(settings)
     console.step("bank", f"stand-in for TrueLayer and GoCardless at {chosen.public_url}")
