@@ -160,10 +160,13 @@ class _Writer:
         named = [(line, self._key(line)) for line in lines]
         known = self._known(named)
         taken = {each.line_key for each in known}
+        by_name: dict[str, list[BankLine]] = {}
+        for each in known:
+            by_name.setdefault(each.bank_reference or each.line_key, []).append(each)
         rows: list[dict[str, object]] = []
         seen: list[Seen] = []
         for line, content in named:
-            row = self._same(line, content, known)
+            row = self._same(line, content, by_name.get(line.bank_reference or content, ()))
             if row is not None:
                 self._adopt(row, line)
                 continue
@@ -178,7 +181,9 @@ class _Writer:
             found = suggesting.suggest(self.session, seen)
             for values in rows:
                 values["state"] = "suggested" if found[str(values["id"])] else "unmatched"
-            self.session.execute(insert(BankLine), rows)
+            # With what is missing written out, rows are alike and go in one statement.
+            whole = {"render_nulls": True}
+            self.session.execute(insert(BankLine), rows, execution_options=whole)
 
     def _key(self, line: SaidLine) -> str:
         """Name a line by what it says and by how often this file has said that."""
