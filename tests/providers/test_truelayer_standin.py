@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ class Door(Inbox):
     def types(self, object_id: str | None = None) -> list[str]:
         return [each["type"] for each in self.events]
 
-    def read(self, body: bytes, headers: Mapping[str, str]) -> list[dict[str, Any]]:
+    def read(self, body: bytes, headers: Message) -> list[dict[str, Any]]:
         assert self.rail is not None
         sent = Sent("POST", self.path, body, headers.get)
         try:
