@@ -215,7 +215,7 @@ def _scheme_of(provider: str | None) -> str:
         return GENERIC
     if provider not in registry.names():
         raise invalid("provider", "There is no such provider.", code="unknown_value")
-    said = getattr(registry.get(provider), "reference_scheme", None)
+    said = registry.get(provider).reference_scheme
     return str(said) if said in SCHEMES else GENERIC
 
 

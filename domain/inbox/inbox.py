@@ -114,7 +114,11 @@ def apply(session: Session, row: InboundEvent, reading: Reading, *, why: Why, wa
         return _park(session, row, reading, why)
     if payment.provider_reference is None and reading.references:
         _adopt_reference(session, payment, reading, why)
+    named = set(reading.links) - workset.references_of(session, payment)
     applied = settlement.apply(session, payment, reading, why=why)
+    if named:
+        # What spoke of it by such a name before it was known is matched now.
+        rematch(session, named)
     _flag_second_event(session, row, payment, applied, why)
     state = Inbound.PROCESSED if applied.changed or applied.new_facts else Inbound.NO_EFFECT
     conclude(session, row, state, applied.verdict, why=why, payment=payment)

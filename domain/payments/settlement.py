@@ -190,6 +190,7 @@ def link_reference(
     if reference in known:
         return False
     known.add(reference)
+    workset.of(session).by_reference.setdefault((provider, reference), payment.id)
     row: dict[str, object] = {
         "provider": provider,
         "reference": reference,

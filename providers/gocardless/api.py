@@ -27,6 +27,7 @@ from core.errors import (
 from core.strictjson import Json
 from providers.gocardless import secrets
 from providers.http import LONGEST_WAIT_SECONDS, Answer, Line, encoded
+from providers.lacking import refuse
 from providers.seam import Keys
 from providers.values import Thing, thing, things, word
 
@@ -97,11 +98,11 @@ class _Transport(ApiClient):  # type: ignore[misc]  # published without types
     def post(self, path: str, body: Mapping[str, Json] | None, headers: Any = None) -> _Said:
         return self._sent("POST", path, headers, body=encoded(body or {}))
 
-    def put(self, path: str, body: object, headers: Any = None) -> _Said:
-        raise NotImplementedError
+    def put(self, *_: object, **__: object) -> _Said:
+        refuse("way to change what is there")
 
-    def delete(self, path: str, body: object, headers: Any = None) -> _Said:
-        raise NotImplementedError
+    def delete(self, *_: object, **__: object) -> _Said:
+        refuse("way to take away what is there")
 
     def _sent(
         self,

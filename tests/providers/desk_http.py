@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -48,7 +49,7 @@ class Request:
 
 
 @dataclass
-class HttpDesk:
+class HttpDesk(ABC):
     """What every desk has. faults: by the beginning of `METHOD path`, taken one by one."""
 
     faults: dict[str, list[Fault]] = field(default_factory=dict)
@@ -69,13 +70,13 @@ class HttpDesk:
                 return faults.pop(0)
         return None
 
+    @abstractmethod
     def answer(self, request: Request) -> tuple[int, dict[str, Any] | bytes]:
         """Answer what came, by the desk's own truth."""
-        raise NotImplementedError
 
+    @abstractmethod
     def problem(self, status: int, kind: str) -> dict[str, Any]:
         """Write an error as this provider writes one."""
-        raise NotImplementedError
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from email.utils import format_datetime
 from urllib.parse import urlsplit
@@ -28,7 +28,6 @@ NEW = NewPayment(
     type="order",
     demo=True,
 )
-OPS = {"refund_id": "ref_1", "payment_id": "pay_1", "operation_id": "op_2", "demo": "true"}
 TEN = Money(1_000, asset("GBP"))
 REQUESTS, FLOWS = "POST /billing_requests", "POST /billing_request_flows"
 LONG_AGO = clock.from_unix(0)
@@ -45,22 +44,6 @@ AMID = (
     Fault(408),
     Fault(200, body=b"{" + b" " * 2**21 + b"}", after=True),
 )
-
-
-@pytest.fixture
-def opened() -> Iterator[tuple[Desk, Rail]]:
-    with open_desk() as found:
-        yield found
-
-
-@pytest.fixture
-def desk(opened: tuple[Desk, Rail]) -> Desk:
-    return opened[0]
-
-
-@pytest.fixture
-def rail(opened: tuple[Desk, Rail]) -> Rail:
-    return opened[1]
 
 
 def link(rail: Rail, number: int = 1) -> str:
@@ -256,7 +239,7 @@ def test_a_name_that_is_no_name_never_becomes_a_path(desk: Desk, rail: Rail, nam
     called: list[Callable[[], object]] = [
         lambda: rail.fetch(name),
         lambda: rail.cancel(name, key="k"),
-        lambda: rail.refund(name, TEN, key="k", metadata=OPS),
+        lambda: rail.refund(name, TEN, key="k", metadata={}),
         lambda: list(rail.bookings_of_payout(name)),
     ]
     for call in called:
@@ -309,62 +292,6 @@ def test_an_open_request_is_cancelled_once_and_no_other(desk: Desk, rail: Rail) 
     for late in ("BRQ001", "PM001"):
         with pytest.raises(ProviderRefused):
             rail.cancel(late, key="op_4-1")
-
-
-def test_a_refund_is_asked_for_once_and_found_by_our_name_of_it(desk: Desk, rail: Rail) -> None:
-    name = link(rail)
-    desk.pays(name)
-    desk.fail("POST /refunds", Fault(after=True))
-    said = rail.refund(name, TEN, key="op_2-1", metadata=OPS)
-    [kept] = desk.refunds.values()
-    assert (kept["amount"], kept["links"]) == (1_000, {"payment": "PM000"})
-    assert list(kept["metadata"]) == ["refund_id", "payment_id", "operation_id"]  # type: ignore[arg-type]
-    [refund] = said.refunds
-    assert (refund.reference, refund.refund_id) == ("RF000", "ref_1")
-    assert (refund.keyed.fact.kind, refund.amount) == ("refund_pending", TEN)
-    assert said.links == {"RF000": "refund"}
-    for own in (name, "PM000"):
-        found = rail.find_refund(own, "ref_1")
-        assert found is not None
-        assert found.refunds[0].reference == "RF000"
-    assert rail.find_refund(name, "ref_of_nobody") is None
-    assert rail.fetch("RF000").refunds[0].reference == "RF000"
-    assert rail.fetch(name).links == {"PM000": "payment", "RF000": "refund"}
-
-
-def test_the_same_refund_asked_for_again_later_gives_once(desk: Desk, rail: Rail) -> None:
-    name = link(rail)
-    desk.pays(name)
-    desk.fail("POST /refunds", Fault(after=True), Fault(after=True))
-    with pytest.raises(ProviderUnknown):
-        rail.refund(name, TEN, key="op_2-1", metadata=OPS)
-    assert rail.refund(name, TEN, key="op_2-1", metadata=OPS).refunds[0].reference == "RF000"
-    desk.keys.clear()
-    desk.fail("POST /refunds", Fault(422, kind="total_amount_confirmation_invalid"))
-    again = rail.refund(name, TEN, key="op_2-1", metadata=OPS)
-    assert again.refunds[0].reference == "RF000"
-    assert len(desk.refunds) == 1
-
-
-def test_a_refund_that_another_one_overtook_did_nothing_and_may_try_again(
-    desk: Desk, rail: Rail
-) -> None:
-    name = link(rail)
-    desk.pays(name)
-    desk.fail("POST /refunds", Fault(422, kind="total_amount_confirmation_invalid"))
-    with pytest.raises(ProviderUnavailable):
-        rail.refund(name, TEN, key="op_2-1", metadata=OPS)
-    rail.refund(name, TEN, key="op_3-1", metadata=OPS | {"refund_id": "ref_2"})
-    second = rail.refund(name, TEN, key="op_2-1", metadata=OPS)
-    assert second.refunds[0].reference == "RF001"
-    assert desk.payments["PM000"]["amount_refunded"] == 2_000
-
-
-def test_nothing_goes_back_of_what_nobody_has_paid(desk: Desk, rail: Rail) -> None:
-    name = link(rail)
-    with pytest.raises(ProviderRefused):
-        rail.refund(name, TEN, key="k", metadata=OPS)
-    assert not desk.paths("POST /refunds")
 
 
 def test_nobody_is_asked_to_pay_without_a_way_back(desk: Desk, rail: Rail) -> None:

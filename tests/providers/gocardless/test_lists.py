@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -17,7 +16,7 @@ from providers.values import Thing, instant
 from tests.providers.desk_http import Fault
 from tests.providers.gocardless import bodies
 from tests.providers.gocardless.bodies import PAYOUT, at, item, payout
-from tests.providers.gocardless.desk import Desk, open_desk
+from tests.providers.gocardless.desk import Desk
 from tests.providers.gocardless.test_calls import NEW
 
 BEGIN, END = instant(at(0)), instant(at(59))
@@ -28,22 +27,6 @@ SINCE, UNTIL = BEGIN, END
 
 def pounds(minor: int) -> Money:
     return Money(minor, asset("GBP"))
-
-
-@pytest.fixture
-def opened() -> Iterator[tuple[Desk, Rail]]:
-    with open_desk() as found:
-        yield found
-
-
-@pytest.fixture
-def desk(opened: tuple[Desk, Rail]) -> Desk:
-    return opened[0]
-
-
-@pytest.fixture
-def rail(opened: tuple[Desk, Rail]) -> Rail:
-    return opened[1]
 
 
 def links(rail: Rail, count: int) -> list[str]:

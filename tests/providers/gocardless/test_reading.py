@@ -35,7 +35,7 @@ def read(said: Thing) -> Reading:
 
 def requested(status: str, *history: Thing, **more: object) -> Reading:
     assert NOW is not None
-    return reading.read_request(request(status, **more), said_at=NOW, history=history)
+    return reading.read_request(request(status, REQUEST, **more), said_at=NOW, history=history)
 
 
 def paid(status: str, *history: Thing, **more: object) -> Reading:
