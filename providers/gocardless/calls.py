@@ -83,7 +83,14 @@ def create_link(api: Api, pages: str, new: NewPayment, *, key: str) -> Created:
         found = created(request, now=clock.now())
         if found.is_whole:
             return found
-        flow = _flow(api, found.reference, new.return_url, f"{key}-page")
+        try:
+            flow = _flow(api, found.reference, new.return_url, f"{key}-page")
+        except ProviderRefused:
+            # The payer may have agreed meanwhile, on a page whose address reached us earlier.
+            found = created(api.get(REQUESTS, found.reference), now=clock.now())
+            if found.is_whole:
+                return found
+            raise
     except ProviderUnavailable:
         # The billing request is there: it may not be said that nothing was done.
         raise ProviderUnknown from None
@@ -131,14 +138,13 @@ def _flow(api: Api, request: str, return_url: str, key: str) -> Thing:
 def created(request: Thing, *, now: datetime) -> Created:
     """Read a billing request that was made or found; while it can be paid its page is still to be made."""
     found = reading.read_request(request, said_at=now)
-    is_open = all(each.fact.kind == "created" for each in found.facts)
     return Created(
         reference=found.references[0],
         client_secret=None,
         hosted_url=None,
         expires_at=None,
         reading=found,
-        is_whole=not is_open,
+        is_whole=not reading.is_payable(request),
     )
 
 

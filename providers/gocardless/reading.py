@@ -47,10 +47,16 @@ def payment_of(request: Thing) -> str | None:
 
 
 # Source: https://developer.gocardless.com/api-reference/#billing-requests-billing-requests
-_OPEN = frozenset({"pending", "ready_to_fulfil", "fulfilling"})
+_PAYABLE = frozenset({"pending", "ready_to_fulfil"})
+_OPEN = _PAYABLE | {"fulfilling"}
 # Statuses of which the object does not say why or since when: its events do.
 UNSAID = frozenset({"failed", "cancelled", "customer_approval_denied", "charged_back"})
 _ENDS = frozenset({"failed", "cancelled"})
+
+
+def is_payable(request: Thing) -> bool:
+    """Tell whether a payer may still agree to a billing request, so that a page of it is of use."""
+    return request.get("status") in _PAYABLE
 
 
 def read_request(

@@ -150,6 +150,24 @@ def test_what_was_paid_meanwhile_needs_no_page(desk: Desk, rail: Rail) -> None:
     assert [each.fact.kind for each in made.reading.facts] == ["created", "awaiting_bank"]
 
 
+@pytest.mark.parametrize("status", ["fulfilling", "fulfilled", "cancelled"])
+def test_a_page_that_is_refused_because_somebody_has_agreed_fails_nothing(
+    desk: Desk, rail: Rail, status: str
+) -> None:
+    rail.create_link(NEW, key="op_1-1")
+    desk.keys = {key: made for key, made in desk.keys.items() if "flows" not in key}
+    listed = desk.billing_requests["BRQ000"]
+    said = bodies.written({"billing_requests": listed})
+    desk.fail("GET /billing_requests", Fault(200, body=said))
+    desk.billing_requests["BRQ000"] = listed | {"status": status}
+    made = rail.create_link(NEW, key="op_1-1")
+    assert (made.is_whole, made.hosted_url) == (True, None)
+    desk.billing_requests["BRQ000"] = listed
+    desk.fail(FLOWS, Fault(422, kind="validation_failed"))
+    with pytest.raises(ProviderRefused):
+        rail.create_link(NEW, key="op_1-1")
+
+
 def test_a_key_that_made_something_else_is_never_taken_for_ours(desk: Desk, rail: Rail) -> None:
     rail.create_link(NEW, key="op_1-1")
     with pytest.raises(ProviderUnknown):
