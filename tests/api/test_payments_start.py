@@ -282,7 +282,7 @@ class TestUnconfigured:
     ) -> None:
         desk = Till(app)
         order = desk.order(who.bo)
-        for path in (INTENTS, CHECKOUT):
+        for path in (INTENTS, CHECKOUT, "/api/payments/bank/link"):
             refused = desk.post(path, who.bo, {"orderId": order["orderId"]})
             assert (refused.status_code, code(refused)) == (503, "RAIL_NOT_CONFIGURED")
             assert "Retry-After" in refused.headers
@@ -290,5 +290,6 @@ class TestUnconfigured:
             assert desk.post(path, who.bo, {}).status_code == 400
             assert app.test_client().post(path, json={}).status_code == 401
         listed = (desk.get("/api/rails", who.bo).json or {})["items"]
-        assert [(each["configured"], each["health"]) for each in listed] == [(False, None)]
+        assert {(each["configured"], each["health"]) for each in listed} == {(False, None)}
+        assert {each["rail"] for each in listed} == {"card", "bank"}
         assert _payments() == 0
