@@ -99,7 +99,7 @@ def _rail(session: Session, rail: Rail) -> dict[str, Any]:
         "configured": rail.is_configured,
         "enabled": rail.is_configured,
         "health": operation_queries.health_of(session, rail),
-        "assets": operation_queries.assets_of(rail.rail),
+        "assets": operation_queries.assets_of(rail.rail, only=rail.currencies),
         "eta": expected.wire() if expected else None,
         "notice": expected.text if expected and expected.is_notice else None,
     }

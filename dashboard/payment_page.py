@@ -313,12 +313,13 @@ def _references(session: Session, shown: Shown) -> list[Fact]:
         rows.append(("Order", words.ref("order id", shown.order.id, href=href, text=text)))
     rows += payment_offers.neighbours(payment)
     rows += invoice_words.of_payment(session, payment, shown.actor)
-    if payment.reference:
-        rows.append(("Your reference", words.ref("reference", payment.reference)))
-    if payment.subscription_ref:
-        rows.append(("Subscription", words.ref("subscription", payment.subscription_ref)))
-    if payment.subscription_period:
-        rows.append(("Period", words.ref("period", payment.subscription_period)))
+    named = (
+        ("Bank reference", "bank reference", payment.bank_reference),
+        ("Your reference", "reference", payment.reference),
+        ("Subscription", "subscription", payment.subscription_ref),
+        ("Period", "period", payment.subscription_period),
+    )
+    rows += [(label, words.ref(name, said)) for label, name, said in named if said]
     if wallet_words.has_pay_page(payment):
         url = f"{shown.public_url}/pay/{payment.public_id}"
         rows.append(("Pay link", Ref("pay link", url, words.short(payment.public_id))))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -56,7 +58,8 @@ def health_of(session: Session, rail: Rail) -> str | None:
     return "failing" if waiting >= FAILING_CALLS else "late"
 
 
-def assets_of(rail: str) -> list[str]:
-    """List what a kind of rail can move, by code."""
+def assets_of(rail: str, *, only: Collection[str] | None = None) -> list[str]:
+    """List what a kind of rail can move, by code. only: what its provider takes of it, where that is less."""
     is_token = rail not in ("card", "bank")
-    return sorted(code for code in ASSETS if (code in _TOKENS) == is_token)
+    fitting = (code for code in ASSETS if (code in _TOKENS) == is_token)
+    return sorted(code for code in fitting if only is None or code in only)

@@ -368,7 +368,9 @@ def test_an_operation_is_read_by_its_parties_only(till: Till, who: Personas) -> 
 def test_the_rails_are_listed_with_how_they_are(till: Till, who: Personas) -> None:
     answer = till.get("/api/rails", who.bo).json
     assert answer is not None
-    (card,) = answer["items"]
+    card, *banks = answer["items"]
+    assert [(each["rail"], each["configured"]) for each in banks] == [("bank", False)] * 2
+    assert all("GBP" in each["assets"] and "JPY" not in each["assets"] for each in banks)
     assert (card["rail"], card["provider"], card["configured"]) == ("card", "stripe", True)
     assert (card["health"], card["enabled"]) == ("ok", True)
     assert {"EUR", "JPY", "KWD"} <= set(card["assets"])
