@@ -20,6 +20,7 @@ from sqlalchemy import text
 
 from commands import console, parts
 from config import load
+from providers import registry
 from tests.rig import environment, locate, ports, process
 from tests.rig.browser import Watch
 from tests.rig.process import NotReady, Running
@@ -69,6 +70,7 @@ def children(pid: int) -> dict[str, int]:
             ("web", "gunicorn"),
             ("worker", " worker"),
             ("stripe", "sandbox.stripe"),
+            ("bank", "sandbox.bank"),
         ):
             if mark in command:
                 found[name] = int(number)
@@ -96,10 +98,10 @@ def test_one_command_starts_everything_survives_a_death_and_one_signal_ends_it(
     assert re.search(r"ada@sandbox\.example +\S+ +\S+ +admin", said)
     ready = get(f"{running.url}/readyz")
     assert (ready["status"], ready["workers"]) == ("ready", 1)
-    assert ready["providers"] == {"stripe": "configured"}
+    assert ready["providers"] == dict.fromkeys(registry.PROVIDERS, "configured")
 
     before = children(running.pid)
-    assert before.keys() == {"web", "worker", "stripe"}
+    assert before.keys() == {"web", "worker", "stripe", "bank"}
     os.kill(before["worker"], signal.SIGKILL)
     until = time.monotonic() + 20
     while running.output().count("worker ready") < 2 and time.monotonic() < until:
@@ -115,6 +117,7 @@ def test_one_command_starts_everything_survives_a_death_and_one_signal_ends_it(
     assert "Stopped." in running.output()
     assert all(is_gone(pid) for pid in now.values())
     assert (instance / "stand-in" / "stripe.db").exists()
+    assert (instance / "stand-in" / "bank.db").exists()
 
     running.restart(seconds=60)
     again = running.output()[running.since :]
@@ -148,7 +151,7 @@ def test_an_admin_resets_the_sandbox_and_signs_in_again(
     page.get_by_role("link", name="Reset").click()
     page.get_by_role("button", name="Reset demo data").click()
     expect(page).to_have_url(f"{address}/login", timeout=40_000)
-    assert running.output().count("Ready in") == 2
+    assert running.output(lines=400).count("Ready in") == 2
     assert not (instance / "begin-anew").exists()
     with engine.begin() as connection:
         assert connection.scalar(text("select count(*) from desk_sessions")) == 0
@@ -157,7 +160,7 @@ def test_an_admin_resets_the_sandbox_and_signs_in_again(
             == 0
         )
     engine.dispose()
-    sign_in(page, address, running.output())
+    sign_in(page, address, running.output(lines=60))
 
 
 def test_a_taken_port_is_named_with_what_to_do(run_all: RunAll, tmp_path: Path) -> None:
