@@ -29,7 +29,9 @@ from providers import registry
 from providers.card_seam import SaidCard
 from providers.seam import Reading
 
-UNMATCHED_SECONDS = (60, 600, 3600, 24 * 3600)
+# The first is for an event that was applied while another transaction was naming its payment: neither saw
+# the other's row.
+UNMATCHED_SECONDS = (5, 60, 600, 3600, 24 * 3600)
 # Between the tries that a notice of a late rail adds to these.
 LATE_SECONDS = 6 * 3600
 MOST_ATTEMPTS = 12
