@@ -19,9 +19,6 @@ from models.operations import Operation
 from models.payments import Payment
 from providers import registry
 
-# Rails of later capabilities: to ask for one is no mistake.
-LATER = frozenset({"bank", "crypto"})
-
 
 def provider_of(rail: str | None, payment: Payment) -> str:
     """Give the provider to start again with: of the rail that was asked for, else the same one.
