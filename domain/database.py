@@ -224,28 +224,19 @@ def tell_committed(marks: frozenset[str]) -> None:
 
 @contextmanager
 def reading() -> Iterator[Session]:
-    """Open a session that only reads; whatever it did is rolled back.
-
-    Transaction: opens its own, read only.
-    """
-    with Session(engine(), expire_on_commit=False, autoflush=False) as session:
-        # Closing rolls back and, unlike rollback(), leaves the loaded rows readable.
-        yield session
-
-
-@contextmanager
-def snapshot() -> Iterator[Session]:
     """Open a session that only reads, and whose statements all see the database as of its first one.
 
-    For proofs that compare what several statements found while others go on writing.
-    Transaction: opens its own, read only.
+    A page is put together from several statements while others go on writing: without one snapshot it
+    would show a payment from before a commit beside its entries from after it.
+    Transaction: opens its own, read only; whatever it did is rolled back.
     Source: https://www.postgresql.org/docs/current/transaction-iso.html#XACT-REPEATABLE-READ
     """
-    # A reading transaction of SQLite is one already.
+    # A reading transaction of SQLite is a snapshot already.
     bound = engine()
     if not is_sqlite():
         bound = bound.execution_options(isolation_level="REPEATABLE READ")
     with Session(bound, expire_on_commit=False, autoflush=False) as session:
+        # Closing rolls back and, unlike rollback(), leaves the loaded rows readable.
         yield session
 
 

@@ -125,7 +125,7 @@ def verify(*, progress: Callable[[Check], None] = lambda _: None) -> Report:
     """
     chains.link_all(everything=True)
     done: list[Check] = []
-    with database.snapshot() as session:
+    with database.reading() as session:
         checkpoint_proofs.look_ahead(session)
         for name, rows in CHECKS.items():
             check = run_check(name, rows(session))

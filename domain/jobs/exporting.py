@@ -23,7 +23,7 @@ def make_next() -> bool:
         return False
     try:
         with (
-            database.snapshot() as session,
+            database.reading() as session,
             person_exports.written(session, claimed.user_id) as file,
         ):
             body = file.read()

@@ -49,7 +49,7 @@ class Theirs:
 
 def compare(run: ReconciliationRun) -> Page:
     """Compare the next payments that were listed or asked for. Transaction: opens its own, reads only."""
-    with database.snapshot() as session:
+    with database.reading() as session:
         ids = _next(session, run)
         rows = session.scalars(select(Payment).where(Payment.id.in_(ids)).order_by(Payment.id))
         payments = list(rows)

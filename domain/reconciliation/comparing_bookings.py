@@ -32,7 +32,7 @@ Sums = Mapping[str, int]
 
 def compare(run: ReconciliationRun) -> Page:
     """Compare the next bookings of the window with their entries. Transaction: opens its own, reads only."""
-    with database.snapshot() as session:
+    with database.reading() as session:
         rows = _bookings(session, run)
         booked = _booked(session, run, rows)
         ids = {row.payment_id for row in rows if row.payment_id}

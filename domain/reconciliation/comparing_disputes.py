@@ -35,7 +35,7 @@ class _Known:
 
 def compare(run: ReconciliationRun) -> Page:
     """Compare the next disputes that were listed or asked for. Transaction: opens its own, reads only."""
-    with database.snapshot() as session:
+    with database.reading() as session:
         page = objects.next_page(session, run, said.DISPUTE)
         known = _load(session, run, page.rows)
     counted, different = 0, 0

@@ -33,7 +33,7 @@ def compare(run: ReconciliationRun) -> Page:
 
     Transaction: opens its own, reads only.
     """
-    with database.snapshot() as session:
+    with database.reading() as session:
         last, number = _span(session, run)
         found = _orphans(session, run, last) if last else []
     return Page(

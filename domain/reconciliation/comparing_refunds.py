@@ -44,7 +44,7 @@ class _Known:
 
 def compare(run: ReconciliationRun) -> Page:
     """Compare the next refunds that were listed or asked for. Transaction: opens its own, reads only."""
-    with database.snapshot() as session:
+    with database.reading() as session:
         page = objects.next_page(session, run, said.REFUND)
         known = _load(session, run, page.rows)
     counted, different = 0, 0

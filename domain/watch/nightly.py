@@ -69,7 +69,7 @@ def compare_all() -> list[Compared]:
     """
     found = []
     for check in CHECKS.values():
-        with database.snapshot() as session:
+        with database.reading() as session:
             found.append(compare(session, check))
     return found
 

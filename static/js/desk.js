@@ -89,6 +89,9 @@
   // Live stream: one connection a tab, closed while the tab is hidden, at most one refresh per name in 400 ms
 
   const [quiet, hiddenFor] = [400, 30000];
+  // When each name was last passed on and when each part last asked, counted in steps
+  const [happened, asked] = [new Map(), new Map()];
+  let tick = 0;
 
   function showConnection(state) {
     const mark = byId("connection");
@@ -151,6 +154,7 @@
       pace.timer = setTimeout(() => {
         pace.timer = null;
         pace.last = Date.now();
+        happened.set(name, ++tick);
         this.dispatchEvent(new MessageEvent(name));
       }, wait);
     }
@@ -161,6 +165,16 @@
   }
 
   if (window.htmx) window.htmx.createEventSource = (url) => new LiveSource(url);
+
+  // The answer to a refresh replaces the part that asked, and with it whatever that part heard while it
+  // waited: its successor asks once more.
+
+  document.addEventListener("htmx:beforeSend", ({ target }) => asked.set(target.id, ++tick));
+  document.addEventListener("htmx:afterSettle", ({ target }) => {
+    const triggers = (target.getAttribute("hx-trigger") || "").split(",").map((one) => one.trim().split(" ")[0]);
+    const missed = triggers.find((one) => happened.get(one.replace("sse:", "")) > asked.get(target.id));
+    if (missed) window.htmx.trigger(target, missed);
+  });
 
   // A part that says nothing new is left alone: a swap under the pointer would lose the click
 
