@@ -223,7 +223,8 @@ def demo_traffic(
     if seconds is None and not stopped.is_set():
         # Whoever keeps us running would only start us again.
         click.echo("The demo has been silent since; restart it for more.")
-        stopped.wait()
+        while not stopped.wait(1.0):
+            pass
 
 
 def register(app: Flask) -> None:

@@ -157,7 +157,9 @@ def run_worker(*, threads: int, stop: threading.Event) -> None:
     ]
     for thread in running:
         thread.start()
-    stop.wait()
+    # Waited for in short turns: a signal that reached another thread is handled when this one runs again.
+    while not stop.wait(TICK_SECONDS):
+        pass
     waker.wake()
     for thread in running:
         thread.join(timeout=30)

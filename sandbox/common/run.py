@@ -85,7 +85,9 @@ def serve(server: Server, doors: Doors, name: str, url: str, port_file: str | No
     print(f"{name} sandbox listening on {url}", flush=True)
     if port_file:
         _write_port(Path(port_file), int(server.server_address[1]))
-    stopped.wait()
+    # In short turns: a signal that reached another thread is handled when this one runs again.
+    while not stopped.wait(1.0):
+        pass
     server.shutdown()
     server.server_close()
 

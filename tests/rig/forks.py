@@ -8,6 +8,7 @@ gevent is forked from a second one, `… SOCKET green`, that was patched before 
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import importlib
 import json
@@ -210,6 +211,8 @@ def _become(order: dict[str, object]) -> list[str]:
         os.dup2(nothing.fileno(), 0)
         os.dup2(out.fileno(), 1)
         os.dup2(out.fileno(), 2)
+    # Where every thread stands is printed when the rig aborts what does not end.
+    faulthandler.enable(file=2)
     env = order["env"]
     assert isinstance(env, dict)  # for the type checker: it is an object of JSON
     os.environ.clear()

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,6 +20,10 @@ from tests.rig.run import Run
 
 class NotReady(Exception):
     """A process died or did not become ready in time; the message holds what it printed."""
+
+
+class NotEnded(Exception):
+    """A process that was asked to end did not; the message holds what it printed, and where it stands."""
 
 
 @dataclass
@@ -101,16 +106,32 @@ class Running:
         self.run.unregister(self.pid)
 
     def stop(self, *, seconds: float = 15) -> int:
-        """Ask it to end, wait, and give its exit code. Left children are killed."""
+        """Ask it to end, wait, and give its exit code. Left children are killed.
+
+        Raises: NotEnded
+        """
         if self.popen is None:
             return 0
         with suppress(ProcessLookupError):
             self.popen.terminate()
         try:
             code = self.popen.wait(seconds)
+        except subprocess.TimeoutExpired as error:
+            asked = (
+                f"{self.name} was asked to end at {datetime.now(UTC):%H:%M:%S} less {seconds:.0f} s"
+            )
+            self._say_where()
+            raise NotEnded(f"{asked}; it printed:\n{self.output(lines=500)}") from error
         finally:
             self.kill()
         return code
+
+    def _say_where(self) -> None:
+        """Have it print where each of its threads stands, which ends it; only a fork knows how."""
+        with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+            os.kill(self.pid, signal.SIGABRT)
+            if self.popen is not None:
+                self.popen.wait(5)
 
     def restart(self, *, seconds: float = 30) -> Running:
         """Start it again with the same command, port and log, after it died or was killed."""
