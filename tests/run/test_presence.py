@@ -9,9 +9,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine, select, update
 
+import config
 from commands import companions
 from core import clock
 from domain import database, presence
+from domain.secrets import keyring
 from domain.sequencer import Bell
 from models.presence import ProcessBeat
 
@@ -48,8 +50,9 @@ def test_a_silent_process_is_gone_after_a_minute_and_forgotten_after_an_hour(
 
 
 def test_a_process_beats_while_it_runs_and_leaves_when_it_stops(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    keyring.configure(config.load(environ))
     monkeypatch.setattr(companions, "bell", Bell())
     running = companions.start("web")
     until = time.monotonic() + 5
