@@ -35,10 +35,10 @@ from api.intents import Ref
 from api.shapes import PaymentOut, UnknownOut
 from api.steps import Step, Told
 from core import clock
-from core.errors import IllegalTransition, invalid
+from core.errors import invalid
 from core.money import asset
 from core.permissions import Permission
-from core.states import Escrow, Lifecycle, Role
+from core.states import Escrow, Lifecycle
 from core.states import Payment as Status
 from domain.actors import Actor
 from domain.database import reading, transaction
@@ -342,9 +342,6 @@ def cancel(call: Call[PaymentCancelIn, NoQuery]) -> Answer:
         payment, operation, fence = payments.begin_cancel(
             session, call.path["paymentId"], actor=call.actor, reason=call.body.reason
         )
-        if call.actor.role == Role.BUYER and payment.status == Status.PROCESSING:
-            # A hold was placed; only the merchant or staff may give it up.
-            raise IllegalTransition("payment", payment.status, "cancelled")
         return Step(payment, operation, fence)
 
     def done(session: Session, payment: Payment) -> Answer:

@@ -8,7 +8,8 @@ from typing import Any, Literal
 from api.contract import Out
 from core import clock
 from domain.actors import Actor
-from domain.payments.timeline import Item, Lags
+from domain.payments.timeline import Lags
+from domain.payments.timeline_items import Item
 
 # What tells of our own inside: kept from those who are not staff.
 _INSIDE = frozenset({"heard", "source", "fact", "inbound", "operation"})

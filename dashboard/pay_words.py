@@ -56,7 +56,7 @@ _BANK = PayWords(
     "if you did not finish, you can go back to it.",
     back="Back to the payment",
     refused_title="Your bank did not go through with it",
-    refused="Nothing was taken from your account. You can try again, or choose another bank.",
+    refused="We received nothing. You can try again, or choose another bank.",
     again="Try again",
 )
 _WORDS: Mapping[str, PayWords] = {"card": _CARD, "bank": _BANK}

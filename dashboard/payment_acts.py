@@ -5,11 +5,10 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from core import rail_words
-from core.errors import AppError, Conflict, ProviderUnknown
+from core.errors import AppError, ProviderUnknown
 from core.permissions import Permission
 from core.redaction import holds_card_number
 from core.states import Payment as Status
-from core.states import Role
 from dashboard import confirming, payment_offers, payment_page, payments, render, words
 from dashboard.confirming import Question
 from dashboard.payment_page import Shown
@@ -167,8 +166,6 @@ def _cancel(payment_id: str, actor: Actor, reason: str) -> Alert:
         payment, operation, fence = rules.begin_cancel(
             session, payment_id, actor=actor, reason=reason
         )
-        if actor.role == Role.BUYER and payment.status == Status.PROCESSING:
-            raise Conflict(rail_words.of(payment.rail).buyer_waits)
     if operation is None or fence is None:
         return Alert("info", "The payment was cancelled already")
     outcome = operations.run(operation, payment, fence, actor=actor)

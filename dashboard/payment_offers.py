@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core import rail_words
 from core.errors import Forbidden
 from core.permissions import Permission
 from core.purposes import CHECKS
@@ -14,7 +13,7 @@ from dashboard import coupon_words, effect_words, hold_words, refund_words, wall
 from dashboard.shapes import Act, Ref
 from domain.actors import Actor
 from domain.cases.case_subjects import PAYABLE
-from domain.payments import payment_links, reattempting, writing
+from domain.payments import payment_links, payments, reattempting, writing
 from models.payments import Payment
 
 if TYPE_CHECKING:
@@ -124,8 +123,8 @@ def cancel_act(shown: Shown) -> Act:
         reason = "The provider has not answered its creation yet. Ask it first."
     elif shown.ending is not None and shown.ending.kind != "cancel":
         reason = "It is being captured or ended, and the outcome is not known yet."
-    elif shown.actor.role == Role.BUYER and payment.status == Status.PROCESSING:
-        reason = rail_words.of(payment.rail).buyer_waits
+    else:
+        reason = payments.why_beyond_recall(payment, shown.actor)
     said = "The payer can no longer pay with this attempt. Asks for a reason first."
     return Act(
         *("cancel", "Cancel the payment", f"{shown.href}/cancel", reason is None, reason),

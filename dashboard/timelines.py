@@ -15,7 +15,8 @@ from core.states import ON_DESK
 from dashboard import axis, books, states, words
 from dashboard.axis import Axis, Lag, Mark
 from dashboard.shapes import Moment, Person, Ref, State, Sum
-from domain.payments.timeline import Item, Lags
+from domain.payments.timeline import Lags
+from domain.payments.timeline_items import Item
 from models.ledger import JournalEntry
 
 # From here on the wait between two lanes is worth a word, and from here on it is a worry.
@@ -34,6 +35,7 @@ _ICONS = {
     "operation": "out",
     "note": "note",
     "case": "exceptions",
+    "bank_line": "bank",
 }
 _KINDS = {
     "fact": "api_read",
@@ -143,6 +145,8 @@ def _references(item: Item) -> list[Ref]:
             found.append(words.ref("event id", event, href=f"/webhooks/{value}"))
         elif name == "case":
             found.append(words.ref("case id", value, href=f"/exceptions/{value}"))
+        elif name == "line":
+            found.append(words.ref("bank line", value, href=f"/bank/lines/{value}"))
         elif name == "approval":
             found.append(words.ref("approval id", value, href=f"/approvals/{value}"))
         elif name == "source" and value.startswith("inbound:"):

@@ -12,7 +12,7 @@ from core.money import Money, asset
 from domain.actors import Actor
 from domain.disputes import dispute_books, dispute_calls, dispute_queries
 from domain.naming import actor_names
-from domain.payments.timeline import Item
+from domain.payments.timeline_items import Item
 from models.control import Approval
 from models.disputes import Dispute
 from models.inbound import InboundEvent

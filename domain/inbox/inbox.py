@@ -308,14 +308,20 @@ def quarantine(session: Session, row: InboundEvent, error: Exception, *, why: Wh
     cases.open_case(session, Finding(kind, subject, str(error), inbound_id=row.id), why=why)
 
 
-def fail(session: Session, row: InboundEvent, error: str, *, why: Why) -> None:
+def fail(
+    session: Session, row: InboundEvent, error: str, *, why: Why, not_before: int | None = None
+) -> None:
     """Note a failed attempt: again later with backoff, in the end dead with a case; later on a late rail.
 
+    not_before: for how many seconds whoever was asked wants to be left alone.
     Writes: inbound_events, inbound_attempts, exception_cases. Transaction: caller's.
     """
     attempt = row.attempts + 1
     if attempt < MOST_ATTEMPTS or windows.is_within(session, row.provider, row.received_at):
         due_at = queue.backoff(attempt)
+        if not_before is not None:
+            # Spread, so that all who were turned away do not come back at once.
+            due_at = max(due_at, clock.after(not_before + ids.jittered(1)))
         conclude(session, row, Inbound.FAILED, error, why=why, error=error, due_at=due_at)
         return
     conclude(session, row, Inbound.DEAD, error, why=why, error=error)

@@ -164,4 +164,6 @@ def _note_failure(claimed: Claimed, error: Exception) -> None:
         if isinstance(error, UnmappedProviderValue | UnreadableDelivery):
             inbox.quarantine(session, again, error, why=inbox.by_worker(again))
         else:
-            inbox.fail(session, again, _told(error)[:500], why=inbox.by_worker(again))
+            asked = error.retry_after if isinstance(error, AppError) else None
+            why = inbox.by_worker(again)
+            inbox.fail(session, again, _told(error)[:500], why=why, not_before=asked)

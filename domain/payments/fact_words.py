@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from core import rail_words
 from core.fold import (
+    AWAITING_BANK,
     CHARGE_FAILED,
     DISPUTE_FEE,
     DISPUTE_REINSTATED,
@@ -18,6 +19,7 @@ from core.fold import (
     REFUND_SUCCEEDED,
     VALIDATED,
 )
+from models.payments import PaymentFact
 
 # What reads alike on every rail; the rest is in `core/rail_words.py`.
 _WORDS: Mapping[str, str] = {
@@ -43,6 +45,10 @@ BAD = frozenset({"attempt_failed", "failed", REFUND_FAILED, DISPUTE_WITHDRAWN, C
 BY_HAND = frozenset({MARKED_COMPLETED, MARKED_FAILED, MARKED_CANCELLED})
 
 
-def of(kind: str, rail: str) -> str:
+def of(fact: PaymentFact, rail: str) -> str:
     """Say one fact of a payment that a rail pays."""
-    return rail_words.of(rail).facts.get(kind) or _WORDS[kind]
+    said = rail_words.of(rail).facts.get(fact.kind) or _WORDS[fact.kind]
+    if fact.kind != AWAITING_BANK:
+        return said
+    # A bank's progress is told step by step; what the provider calls each tells them apart.
+    return f"{said} ({fact.fact_key.rsplit(':', 1)[-1]})"

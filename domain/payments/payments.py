@@ -10,9 +10,9 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from core import clock, hashing, ids
-from core.errors import IllegalTransition, NotFound
-from core.states import OPEN_PAYMENT, Case, Lifecycle
+from core import clock, hashing, ids, rail_words
+from core.errors import Conflict, IllegalTransition, NotFound
+from core.states import OPEN_PAYMENT, Case, Lifecycle, PaymentSub, Role
 from core.states import Payment as Status
 from domain import audit, database, events
 from domain.actors import Actor
@@ -199,6 +199,19 @@ def add_note(session: Session, payment: Payment, note: str, *, actor: Actor, sou
     return str(written)
 
 
+_SENT = "The payer's bank has the order already, and nobody can call it back. Refund it once it has arrived."
+
+
+def why_beyond_recall(payment: Payment, actor: Actor) -> str | None:
+    """Say why somebody cannot end a payment that is still open; None when they can.
+
+    What a bank was told to send arrives or fails by itself. A hold is the merchant's or staff's to give up.
+    """
+    if actor.role == Role.BUYER and payment.status == Status.PROCESSING:
+        return rail_words.of(payment.rail).buyer_waits
+    return _SENT if payment.sub_state == PaymentSub.AWAITING_BANK else None
+
+
 def begin_cancel(
     session: Session, payment_id: str, *, actor: Actor, reason: str
 ) -> tuple[Payment, Operation | None, int | None]:
@@ -215,6 +228,8 @@ def begin_cancel(
         return payment, None, None
     if payment.status not in OPEN_PAYMENT or payment.provider_reference is None:
         raise IllegalTransition("payment", payment.status, "cancelled")
+    if (said := why_beyond_recall(payment, actor)) is not None:
+        raise Conflict(said, code=IllegalTransition.code)
     if (known := captures.under_way(session, payment)) is not None:
         if known.kind != "cancel":
             raise captures.already_asked(known)

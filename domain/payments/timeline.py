@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
@@ -17,33 +16,17 @@ from core.states import ON_DESK, PaymentSub
 from domain.actors import Actor
 from domain.delays import deadline_moves
 from domain.naming import actor_names
-from domain.payments import check_words, fact_words, operation_words
+from domain.payments import check_words, fact_words, operation_words, timeline_people
+from domain.payments.timeline_items import Item
 from domain.reconciliation import booking_entries
-from models.cases import ExceptionCase
-from models.control import Approval
 from models.disputes import Dispute
 from models.inbound import InboundAttempt, InboundEvent
 from models.invoices import CreditNote, Invoice
 from models.ledger import JournalEntry, Posting
 from models.operations import Operation
 from models.orders import Order
-from models.payments import Payment, PaymentFact, PaymentNote, StateChange
+from models.payments import Payment, PaymentFact, StateChange
 from models.refunds import Refund
-
-
-@dataclass(frozen=True)
-class Item:
-    """One thing that happened. lane: provider, us or books; references: name → value to copy."""
-
-    at: datetime
-    lane: str
-    kind: str
-    text: str
-    actor: str | None = None
-    reason: str | None = None
-    references: dict[str, str] = field(default_factory=dict)
-    payment_id: str | None = None
-    level: str = "plain"
 
 
 @dataclass(frozen=True)
@@ -63,8 +46,7 @@ def payment_timeline(session: Session, payment: Payment, *, actor: Actor) -> lis
     items += _created(payment) + _refunds(session, payment) + _disputes(session, payment)
     if actor.is_staff:
         items += _inbound(session, payment) + _operations(session, payment)
-        items += _notes(session, payment) + _cases(session, payment)
-        items += _approvals(session, payment)
+        items += timeline_people.told(session, payment, actor=actor)
     return _named(session, items, actor)
 
 
@@ -192,7 +174,7 @@ def _facts(
     statement = select(PaymentFact).where(PaymentFact.payment_id.in_(rails))
     items = []
     for fact in session.scalars(statement):
-        text = (own or {}).get(fact.kind) or fact_words.of(fact.kind, rails[fact.payment_id])
+        text = (own or {}).get(fact.kind) or fact_words.of(fact, rails[fact.payment_id])
         # That a hold which proved its card was let go is no failure, so it has no reason.
         if fact.code and not (own and fact.kind == "cancelled"):
             text += f" ({fact.code})"
@@ -348,52 +330,3 @@ def _postings(session: Session, condition: ColumnElement[bool], actor: Actor) ->
             )
         )
     return items
-
-
-def _approvals(session: Session, payment: Payment) -> list[Item]:
-    """Tell who asked for what takes two people, and who decided."""
-    items = []
-    for row in session.scalars(select(Approval).where(Approval.payment_id == payment.id)):
-        names = {"approval": row.id}
-        asked = f"Asked: {row.text}"
-        items.append(
-            Item(row.requested_at, "us", "approval", asked, row.requested_by, row.reason, names)
-        )
-        if row.decided_at is not None:
-            state = "approved" if row.executed_at else row.state
-            said = f"{state.capitalize()}: {row.text}"
-            items.append(
-                Item(
-                    *(row.decided_at, "us", "approval", said),
-                    row.decided_by,
-                    row.decided_reason,
-                    names,
-                )
-            )
-    return items
-
-
-def _notes(session: Session, payment: Payment) -> list[Item]:
-    rows = session.scalars(select(PaymentNote).where(PaymentNote.payment_id == payment.id))
-    return [
-        Item(row.at, "us", "note", row.note, row.actor, None, {"note": row.id}, payment.id)
-        for row in rows
-    ]
-
-
-def _cases(session: Session, payment: Payment) -> list[Item]:
-    rows = session.scalars(select(ExceptionCase).where(ExceptionCase.payment_id == payment.id))
-    return [
-        Item(
-            row.opened_at,
-            "us",
-            "case",
-            f"Case opened: {row.kind}",
-            None,
-            row.sentence,
-            {"case": row.id},
-            payment.id,
-            "bad",
-        )
-        for row in rows
-    ]

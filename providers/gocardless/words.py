@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-GENERIC = "The bank payment did not go through. Nothing was taken; try again or choose another way."
+GENERIC = (
+    "The bank payment did not go through; we received nothing. Try again or choose another way."
+)
 _ACCOUNT = "The bank does not take this account for the payment. Choose another account."
 _BANK_NO = "The bank refused the payment. Contact the bank or choose another way."
-_DENIED = "The payment was not confirmed at the bank. Nothing was taken; try again."
-_LATE = "The bank's page was open for too long. Nothing was taken; try again."
+_DENIED = "The payment was not confirmed at the bank. We received nothing; try again."
+_LATE = "The bank's page was open for too long. We received nothing; try again."
 
 # By cause; the scheme's own reason codes are many and say the same.
 # Source: https://developer.gocardless.com/api-reference/#events-billing-request-event-causes,

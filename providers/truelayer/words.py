@@ -14,11 +14,13 @@ class Failure:
     words: str
 
 
-GENERIC = "The bank payment did not go through. Nothing was taken; try again or choose another way."
+GENERIC = (
+    "The bank payment did not go through; we received nothing. Try again or choose another way."
+)
 _BANK_NO = "The bank refused the payment. Contact the bank or choose another way."
 _ACCOUNT = "The bank does not take this account for the payment. Choose another account."
 _LATER = "The bank or its network could not take the payment just now. Try again in a few minutes."
-_CANCELLED = "The payment was cancelled before it was confirmed. Nothing was taken."
+_CANCELLED = "The payment was cancelled before it was confirmed. We received nothing."
 
 # Source: https://docs.truelayer.com/docs/single-payment-statuses (failure reasons)
 REASONS: Mapping[str, Failure] = {
@@ -28,7 +30,7 @@ REASONS: Mapping[str, Failure] = {
     "blocked": Failure("failed", _BANK_NO),
     "canceled": Failure("cancelled", _CANCELLED),
     "constraint_violation": Failure("failed", GENERIC),
-    "expired": Failure("expired", "The payment was not confirmed in time. Nothing was taken."),
+    "expired": Failure("expired", "The payment was not confirmed in time. We received nothing."),
     "failed": Failure("failed", GENERIC),
     "insufficient_funds": Failure(
         "failed", "The account has insufficient funds. Try another account."
@@ -51,7 +53,7 @@ REASONS: Mapping[str, Failure] = {
     ),
     "provider_error": Failure("failed", _LATER),
     "provider_expired": Failure(
-        "expired", "The bank's page was open for too long. Nothing was taken; try again."
+        "expired", "The bank's page was open for too long. We received nothing; try again."
     ),
     "provider_rejected": Failure("failed", _BANK_NO),
     "rejected": Failure("failed", _BANK_NO),

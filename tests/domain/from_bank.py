@@ -34,7 +34,7 @@ def hear(
         payment = refunds.lock_payment(session, payment_id)
         at = clock.now() + timedelta(seconds=payment.event_sequence)
         fact = Fact(kind, at, amount_minor, code=code)
-        keyed = KeyedFact(f"bank:{payment_id}:{kind}:{code}:{payment.event_sequence}", fact)
+        keyed = KeyedFact(f"bank:{payment_id}:{payment.event_sequence}:{code}:{kind}", fact)
         settlement.apply(session, payment, Reading(facts=(keyed,)), why=WHY)
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import select
 
 from core.errors import AppError, Conflict, InvalidInput, NotFound
 from core.money import Money
+from core.states import Role
 from domain import database
 from domain.actors import Actor
 from domain.bank import counterparties, looking, suggesting
+from domain.payments import timeline
 from domain.reconciliation import payout_matching
 from domain.reconciliation.payout_matching import BankLine as Typed
 from models.events import EventLog
@@ -78,6 +81,26 @@ def test_a_line_that_shows_a_payment_books_nothing(world: World, fin: Actor) -> 
         assert (row.counterparty_sealed or b"").startswith(b"p1.")
         assert counterparties.open_line(row).name == "Jane Doe"
     assert booking.problems() == []
+
+
+def test_a_payment_tells_of_the_line_that_shows_it_to_who_reads_lines(
+    world: World, fin: Actor
+) -> None:
+    payment = referenced(world, "PD0123456789ABCD")
+    bring(fin, camt(Row(2_500, "PD0123456789ABCD", bank="B1")))
+    assert shown(payment, fin) == []
+    banking.match(fin, only().id, "payment", payment.id)
+    text = "Our bank's statement shows it: 25.00 EUR arrived on 22 Sep 2026"
+    assert shown(payment, fin) == [(text, {"line": only().id})]
+    engineer = replace(fin, role=Role.ENGINEER)
+    assert shown(payment, engineer) == shown(payment, world.bo) == []
+
+
+def shown(payment: Payment, actor: Actor) -> list[tuple[str, dict[str, str]]]:
+    with database.reading() as session:
+        own = session.get_one(Payment, payment.id)
+        told = timeline.payment_timeline(session, own, actor=actor)
+    return [(item.text, item.references) for item in told if item.kind == "bank_line"]
 
 
 def test_lines_show_no_more_than_there_is(world: World, fin: Actor) -> None:

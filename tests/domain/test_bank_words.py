@@ -7,6 +7,7 @@ from dataclasses import astuple
 import pytest
 from sqlalchemy import select
 
+from core.errors import Conflict
 from core.fold import AWAITING_BANK, AWAITING_PAYER
 from core.money import Money, asset
 from domain import database
@@ -24,6 +25,7 @@ from models.orders import Order
 from models.payments import Payment
 from providers.truelayer import words
 from tests.domain.from_bank import hear, pays_from_bank, reads_of_a_card, take_back
+from tests.domain.holds import cancel
 from tests.domain.world import World
 
 
@@ -90,6 +92,20 @@ def test_support_follows_a_payment_to_the_bank_and_home(world: World, linked: Pa
     assert "their bank has the order to pay" in advice(linked).what_happened
     hear(linked.id, "succeeded", 2_500)
     assert advice(linked) == bank["completed"]
+
+
+def test_what_the_bank_was_told_to_send_cannot_be_called_back(
+    world: World, linked: Payment
+) -> None:
+    hear(linked.id, AWAITING_PAYER)
+    hear(linked.id, AWAITING_BANK)
+    for who, sentence in ((world.fin, "nobody can call it back"), (world.bo, "cannot be stopped")):
+        with pytest.raises(Conflict, match=sentence) as refused:
+            cancel(linked, who)
+        assert refused.value.code == "INVALID_TRANSITION"
+    assert world.rail.asked.count("cancel") == 0
+    hear(linked.id, "attempt_failed")
+    assert cancel(linked, world.fin) is not None
 
 
 def test_a_transfer_that_was_taken_back_is_told_as_that(world: World, linked: Payment) -> None:
@@ -160,7 +176,7 @@ def test_the_timeline_tells_of_the_bank(world: World, linked: Payment) -> None:
     for each in (
         "Waiting for the payer to agree at their bank",
         "A try at the payer's bank failed (provider_error)",
-        "Their bank has it",
+        "Their bank has it (awaiting_bank)",
         "Waiting for the payer's bank to send it",
         "The transfer arrived (transfer_1)",
         "The transfer failed or was taken back (transfer_1)",
@@ -183,7 +199,7 @@ def test_an_order_that_two_rails_pay_tells_of_each_in_its_words(world: World) ->
         own = session.get_one(Order, order.id)
         told = [item.text for item in timeline.order_timeline(session, own, actor=world.fin)]
     assert "Card declined" in " ".join(told)
-    assert "Their bank has it" in told
+    assert "Their bank has it (awaiting_bank)" in told
     assert "Waiting for the payer's bank to send it" in told
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.errors import LostRace
+from core import clock
+from core.errors import LostRace, ProviderUnavailable
 from domain import database, pending
 from domain.books import verification
 from domain.inbox import inbox
@@ -101,3 +103,19 @@ def test_what_came_last_for_a_payment_stands_whatever_else_is_in_its_batch(world
     for payment in (world.read(first), world.read(second)):
         assert (payment.status, payment.received_minor) == ("completed", payment.amount_minor)
     assert [check for check in verification.verify().checks if check.first_bad] == []
+
+
+def test_a_provider_that_asks_us_to_slow_down_is_left_alone_as_long_as_it_says(
+    world: World,
+) -> None:
+    payment = world.payment()
+    world.paid(payment)
+    name = world.rail.give_back(str(payment.provider_reference), 2_500)
+    event = world.deliver(world.refund_event("refund.created", name))
+    # Money went back that never came, so the payment is asked for.
+    world.rail.script = [ProviderUnavailable(retry_after=300)]
+    began = clock.now()
+    assert (inbound.apply_next(), inbound.apply_next()) == (1, 0)
+    with database.reading() as session:
+        row = session.get_one(InboundEvent, event.inbound_id)
+        assert (row.state, row.due_at >= began + timedelta(seconds=300)) == ("failed", True)
