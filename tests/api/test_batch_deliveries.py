@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from flask import Flask
 from sqlalchemy import func, select
+from werkzeug.test import TestResponse
 
 from domain.database import reading
 from domain.inbox.inbox_insert import Inserter
@@ -42,10 +43,13 @@ def many(count: int = MANY) -> list[dict[str, object]]:
 
 def send(till: Till, body: bytes, *, door: str = DOORS[0], secret: str = SECRET) -> tuple[int, str]:
     headers = {"Webhook-Signature": signed(secret, body), "Origin": "https://api-sandbox.test"}
-    answer = till.app.test_client().post(
-        door, data=body, headers=headers, content_type="application/json"
-    )
+    answer = ask(till, body, door, headers)
     return answer.status_code, answer.text
+
+
+def ask(till: Till, body: bytes, door: str, headers: dict[str, str]) -> TestResponse:
+    client = till.app.test_client()
+    return client.post(door, data=body, headers=headers, content_type="application/json")
 
 
 def stored() -> tuple[int, int]:
@@ -67,18 +71,25 @@ def test_a_batch_is_stored_whole_and_answered_without_a_word(till: Till, door: s
     assert stored() == (MANY, MANY)
 
 
-def test_a_wrong_signature_is_answered_as_gocardless_asks_and_keeps_nothing(till: Till) -> None:
-    client = till.app.test_client()
-    refused = client.post(
-        DOORS[1],
-        data=batch(*many(2)),
-        headers={"Webhook-Signature": "0" * 64},
-        content_type="application/json",
-    )
-    assert (refused.status_code, code(refused)) == (498, "WEBHOOK_INVALID_SIGNATURE")
-    missing = client.post(DOORS[1], data=batch(*many(2)), content_type="application/json")
-    assert missing.status_code == 498
+@pytest.mark.parametrize("door", DOORS)
+def test_a_wrong_signature_is_answered_as_gocardless_asks_and_keeps_nothing(
+    till: Till, door: str
+) -> None:
+    body = batch(*many(2))
+    for signature in ("0" * 64, "", signed("another-secret", body)):
+        refused = ask(till, body, door, {"Webhook-Signature": signature})
+        assert (refused.status_code, code(refused)) == (498, "WEBHOOK_INVALID_SIGNATURE")
     assert stored() == (0, 0)
+
+
+def test_without_a_signature_nobody_is_known_at_the_shared_door(till: Till) -> None:
+    assert [ask(till, batch(*many(2)), door, {}).status_code for door in DOORS] == [401, 498]
+    assert stored() == (0, 0)
+
+
+def test_a_signed_body_that_is_no_batch_is_acknowledged_and_set_aside(till: Till) -> None:
+    assert send(till, b'{"hello":"there"}') == (204, "")
+    assert stored() == (1, 0)
 
 
 def test_an_empty_batch_and_an_event_told_twice_in_one_are_taken(till: Till) -> None:
