@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
@@ -33,22 +33,6 @@ NEW = NewPayment(
 )
 OPS = {"refund_id": "ref_01abc", "payment_id": "pay_1", "operation_id": "op_2"}
 TEN = Money(1_000, asset("GBP"))
-
-
-@pytest.fixture
-def opened() -> Iterator[tuple[Desk, Rail]]:
-    with open_desk() as found:
-        yield found
-
-
-@pytest.fixture
-def desk(opened: tuple[Desk, Rail]) -> Desk:
-    return opened[0]
-
-
-@pytest.fixture
-def rail(opened: tuple[Desk, Rail]) -> Rail:
-    return opened[1]
 
 
 def test_a_link_is_asked_for_with_what_is_needed_and_no_more(desk: Desk, rail: Rail) -> None:

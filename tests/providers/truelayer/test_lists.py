@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -17,7 +16,7 @@ from providers.list_seam import Listed, Listing
 from providers.seam import Oddity, Rail
 from providers.truelayer.transactions import spans
 from tests.providers.truelayer.bodies import PAYMENT, REFUND, SOURCE
-from tests.providers.truelayer.desk import Desk, Fault, open_desk
+from tests.providers.truelayer.desk import Desk, Fault
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -42,22 +41,6 @@ def row(kind: str, number: int, at: datetime = NOON, **more: object) -> dict[str
     if kind == "payout":
         said |= {"payout_id": f"po-{number}", "context_code": "internal"}
     return said | more
-
-
-@pytest.fixture
-def opened() -> Iterator[tuple[Desk, Rail]]:
-    with open_desk() as found:
-        yield found
-
-
-@pytest.fixture
-def desk(opened: tuple[Desk, Rail]) -> Desk:
-    return opened[0]
-
-
-@pytest.fixture
-def rail(opened: tuple[Desk, Rail]) -> Rail:
-    return opened[1]
 
 
 def listed(rail: Rail, what: Listing, days: int = 1) -> list[Listed]:
