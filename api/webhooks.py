@@ -16,7 +16,8 @@ from core.errors import BadSignature
 from domain.inbox import receiving
 from domain.secrets import keyring
 from providers import registry
-from providers.seam import Rail, Sent
+from providers.deliveries import Sent
+from providers.seam import Rail
 from web import counters, identity, limits, wire
 
 blueprint = Blueprint("webhooks", __name__)

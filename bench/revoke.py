@@ -26,7 +26,7 @@ from domain.secrets import rotation, secret_queries, secrets
 from domain.secrets.rotation import Rotation
 from domain.secrets.secret_queries import SecretSeen
 from domain.transitions import Why
-from providers.seam import LiveSecret
+from providers.deliveries import LiveSecret
 from tests.rig.process import Running
 
 REVOKE_SECONDS = 5.0

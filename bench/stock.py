@@ -24,7 +24,7 @@ from models.invoices import Document
 from models.orders import Order
 from models.payments import Payment, ProviderReference
 from models.people import Merchant, User
-from providers.seam import Sent
+from providers.deliveries import Sent
 from providers.stripe.sdk import API_VERSION
 
 SECRET = "whsec_bench"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from config import Settings
 from core.permissions import Permission
-from dashboard import banners
+from dashboard import banner_words
 from dashboard.shapes import View
 from dashboard.words import initials
 from domain import desk, desk_queries
@@ -150,7 +150,7 @@ def frame(actor: Actor, settings: Settings, *, path: str) -> View:
     with reading() as session:
         attention = desk_queries.attention(session, actor=actor)
         email = desk.email_of(session, actor.id)
-        above = banners.banners(session, actor, has_worker=attention.is_worker_alive)
+        above = banner_words.banners(session, actor, has_worker=attention.is_worker_alive)
     return {
         "nav": navigation(actor, attention, path=path),
         "environment": environment(settings),

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from core.permissions import Permission
 from core.strictjson import Json
-from dashboard import listing, states, words
+from dashboard import states, words
 from dashboard.shapes import Act, Alert, State, View
 from domain import calendar, desk
 from domain.actors import Actor
@@ -25,6 +25,8 @@ KINDS: Mapping[str, State] = {
 }
 OVER = State("Over", "done", "quiet")
 UNCONFIGURED = State("Not configured", "dotted", "quiet")
+# As much of a text as an address brings along.
+_LONGEST_NOTE = 200
 WHO_SAYS = "Support, finance, admins and engineers say so."
 WHO_EXTENDS = "Support, finance and admins move deadlines."
 
@@ -61,7 +63,7 @@ def notice_view(row: DelayNotice, names: Mapping[str, str]) -> View:
     ahead = notice_queries.eta_at([row]) if row.closed_at is None else None
     return {
         "id": row.id,
-        "version": listing.version(row.closed_at or row.opened_at),
+        "version": words.plain_mark(row.closed_at or row.opened_at),
         "href": f"{HERE}/notices/{row.id}",
         "title": title(row),
         "state": state_of(row),
@@ -123,7 +125,7 @@ def entry_act(row: DelayNotice, actor: Actor) -> Act:
     if (ahead := notice_queries.eta_at([row])) is not None:
         due = max(due, calendar.day_of(ahead))
     asked = {
-        "note": f"{title(row)} ({row.id}): {row.text}"[: listing.LONGEST_QUERY],
+        "note": f"{title(row)} ({row.id}): {row.text}"[:_LONGEST_NOTE],
         "reversal_due_on": due.isoformat(),
     }
     reason = None if may else "Finance and admins post by hand."

@@ -6,12 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from core.money import Money
-
-if TYPE_CHECKING:
-    from providers.seam import Oddity
+from providers.said import Oddity
 
 
 class BookingKind(StrEnum):

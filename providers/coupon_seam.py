@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from core.money import Money
-
-if TYPE_CHECKING:
-    from providers.seam import Created, NewPayment
+from providers.new_payment import Created, NewPayment
 
 
 @dataclass(frozen=True)

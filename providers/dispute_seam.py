@@ -1,58 +1,12 @@
-"""What a provider says of disputes and of payments it distrusts, and how one is answered."""
+"""How a dispute is answered at its provider."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from core.money import Money
-
-if TYPE_CHECKING:
-    from providers.seam import KeyedFact, Reading
-
-
-@dataclass(frozen=True)
-class DisputedFunds:
-    """What a provider says one booking of a dispute moved. keyed: dispute_withdrawn, dispute_reinstated
-    or dispute_fee; amount: of the disputed money, None for a fee alone; fee: what it cost, negative
-    when it was given back.
-    """
-
-    keyed: KeyedFact
-    amount: Money | None
-    fee: Money | None
-
-
-@dataclass(frozen=True)
-class SaidDispute:
-    """What a provider says of one dispute. status: a word of `core.disputes`; submissions: how often
-    evidence was handed in, by whomever; is_present: it was asked for, so it is no older than the question.
-    """
-
-    reference: str
-    amount: Money
-    status: str
-    reason: str | None
-    said_at: datetime
-    opened_at: datetime
-    evidence_due_at: datetime | None = None
-    submissions: int = 0
-    funds: Sequence[DisputedFunds] = ()
-    is_present: bool = False
-
-
-@dataclass(frozen=True)
-class SaidConcern:
-    """Why a provider would not let go of a payment's money yet. kind: EARLY_FRAUD_WARNING or
-    PAYMENT_REVIEW; is_over: whether the provider says that it is settled.
-    """
-
-    kind: str
-    reference: str
-    sentence: str
-    is_over: bool = False
+from providers.said import Reading
 
 
 @dataclass(frozen=True)

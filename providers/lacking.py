@@ -15,7 +15,8 @@ from providers.book_seam import Booking, SaidPayout
 from providers.card_seam import SaidCard
 from providers.coupon_seam import NewCoupon, SaidCoupon
 from providers.dispute_seam import Evidence
-from providers.seam import Created, NewPayment, Oddity, Reading
+from providers.new_payment import Created, NewPayment
+from providers.said import Oddity, Reading
 
 
 def refuse(what: str) -> NoReturn:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from core.errors import UnmappedProviderValue
-from providers.seam import Oddity, UnreadableDelivery
+from providers.deliveries import UnreadableDelivery
+from providers.said import Oddity
 
 
 def unread(

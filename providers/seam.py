@@ -3,204 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from core.fold import Fact
 from core.money import Money
 from providers.book_seam import BookKeeper
-from providers.card_seam import CardKeeper, SaidCard
+from providers.card_seam import CardKeeper
 from providers.coupon_seam import CouponKeeper
-from providers.dispute_seam import DisputeKeeper, SaidConcern, SaidDispute
+from providers.deliveries import Canary, Delivery, LiveSecret, Sent, Verified
+from providers.dispute_seam import DisputeKeeper
 from providers.list_seam import ListKeeper
-
-
-@dataclass(frozen=True)
-class LiveSecret:
-    """A signing secret that may verify now. mode: `test` or `live`."""
-
-    version_id: str
-    value: str
-    mode: str
-
-
-# The type of our own probes; they move nothing, and no provider names an event so.
-PROBE = "paydesk.probe"
-
-
-@dataclass(frozen=True)
-class Canary:
-    """A signed delivery that says nothing of any payment. event_id: by which it is found when stored."""
-
-    event_id: str
-    body: bytes
-    headers: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Sent:
-    """What somebody sent to our door, as it came. path: as they asked for it, without a query."""
-
-    method: str
-    path: str
-    body: bytes
-    header: Callable[[str], str | None]
-
-
-@dataclass(frozen=True)
-class Verified:
-    """Which secret version signed a delivery, by which scheme. version_id: None when the signature is
-    proved by a public key of the provider's, so that no secret of ours is in use.
-    """
-
-    version_id: str | None
-    scheme: str
-    mode: str
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """The head of one event: enough to store it once. key: what makes a redelivery the same.
-
-    body: the event's own part of what was sent, when that holds several; None: all of it.
-    """
-
-    key: str
-    type: str
-    event_id: str | None
-    mode: str
-    account: str
-    reference: str | None
-    said_at: datetime | None
-    body: bytes | None = None
-
-
-class UnreadableDelivery(ValueError):
-    """A signed body that cannot be an event; it is stored and quarantined."""
-
-
-@dataclass(frozen=True)
-class KeyedFact:
-    """A fact with the permanent key of its effect."""
-
-    key: str
-    fact: Fact
-
-
-@dataclass(frozen=True)
-class SaidRefund:
-    """What a provider says of one refund. reference: its name there; refund_id: our id in its metadata,
-    None when somebody gave the money back without us; keyed: pending, succeeded or failed.
-    """
-
-    reference: str
-    amount: Money
-    keyed: KeyedFact
-    refund_id: str | None = None
-    # False: it moved nothing, as when what was held and not captured is let go.
-    moved: bool = True
-
-
-@dataclass(frozen=True)
-class Oddity:
-    """Something a person must see: a kind of case with a sentence."""
-
-    kind: str
-    subject: str
-    sentence: str
-    at_risk: Money | None = None
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What an event or a fetched object says, in our words.
-
-    references: what the provider calls the payment, most certain first; links: further names to
-    remember; receipt_url: the provider's own receipt; refunds: what was given back of it; disputes: what
-    its bank asks back; fetch: why the object must be asked for before anything moves, or None; ignored:
-    why the type has no effect here, or None.
-    """
-
-    references: Sequence[str] = ()
-    payment_id: str | None = None
-    facts: Sequence[KeyedFact] = ()
-    links: Mapping[str, str] = field(default_factory=dict)
-    asset_code: str | None = None
-    card_brand: str | None = None
-    card_last4: str | None = None
-    # Until when its amount stays held on the card.
-    hold_ends_at: datetime | None = None
-    receipt_url: str | None = None
-    oddities: Sequence[Oddity] = ()
-    refunds: Sequence[SaidRefund] = ()
-    disputes: Sequence[SaidDispute] = ()
-    concerns: Sequence[SaidConcern] = ()
-    # The card that was proved; and a kept card that is spoken of instead of any payment.
-    card: SaidCard | None = None
-    kept: SaidCard | None = None
-    fetch: str | None = None
-    ignored: str | None = None
-    # Whether it is an invoice that speaks; then only a payment made as one is meant, and no other.
-    is_invoice: bool = False
-    # The account that the provider keeps for us has changed: its own bookings are read soon.
-    books: bool = False
-    # What is concluded at once when no payment of ours is meant, instead of waiting for one to appear.
-    unowned: str | None = None
-
+from providers.new_payment import Created, NewPayment
+from providers.said import Reading
 
 # A provider's own secret as it is now: its kind, and whether a call is about to be made with it.
 Keys = Callable[[str, bool], str | None]
-
-
-@dataclass(frozen=True)
-class Payer:
-    """Who will pay, for a provider that asks for it; nothing of it is ever logged."""
-
-    name: str = field(repr=False)
-    email: str | None = field(repr=False)
-
-
-@dataclass(frozen=True)
-class NewPayment:
-    """What to ask a provider for. amount: what the buyer shall pay.
-
-    type: source 002's word for a payment without an order; customer, card: the payer and the kept card as
-    the provider calls them, to be charged or held at once. return_url: where a payer's bank sends them back
-    to; bank_reference: what the bank statement shall say, valid by the rail's scheme.
-    """
-
-    payment_id: str
-    operation_id: str
-    order_id: str
-    amount: Money
-    description: str
-    manual_capture: bool
-    success_url: str | None = None
-    cancel_url: str | None = None
-    expires_at: datetime | None = None
-    demo: bool = False
-    type: str | None = None
-    customer: str | None = None
-    card: str | None = None
-    return_url: str | None = None
-    bank_reference: str | None = None
-    payer: Payer | None = None
-
-
-@dataclass(frozen=True)
-class Created:
-    """What the provider made: its name for it, what the payer needs, and what it says so far.
-
-    is_whole: False when it was found and the payer's page is still to be made; the same call goes on with it.
-    """
-
-    reference: str
-    client_secret: str | None
-    hosted_url: str | None
-    expires_at: datetime | None
-    reading: Reading
-    is_whole: bool = True
 
 
 class Rail(CardKeeper, CouponKeeper, DisputeKeeper, BookKeeper, ListKeeper, Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from providers.seam import NewPayment
+from providers.new_payment import NewPayment
 from providers.values import Thing, thing, word
 
 

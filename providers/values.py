@@ -9,7 +9,7 @@ from core import strictjson
 from core.errors import UnmappedProviderValue
 from core.money import Money, asset
 from core.strictjson import Json
-from providers.seam import UnreadableDelivery
+from providers.deliveries import UnreadableDelivery
 
 Thing = dict[str, Json]
 

@@ -9,7 +9,7 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from config import Settings
 from domain.people.sessions import ABSOLUTE_SECONDS
 from domain.secrets import secrets
-from providers.seam import LiveSecret
+from providers.deliveries import LiveSecret
 from web import form_tokens
 from web.form_tokens import FIELD
 from web.identity import cookie_name

@@ -13,7 +13,7 @@ from wtforms.validators import ValidationError
 
 from domain.secrets import secrets
 from domain.secrets.secret_kinds import OURS, SESSION
-from providers.seam import LiveSecret
+from providers.deliveries import LiveSecret
 
 FIELD = "csrf_token"
 

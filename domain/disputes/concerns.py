@@ -15,7 +15,7 @@ from domain.orders.release_holds import REVIEW, WARNING
 from domain.transitions import Why
 from models.cases import ExceptionCase
 from models.payments import Payment
-from providers.dispute_seam import SaidConcern
+from providers.said import SaidConcern
 
 _HOLDS: Mapping[str, tuple[str, str]] = {
     "EARLY_FRAUD_WARNING": (WARNING, "The card's issuer warns of fraud."),

@@ -20,7 +20,7 @@ from domain.transitions import Why
 from models.disputes import Dispute
 from models.ledger import JournalEntry, Posting
 from models.payments import Payment
-from providers.dispute_seam import DisputedFunds
+from providers.said import DisputedFunds
 
 FEE, LOST = "dispute_fee", "dispute_lost"
 # The kinds of entries that a dispute makes; the proofs count them apart from what a payment received.

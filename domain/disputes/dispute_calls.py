@@ -13,7 +13,8 @@ from domain.disputes import evidence
 from models.disputes import Dispute
 from models.operations import Operation
 from models.payments import Payment
-from providers.seam import Rail, Reading
+from providers.said import Reading
+from providers.seam import Rail
 
 EVIDENCE, CLOSE = "dispute_evidence", "dispute_close"
 # From then on nobody waits for the first try any more, and what became of it is not known.

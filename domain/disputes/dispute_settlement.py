@@ -24,7 +24,7 @@ from domain.orders import release_holds
 from domain.transitions import Why, move_together
 from models.disputes import Dispute
 from models.payments import Payment
-from providers.dispute_seam import SaidDispute
+from providers.said import SaidDispute
 
 # How often the provider is asked about a dispute that no webhook speaks of.
 CHECK_SECONDS = 6 * 3600

@@ -11,7 +11,7 @@ from core.purposes import CHECKS, OF_ORDERS, TO_WALLET, Purpose
 from core.states import Payment as Status
 from domain.payments import receipts
 from models.payments import Payment
-from providers.seam import KeyedFact
+from providers.said import KeyedFact
 
 
 class EffectKind(StrEnum):

@@ -27,7 +27,7 @@ from models.inbound import InboundAttempt, InboundEvent
 from models.payments import Payment
 from providers import registry
 from providers.card_seam import SaidCard
-from providers.seam import Reading
+from providers.said import Reading
 
 # The first is for an event that was applied while another transaction was naming its payment: neither saw
 # the other's row.

@@ -11,7 +11,7 @@ from domain.inbox.inbox_conflicts import body_place
 from domain.inbox.ingest import Arrival, ingest
 from domain.secrets import credential_uses, keyring, secrets
 from providers import registry
-from providers.seam import PROBE, Delivery, Sent, UnreadableDelivery, Verified
+from providers.deliveries import PROBE, Delivery, Sent, UnreadableDelivery, Verified
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ from models.orders import Order
 from models.payments import Payment, StateChange
 from models.refunds import Refund
 from providers import registry
-from providers.seam import Reading, UnreadableDelivery
+from providers.deliveries import UnreadableDelivery
+from providers.said import Reading
 
 Row = Mapping[str, object]
 _NUMBERS = {

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, aliased
 from core.fold import Fact
 from models.orders import Order
 from models.payments import Payment, PaymentFact, ProviderReference
-from providers.seam import Reading
+from providers.said import Reading
 
 _KEY = "workset"
 

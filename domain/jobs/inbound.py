@@ -23,7 +23,8 @@ from domain.invoices import folios
 from domain.payments import vault
 from models.inbound import InboundEvent
 from providers import registry
-from providers.seam import Reading, UnreadableDelivery
+from providers.deliveries import UnreadableDelivery
+from providers.said import Reading
 
 FETCH_LEASE_SECONDS = 60
 LARGEST_BATCH = 16

@@ -29,7 +29,9 @@ from domain.transitions import Why, move
 from models.operations import Operation
 from models.payments import Payment
 from providers import registry
-from providers.seam import Created, Rail, Reading
+from providers.new_payment import Created
+from providers.said import Reading
+from providers.seam import Rail
 
 JANITOR = system("janitor")
 LEASE_SECONDS = 60

@@ -26,7 +26,8 @@ from models.operations import Operation
 from models.payments import Payment
 from models.refunds import Refund
 from providers import registry
-from providers.seam import Reading, UnreadableDelivery
+from providers.deliveries import UnreadableDelivery
+from providers.said import Reading
 
 REFUNDING = system("refunds")
 LEASE_SECONDS = 60

@@ -14,7 +14,7 @@ from domain.payments import asking, operations
 from domain.transitions import Why
 from models.payments import Payment
 from providers import registry
-from providers.seam import Reading
+from providers.said import Reading
 
 JANITOR = system("janitor")
 AGAIN_SECONDS = 120

@@ -20,7 +20,8 @@ from domain.transitions import Why
 from models.operations import Operation
 from models.payments import Payment
 from providers import registry
-from providers.seam import Created, Reading
+from providers.new_payment import Created
+from providers.said import Reading
 
 _NO_RECORD = "The provider has no record of this payment yet; there is nothing to ask about."
 

@@ -15,7 +15,9 @@ from models.operations import Operation
 from models.payments import Payment
 from providers import registry
 from providers.coupon_seam import NewCoupon
-from providers.seam import Created, NewPayment, Rail, Reading
+from providers.new_payment import Created, NewPayment
+from providers.said import Reading
+from providers.seam import Rail
 
 # Money out is sent by a job of its own, which reads the freezes before each call.
 REFUND = "refund"

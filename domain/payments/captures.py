@@ -19,7 +19,7 @@ from domain.actors import Actor
 from domain.orders.orders import visible
 from models.operations import Operation
 from models.payments import Payment
-from providers.seam import KeyedFact, SaidRefund
+from providers.said import KeyedFact, SaidRefund
 
 KIND = "capture"
 # They end a hold one way or the other; while one has no outcome no other is asked for.

@@ -20,7 +20,7 @@ from models.effects import CouponUse
 from models.payments import Payment
 from providers import registry
 from providers.coupon_seam import SaidCoupon
-from providers.seam import UnreadableDelivery
+from providers.deliveries import UnreadableDelivery
 
 PROVIDER = "stripe"
 

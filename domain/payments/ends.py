@@ -12,7 +12,7 @@ from core.states import OPEN_PAYMENT
 from core.states import Operation as State
 from models.operations import Operation
 from models.payments import Payment
-from providers.seam import KeyedFact
+from providers.said import KeyedFact
 
 EXPIRED, CANCELLED = "expired", "cancelled"
 _CODE = {EXPIRED: "expired", CANCELLED: "canceled"}

@@ -11,7 +11,8 @@ from domain.cases.cases import Finding
 from domain.transitions import Why
 from models.operations import Operation
 from models.payments import Payment
-from providers.seam import Rail, Reading
+from providers.said import Reading
+from providers.seam import Rail
 
 KIND = "release_hold"
 _OVER = frozenset({"cancelled", "succeeded"})

@@ -9,7 +9,8 @@ from domain.payments import captures
 from models.operations import Operation
 from models.payments import Payment
 from providers import registry
-from providers.seam import Reading, UnreadableDelivery
+from providers.deliveries import UnreadableDelivery
+from providers.said import Reading
 
 # By which fact each act shows that it was done.
 _SHOWN: Mapping[str, frozenset[str]] = {

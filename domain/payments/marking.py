@@ -28,7 +28,7 @@ from domain.payments.payments import get_payment
 from domain.transitions import Why
 from models.control import Approval
 from models.payments import Payment, PaymentFact, ProviderReference
-from providers.seam import KeyedFact, Reading
+from providers.said import KeyedFact, Reading
 
 _KINDS = {
     Status.COMPLETED.value: MARKED_COMPLETED,

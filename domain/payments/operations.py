@@ -35,7 +35,9 @@ from domain.transitions import Why, move
 from models.operations import Operation
 from models.payments import Payment
 from providers import registry
-from providers.seam import Created, Reading, UnreadableDelivery
+from providers.deliveries import UnreadableDelivery
+from providers.new_payment import Created
+from providers.said import Reading
 
 LEASE_SECONDS = 60
 # When the janitor asks again about an outcome nobody knows; the last one repeats, to 30 days.

@@ -18,7 +18,8 @@ from domain.secrets import keyring
 from domain.transitions import Why, move, move_together
 from models.operations import Operation
 from models.payments import Payment
-from providers.seam import Created, KeyedFact, Reading
+from providers.new_payment import Created
+from providers.said import KeyedFact, Reading
 
 # What an attempt that was to be ended may turn out to have come to.
 _PROVED = frozenset({"succeeded", "authorized", VALIDATED})

@@ -9,7 +9,7 @@ from domain import database
 from domain.invoices import drafting
 from models.orders import Order
 from models.payments import Payment
-from providers.seam import Payer
+from providers.new_payment import Payer
 
 
 def find(session: Session, order: Order) -> Payer | None:

@@ -17,7 +17,7 @@ from core.strictjson import Json
 from domain import events
 from domain.transitions import Why, move_together
 from models.payments import Payment
-from providers.seam import KeyedFact
+from providers.said import KeyedFact
 
 
 @dataclass(frozen=True)

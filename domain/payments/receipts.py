@@ -21,7 +21,7 @@ from domain.cases.cases import Finding
 from domain.transitions import Why
 from models.payments import Payment, PaymentFact
 from providers import registry
-from providers.seam import KeyedFact
+from providers.said import KeyedFact
 
 _ENDS = frozenset({"failed", "expired", "cancelled"})
 

@@ -39,7 +39,7 @@ from domain.refunds import refund_settlement
 from domain.transitions import Why, move_together
 from models.payments import Payment, PaymentFact, ProviderReference
 from providers.card_seam import SaidCard
-from providers.seam import KeyedFact, Reading, SaidRefund
+from providers.said import KeyedFact, Reading, SaidRefund
 
 FINAL_CHECK_SECONDS = 15 * 60
 

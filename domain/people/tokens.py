@@ -14,7 +14,7 @@ from domain.people import token_shape
 from domain.people.sessions import LONGEST_TOKEN_SECONDS
 from domain.secrets import secrets
 from domain.secrets.secret_kinds import JWT, OURS, read_key
-from providers.seam import LiveSecret
+from providers.deliveries import LiveSecret
 
 ISSUER, AUDIENCE, ALGORITHM, TYPE = "paydesk", "paydesk-api", "HS256", "paydesk+jwt"
 TTL_SECONDS = 3600

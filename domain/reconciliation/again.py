@@ -25,7 +25,8 @@ from models.payments import Payment, ProviderReference
 from models.reconciliation import ReconciliationDifference as Difference
 from models.reconciliation import ReconciliationRun
 from providers import registry
-from providers.seam import Rail, UnreadableDelivery
+from providers.deliveries import UnreadableDelivery
+from providers.seam import Rail
 
 # So long an event may be on its way before it counts as missed.
 ON_ITS_WAY = timedelta(seconds=30)

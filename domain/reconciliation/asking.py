@@ -24,8 +24,10 @@ from models.payments import Payment
 from models.reconciliation import ReconciliationObject, ReconciliationRun
 from models.refunds import Refund
 from providers import registry
+from providers.deliveries import UnreadableDelivery
 from providers.list_seam import Listed, Listing
-from providers.seam import Rail, Reading, UnreadableDelivery
+from providers.said import Reading
+from providers.seam import Rail
 
 # What was made while the lists were being read may be missing from them.
 YOUNG = timedelta(minutes=2)

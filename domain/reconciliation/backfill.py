@@ -36,7 +36,8 @@ from models.payments import Payment
 from models.people import User
 from models.reconciliation import ReconciliationDifference, ReconciliationRun
 from providers import registry
-from providers.seam import Reading, UnreadableDelivery
+from providers.deliveries import UnreadableDelivery
+from providers.said import Reading
 
 STEP = "apply"
 log = structlog.get_logger()

@@ -25,7 +25,7 @@ from domain.transitions import Why
 from models.payments import Payment
 from models.reconciliation import ProviderBooking
 from providers.book_seam import OF_PAYMENTS, Booking, BookingKind
-from providers.seam import Oddity, Reading
+from providers.said import Oddity, Reading
 
 Said = Booking | Oddity
 

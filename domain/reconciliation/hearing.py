@@ -19,7 +19,7 @@ from domain.transitions import Why
 from models.events import EventLog
 from models.ledger import JournalEntry, Posting
 from models.payments import Payment, StateChange
-from providers.seam import Reading
+from providers.said import Reading
 
 _SEEN = ("status", "sub_state", "received_minor", "capturable_minor", "provider_code")
 

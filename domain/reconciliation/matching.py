@@ -14,7 +14,7 @@ from models.disputes import Dispute
 from models.payments import Payment, PaymentFact, ProviderReference
 from models.reconciliation import ReconciliationRun
 from providers.list_seam import Listed
-from providers.seam import KeyedFact, Reading
+from providers.said import KeyedFact, Reading
 
 # Facts whose key holds the moment at which they were asked for, and where they bring a payment.
 _OF_A_MOMENT = {

@@ -30,8 +30,10 @@ from models.disputes import Dispute
 from models.payments import Payment
 from models.reconciliation import ReconciliationRun
 from models.refunds import Refund
+from providers.deliveries import UnreadableDelivery
 from providers.list_seam import Listing
-from providers.seam import Rail, Reading, UnreadableDelivery
+from providers.said import Reading
+from providers.seam import Rail
 
 log = structlog.get_logger()
 

@@ -21,7 +21,7 @@ from domain.reconciliation.books import Book
 from domain.transitions import Why
 from models.reconciliation import ProviderBooking, ProviderPayout
 from providers.book_seam import BookingKind, PayoutStatus, SaidPayout
-from providers.seam import Oddity
+from providers.said import Oddity
 
 S = PayoutStatus
 # What a payout may have been before; an older word that comes late changes nothing.

@@ -11,7 +11,7 @@ from core.money import Money, asset
 from domain.reconciliation.pages import Seen
 from models.payments import Payment
 from providers.list_seam import Listed, Listing
-from providers.seam import Reading
+from providers.said import Reading
 
 PAYMENT, REFUND, DISPUTE = "payment", "refund", "dispute"
 KIND_OF = {Listing.PAYMENTS: PAYMENT, Listing.REFUNDS: REFUND, Listing.DISPUTES: DISPUTE}

@@ -32,7 +32,7 @@ from models.ledger import JournalEntry
 from models.operations import Operation
 from models.payments import Payment
 from models.refunds import Refund
-from providers.seam import KeyedFact, SaidRefund
+from providers.said import KeyedFact, SaidRefund
 
 # When the provider is asked about a refund that no webhook spoke of.
 CHECK_SECONDS = 120

@@ -19,7 +19,7 @@ from domain.secrets.secret_kinds import WEBHOOK
 from models.inbound import InboundEvent
 from models.secrets import SecretVersion
 from providers import registry
-from providers.seam import Canary
+from providers.deliveries import Canary
 
 
 @dataclass(frozen=True)

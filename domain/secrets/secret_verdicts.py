@@ -18,7 +18,7 @@ from domain.secrets.secret_kinds import KINDS, WEBHOOK, Kind
 from domain.secrets.secrets import LIVE
 from models.inbound import InboundEvent
 from models.secrets import Secret, SecretVersion
-from providers.seam import PROBE
+from providers.deliveries import PROBE
 
 # Deliveries this fresh may still be followed by others that the same version signed.
 RECENT = timedelta(hours=3)

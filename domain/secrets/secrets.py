@@ -27,7 +27,7 @@ from domain.secrets.secret_kinds import CALLING, JWT, KINDS, OURS, SESSION, WEBH
 from domain.transitions import Why, move_together
 from models.secrets import Secret, SecretVersion
 from providers import registry
-from providers.seam import LiveSecret
+from providers.deliveries import LiveSecret
 
 CACHE_SECONDS = 2.0
 # Every process knows a new version by then; only now does it begin to sign.

@@ -15,11 +15,12 @@ from typing import TypeVar
 from core.errors import ProviderRefused, UnmappedProviderValue
 from core.money import Money
 from providers.book_seam import Booking, BookingKind, PayoutStatus, SaidPayout
+from providers.deliveries import UnreadableDelivery
 from providers.gocardless import listing, reading
 from providers.gocardless.api import PAYOUT_ITEMS, PAYOUTS, Api
 from providers.gocardless.progress import NAME
 from providers.rows import unread
-from providers.seam import Oddity, UnreadableDelivery
+from providers.said import Oddity
 from providers.values import Thing, instant, thing, word
 
 # Source: https://developer.gocardless.com/api-reference/#core-endpoints-payouts; a bounced one may be sent again.

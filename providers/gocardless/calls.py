@@ -15,6 +15,7 @@ from core.errors import (
 )
 from core.money import Money
 from core.strictjson import Json
+from providers.deliveries import UnreadableDelivery
 from providers.gocardless import reading
 from providers.gocardless.api import (
     EVENTS,
@@ -27,7 +28,8 @@ from providers.gocardless.api import (
     Service,
 )
 from providers.http import surely
-from providers.seam import Created, NewPayment, Reading, SaidRefund, UnreadableDelivery
+from providers.new_payment import Created, NewPayment
+from providers.said import Reading, SaidRefund
 from providers.tags import tag_of, tags_of
 from providers.values import Thing, instant, thing, word
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from providers.deliveries import PROBE, UnreadableDelivery
 from providers.gocardless import progress, wire
 from providers.gocardless.reading import PAYMENT_LINK
-from providers.seam import PROBE, Oddity, Reading, UnreadableDelivery
+from providers.said import Oddity, Reading
 from providers.tags import tag_of
 from providers.values import Thing, instant, word
 

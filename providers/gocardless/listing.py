@@ -7,11 +7,12 @@ from datetime import datetime
 
 from core import clock
 from core.errors import UnmappedProviderValue
+from providers.deliveries import UnreadableDelivery
 from providers.gocardless import calls, reading
 from providers.gocardless.api import REFUNDS, REQUESTS, Api
 from providers.list_seam import Listed, Listing, ListPage
 from providers.rows import unread
-from providers.seam import Reading, UnreadableDelivery
+from providers.said import Reading
 from providers.values import Thing, instant, thing, word
 
 # Each billing request that was agreed to has its payment asked for: a page is no longer than can be waited for.

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from core.fold import CHARGE_FAILED, Fact
 from providers.gocardless import words
-from providers.seam import KeyedFact
+from providers.said import KeyedFact
 from providers.values import Thing, instant, thing, word
 
 NAME = "gocardless"

@@ -10,6 +10,7 @@ from config import Settings
 from core import clock
 from core.money import Money
 from providers.book_seam import Booking, SaidPayout
+from providers.deliveries import Canary, Delivery, LiveSecret, Sent, Verified
 from providers.gocardless import bookings, calls, events, listing, places, secrets, signing, wire
 from providers.gocardless.api import Api, problem
 from providers.gocardless.places import Places
@@ -17,19 +18,9 @@ from providers.gocardless.traits import GoCardlessTraits
 from providers.http import Line
 from providers.lacking import NoCards, NoCoupons, NoDisputes
 from providers.list_seam import Listing, ListPage
-from providers.seam import (
-    Canary,
-    Created,
-    Delivery,
-    Keys,
-    LiveSecret,
-    NewPayment,
-    Oddity,
-    Rail,
-    Reading,
-    Sent,
-    Verified,
-)
+from providers.new_payment import Created, NewPayment
+from providers.said import Oddity, Reading
+from providers.seam import Keys, Rail
 from providers.values import parse
 
 

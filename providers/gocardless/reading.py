@@ -19,9 +19,10 @@ from core.fold import (
     Fact,
 )
 from core.money import Money
+from providers.deliveries import UnreadableDelivery
 from providers.gocardless import progress, words
 from providers.gocardless.progress import NAME, keyed
-from providers.seam import KeyedFact, Reading, SaidRefund, UnreadableDelivery
+from providers.said import KeyedFact, Reading, SaidRefund
 from providers.tags import tag_of
 from providers.values import Thing, instant, money_of, thing, word
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from core import clock
 from core.errors import BadSignature
 from core.strictjson import Json
-from providers.seam import PROBE, Canary, LiveSecret, Verified
+from providers.deliveries import PROBE, Canary, LiveSecret, Verified
 
 SIGNATURE = "Webhook-Signature"
 SCHEME = "gocardless_hmac_sha256"

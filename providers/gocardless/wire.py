@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from core import hashing
 from core.strictjson import Json
-from providers.seam import Delivery, UnreadableDelivery
+from providers.deliveries import Delivery, UnreadableDelivery
 from providers.values import Thing, instant, parse, thing, word
 
 # By which link an event names what it is about.

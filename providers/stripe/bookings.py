@@ -17,7 +17,8 @@ from core.errors import UnmappedProviderValue
 from core.money import Money
 from core.strictjson import Json
 from providers.book_seam import Booking, BookingKind, FeePart, PayoutStatus, SaidPayout
-from providers.seam import Oddity, UnreadableDelivery
+from providers.deliveries import UnreadableDelivery
+from providers.said import Oddity
 from providers.stripe import sdk
 from providers.stripe.amounts import is_whole
 from providers.stripe.things import Thing, money, reference_of, thing, whole, word

@@ -12,7 +12,8 @@ from core import clock
 from core.errors import ProviderReference, ProviderRefused
 from core.money import Money
 from core.strictjson import Json
-from providers.seam import Created, NewPayment, Reading
+from providers.new_payment import Created, NewPayment
+from providers.said import Reading
 from providers.stripe import disputes, reading, sessions
 from providers.stripe.amounts import to_stripe
 from providers.stripe.sdk import asked, done, every, plain, through

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from core import clock
 from core.fold import CHARGE_FAILED, CHARGE_PAID, Fact
-from providers.seam import KeyedFact, Oddity, Reading
+from providers.said import KeyedFact, Oddity, Reading
 from providers.stripe.things import Thing, money, reference_of, thing, word
 
 # How Stripe names charges that are no card's; only those fail after they were paid.

@@ -20,7 +20,9 @@ from core.errors import (
 )
 from core.strictjson import Json
 from providers.coupon_seam import NewCoupon, SaidCoupon
-from providers.seam import Created, Reading, UnreadableDelivery
+from providers.deliveries import UnreadableDelivery
+from providers.new_payment import Created
+from providers.said import Reading
 from providers.stripe import invoices
 from providers.stripe.amounts import to_stripe
 from providers.stripe.sdk import asked, done, every, plain

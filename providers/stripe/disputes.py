@@ -14,8 +14,9 @@ from core.errors import UnmappedProviderValue
 from core.fold import DISPUTE_FEE, DISPUTE_REINSTATED, DISPUTE_WITHDRAWN, Fact
 from core.money import Money
 from core.strictjson import Json
-from providers.dispute_seam import DisputedFunds, Evidence, EvidenceFile, SaidConcern, SaidDispute
-from providers.seam import KeyedFact, Reading, UnreadableDelivery
+from providers.deliveries import UnreadableDelivery
+from providers.dispute_seam import Evidence, EvidenceFile
+from providers.said import DisputedFunds, KeyedFact, Reading, SaidConcern, SaidDispute
 from providers.stripe.amounts import from_stripe
 from providers.stripe.sdk import asked, done, every, plain
 from providers.stripe.things import Thing, money, reference_of, thing, whole, word

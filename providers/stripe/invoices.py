@@ -8,7 +8,8 @@ from datetime import datetime
 from core.errors import UnmappedProviderValue
 from core.fold import Fact
 from core.money import Money
-from providers.seam import KeyedFact, Oddity, Reading, UnreadableDelivery
+from providers.deliveries import UnreadableDelivery
+from providers.said import KeyedFact, Oddity, Reading
 from providers.stripe.amounts import from_stripe
 from providers.stripe.things import Thing, money, thing, whole, word
 

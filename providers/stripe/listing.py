@@ -12,8 +12,9 @@ import stripe
 from core import clock
 from core.errors import UnmappedProviderValue
 from core.strictjson import Json
+from providers.deliveries import UnreadableDelivery
 from providers.list_seam import Listed, Listing, ListPage
-from providers.seam import Oddity, Reading, UnreadableDelivery
+from providers.said import Oddity, Reading
 from providers.stripe import disputes, invoices, reading, sessions, setups
 from providers.stripe.errors import translate
 from providers.stripe.things import Thing, thing, word

@@ -15,22 +15,13 @@ from core.money import Money
 from providers.book_seam import Booking, SaidPayout
 from providers.card_seam import SaidCard
 from providers.coupon_seam import NewCoupon, SaidCoupon
+from providers.deliveries import Canary, Delivery, LiveSecret, Sent, Verified
 from providers.dispute_seam import Evidence
 from providers.lacking import NoLinks
 from providers.list_seam import Listing, ListPage
-from providers.seam import (
-    Canary,
-    Created,
-    Delivery,
-    Keys,
-    LiveSecret,
-    NewPayment,
-    Oddity,
-    Rail,
-    Reading,
-    Sent,
-    Verified,
-)
+from providers.new_payment import Created, NewPayment
+from providers.said import Oddity, Reading
+from providers.seam import Keys, Rail
 from providers.stripe import (
     bookings,
     calls,

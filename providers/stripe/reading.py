@@ -9,7 +9,8 @@ from datetime import datetime
 from core import clock
 from core.errors import UnmappedProviderValue
 from core.fold import REFUND_FAILED, REFUND_PENDING, REFUND_SUCCEEDED, Fact
-from providers.seam import PROBE, KeyedFact, Reading, SaidRefund, UnreadableDelivery
+from providers.deliveries import PROBE, UnreadableDelivery
+from providers.said import KeyedFact, Reading, SaidRefund
 from providers.stripe import charges, disputes, invoices, setups
 from providers.stripe.errors import decline_words
 from providers.stripe.things import Thing, money, reference_of, thing, whole, word

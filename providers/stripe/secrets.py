@@ -7,7 +7,7 @@ import hmac
 import json
 import re
 
-from providers.seam import PROBE, Canary, LiveSecret
+from providers.deliveries import PROBE, Canary, LiveSecret
 
 # Source: https://docs.stripe.com/keys (prefixes), https://docs.stripe.com/webhooks#endpoint-secrets
 _WEBHOOK = re.compile(r"whsec_[A-Za-z0-9_+/=-]{26,250}", re.ASCII)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from core.fold import Fact
-from providers.seam import KeyedFact, Reading
+from providers.said import KeyedFact, Reading
 from providers.stripe import charges
 from providers.stripe.errors import decline_words
 from providers.stripe.reading import read_intent, read_session

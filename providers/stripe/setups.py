@@ -13,7 +13,9 @@ from core.errors import ProviderRefused, UnmappedProviderValue
 from core.fold import VALIDATED, Fact
 from core.strictjson import Json
 from providers.card_seam import SaidCard
-from providers.seam import Created, KeyedFact, NewPayment, Reading, UnreadableDelivery
+from providers.deliveries import UnreadableDelivery
+from providers.new_payment import Created, NewPayment
+from providers.said import KeyedFact, Reading
 from providers.stripe import customers
 from providers.stripe.errors import decline_words
 from providers.stripe.sdk import asked, done, every, plain

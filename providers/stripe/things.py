@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.errors import UnmappedProviderValue
 from core.money import Money
 from core.strictjson import Json
-from providers.seam import UnreadableDelivery
+from providers.deliveries import UnreadableDelivery
 from providers.stripe.amounts import from_stripe
 from providers.values import Thing, thing, whole, word
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from core import clock
 from core.errors import BadSignature
-from providers.seam import Delivery, LiveSecret, UnreadableDelivery, Verified
+from providers.deliveries import Delivery, LiveSecret, UnreadableDelivery, Verified
 from providers.values import parse, word
 
 TOLERANCE_SECONDS = 300

@@ -9,8 +9,9 @@ from typing import TypeVar
 from core.errors import UnmappedProviderValue
 from core.money import Money
 from providers.book_seam import Booking, BookingKind, PayoutStatus, SaidPayout
+from providers.deliveries import UnreadableDelivery
 from providers.rows import unread
-from providers.seam import Oddity, UnreadableDelivery
+from providers.said import Oddity
 from providers.truelayer import reading, transactions
 from providers.truelayer.accounts import Accounts
 from providers.truelayer.api import Api

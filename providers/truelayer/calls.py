@@ -14,8 +14,10 @@ from core import bank_references, clock, strictjson
 from core.errors import ProviderReference, ProviderRefused, ProviderUnavailable
 from core.money import Money
 from core.strictjson import Json
+from providers.deliveries import UnreadableDelivery
 from providers.http import surely
-from providers.seam import Created, NewPayment, Reading, SaidRefund, UnreadableDelivery
+from providers.new_payment import Created, NewPayment
+from providers.said import Reading, SaidRefund
 from providers.tags import tags_of
 from providers.truelayer import reading
 from providers.truelayer.accounts import Accounts

@@ -9,9 +9,10 @@ from datetime import datetime
 
 from core import clock
 from core.errors import UnmappedProviderValue
+from providers.deliveries import UnreadableDelivery
 from providers.list_seam import Listed, Listing, ListPage
 from providers.rows import unread
-from providers.seam import Reading, UnreadableDelivery
+from providers.said import Reading
 from providers.truelayer import reading, transactions
 from providers.truelayer.accounts import Accounts
 from providers.truelayer.api import Api

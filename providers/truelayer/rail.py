@@ -11,22 +11,13 @@ from core import clock
 from core.errors import ProviderRefused, ProviderUnavailable
 from core.money import Money
 from providers.book_seam import Booking, SaidPayout
+from providers.deliveries import Canary, Delivery, LiveSecret, Sent, Verified
 from providers.http import Line, session
 from providers.lacking import NoCards, NoCoupons, NoDisputes
 from providers.list_seam import Listing, ListPage
-from providers.seam import (
-    Canary,
-    Created,
-    Delivery,
-    Keys,
-    LiveSecret,
-    NewPayment,
-    Oddity,
-    Rail,
-    Reading,
-    Sent,
-    Verified,
-)
+from providers.new_payment import Created, NewPayment
+from providers.said import Oddity, Reading
+from providers.seam import Keys, Rail
 from providers.truelayer import bookings, calls, listing, places, reading, secrets, signing, wire
 from providers.truelayer.accounts import Accounts
 from providers.truelayer.api import Api, problem

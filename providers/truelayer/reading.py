@@ -19,8 +19,8 @@ from core.fold import (
     Fact,
 )
 from core.money import Money
-from providers.dispute_seam import SaidConcern
-from providers.seam import PROBE, KeyedFact, Oddity, Reading, SaidRefund, UnreadableDelivery
+from providers.deliveries import PROBE, UnreadableDelivery
+from providers.said import KeyedFact, Oddity, Reading, SaidConcern, SaidRefund
 from providers.tags import tag_of
 from providers.truelayer import wire, words
 from providers.values import Thing, instant, money_of, word

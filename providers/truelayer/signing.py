@@ -20,7 +20,7 @@ from truelayer_signing.errors import TlSigningException
 
 from core import strictjson
 from core.errors import BadSignature
-from providers.seam import Sent, Verified
+from providers.deliveries import Sent, Verified
 
 SIGNATURE, TIMESTAMP = "Tl-Signature", "X-Tl-Webhook-Timestamp"
 SCHEME = "truelayer_es512"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from providers.seam import Delivery, UnreadableDelivery
+from providers.deliveries import Delivery, UnreadableDelivery
 from providers.values import Thing, instant, parse, word
 
 # In which field an event says when it happened, by the end of its type.

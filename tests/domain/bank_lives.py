@@ -10,7 +10,8 @@ from domain import database
 from domain.payments import intents, operations
 from models.orders import Order
 from models.payments import Payment
-from providers.seam import Rail, Reading
+from providers.said import Reading
+from providers.seam import Rail
 from providers.truelayer import reading
 from providers.values import Thing
 from tests.domain.lives import Life

@@ -20,7 +20,7 @@ from models.events import EventLog
 from models.ledger import JournalEntry
 from models.orders import Order
 from models.payments import Payment
-from providers.seam import Reading
+from providers.said import Reading
 from providers.stripe import disputes
 from tests.domain.fake_disputes import disputed
 

@@ -11,7 +11,7 @@ from core.strictjson import Json
 from domain import database
 from models.payments import Payment
 from providers.book_seam import Booking, SaidPayout
-from providers.seam import Oddity
+from providers.said import Oddity
 from providers.stripe import bookings
 from providers.stripe.things import Thing
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.errors import PaymentDeclined, ProviderReference
-from providers.seam import NewPayment
+from providers.new_payment import NewPayment
 
 # The cards of tests by name; every other card pays.
 ASKED = "pm_3ds"

@@ -14,7 +14,8 @@ import stripe
 from core import clock
 from providers.coupon_seam import NewCoupon, SaidCoupon
 from providers.list_seam import Listed
-from providers.seam import Created, Reading
+from providers.new_payment import Created
+from providers.said import Reading
 from providers.stripe import coupons, invoices
 
 _numbers = itertools.count(1)

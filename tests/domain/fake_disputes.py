@@ -11,7 +11,7 @@ from core.errors import ProviderRefused
 from core.strictjson import Json
 from providers.dispute_seam import Evidence
 from providers.list_seam import Listed
-from providers.seam import Reading
+from providers.said import Reading
 from providers.stripe import disputes
 
 _numbers = itertools.count(1)

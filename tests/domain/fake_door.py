@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from providers.seam import Canary, Delivery, LiveSecret, Sent, Verified
+from providers.deliveries import Canary, Delivery, LiveSecret, Sent, Verified
 from providers.stripe import secrets as stripe_secrets
 from providers.stripe import wire
 from providers.stripe.traits import StripeTraits

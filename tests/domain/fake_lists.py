@@ -10,7 +10,7 @@ from typing import Any
 from core import clock
 from core.strictjson import Json
 from providers.list_seam import Listed, Listing, ListPage
-from providers.seam import Reading
+from providers.said import Reading
 from providers.stripe import listing, reading
 
 

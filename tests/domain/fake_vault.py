@@ -10,7 +10,8 @@ from datetime import datetime
 from core import clock
 from core.errors import ProviderReference, ProviderRefused
 from providers.card_seam import SaidCard
-from providers.seam import Created, NewPayment, Reading
+from providers.new_payment import Created, NewPayment
+from providers.said import Reading
 from providers.stripe import setups
 
 _numbers = itertools.count(1)

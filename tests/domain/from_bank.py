@@ -14,7 +14,7 @@ from domain.payments import settlement
 from domain.refunds import refunds
 from domain.transitions import Why
 from models.payments import Payment
-from providers.seam import KeyedFact, Reading
+from providers.said import KeyedFact, Reading
 
 WHY = Why(system("test"), "test:bank")
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from core import clock
 from models.payments import Payment
 from providers.gocardless import reading
-from providers.seam import Rail, Reading
+from providers.said import Reading
+from providers.seam import Rail
 from providers.values import Thing
 from tests.domain.bank_lives import begin
 from tests.domain.lives import Life

@@ -22,7 +22,7 @@ from models.ledger import Posting
 from models.orders import Order
 from models.payments import Payment
 from models.refunds import Refund
-from providers.seam import Reading
+from providers.said import Reading
 from tests.domain.world import World
 
 WHY = Why(system("worker"), "test")

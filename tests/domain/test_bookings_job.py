@@ -21,7 +21,7 @@ from models.payments import Payment
 from models.presence import Schedule
 from models.reconciliation import ProviderBooking, ProviderPayout
 from providers.book_seam import Booking, BookingKind
-from providers.seam import Oddity
+from providers.said import Oddity
 from tests.domain import booking
 from tests.domain.booking import BOOK, CLEARING, TRANSIT, balance, entries
 from tests.domain.world import World

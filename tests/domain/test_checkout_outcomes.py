@@ -13,7 +13,7 @@ from domain.jobs import janitor, worker
 from domain.payments import intents, operations
 from models.orders import Order
 from models.payments import Payment
-from providers.seam import Reading
+from providers.said import Reading
 from providers.stripe import reading, sessions
 from tests.domain.holds import cancel
 from tests.domain.refunding import assert_proved, balances, cases, told

@@ -20,7 +20,7 @@ from models.cases import CaseNote, ExceptionCase
 from models.inbound import InboundEvent
 from models.orders import Order
 from models.payments import Payment
-from providers.seam import Reading
+from providers.said import Reading
 from tests.domain import disputing
 from tests.domain.disputing import BEGAN, booked
 from tests.domain.refunding import assert_proved, balances, cases, paid, told

@@ -22,7 +22,8 @@ from models.inbound import InboundEvent
 from models.operations import Operation
 from models.payments import Payment
 from providers import registry
-from providers.seam import LiveSecret, Rail, Sent
+from providers.deliveries import LiveSecret, Sent
+from providers.seam import Rail
 from providers.values import Thing
 from tests.domain.bank_lives import begin
 from tests.domain.gocardless_lives import Teller

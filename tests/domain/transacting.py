@@ -15,7 +15,7 @@ from domain.payments.intents import Begun
 from domain.payments.transactions import TransactionWanted
 from domain.transitions import Why
 from models.payments import Payment
-from providers.seam import KeyedFact, Reading
+from providers.said import KeyedFact, Reading
 
 WHY = Why(system("test"), "test:provider")
 # What ends a transaction, as its provider says it, and source 002's word for that.

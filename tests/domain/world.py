@@ -32,13 +32,10 @@ from models.payments import Payment
 from models.people import Merchant, User
 from providers import registry
 from providers.card_seam import SaidCard
+from providers.deliveries import Sent
 from providers.lacking import NoLinks
-from providers.seam import (
-    Created,
-    NewPayment,
-    Reading,
-    Sent,
-)
+from providers.new_payment import Created, NewPayment
+from providers.said import Reading
 from providers.stripe import calls, reading, sdk
 from providers.values import parse
 from tests.domain import fake_charges

@@ -15,9 +15,12 @@ from core import clock
 from core.errors import BadSignature, ProviderRefused, ProviderUnavailable, ProviderUnknown
 from core.money import Money, asset
 from providers.book_seam import Booking, BookingKind, SaidPayout
+from providers.deliveries import LiveSecret, Sent
 from providers.gocardless import rail as module
 from providers.list_seam import Listing
-from providers.seam import Created, LiveSecret, NewPayment, Rail, Reading, Sent
+from providers.new_payment import Created, NewPayment
+from providers.said import Reading
+from providers.seam import Rail
 from tests.providers.desk_http import made_settings
 from tests.providers.gocardless.desk import hang_up
 from tests.sandbox.inbox import Inbox

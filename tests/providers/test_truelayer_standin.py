@@ -16,8 +16,11 @@ from core import clock
 from core.errors import BadSignature, ProviderRefused, ProviderUnavailable, ProviderUnknown
 from core.money import Money, asset
 from providers.book_seam import Booking, BookingKind
+from providers.deliveries import Sent
 from providers.list_seam import Listing
-from providers.seam import Created, NewPayment, Payer, Rail, Reading, Sent
+from providers.new_payment import Created, NewPayment, Payer
+from providers.said import Reading
+from providers.seam import Rail
 from providers.truelayer import rail as module
 from tests.providers.truelayer.desk import OURS, hang_up, made_settings
 from tests.sandbox.inbox import Inbox

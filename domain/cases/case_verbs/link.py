@@ -18,7 +18,8 @@ from domain.payments.payments import get_payment
 from domain.transitions import Why, move_together
 from models.inbound import InboundEvent
 from models.payments import Payment
-from providers.seam import Reading, UnreadableDelivery
+from providers.deliveries import UnreadableDelivery
+from providers.said import Reading
 
 
 def _plan(subject: Subject) -> Answer:

@@ -7,8 +7,8 @@ import random
 import pytest
 
 from core import strictjson
+from providers.deliveries import Delivery, UnreadableDelivery
 from providers.gocardless import events, wire
-from providers.seam import Delivery, UnreadableDelivery
 from providers.values import instant, parse
 from tests.providers.gocardless.bodies import PAYMENT, at, batch, event, written
 

@@ -12,7 +12,9 @@ import pytest
 from core import clock
 from core.errors import AppError, ProviderRefused, ProviderUnavailable, ProviderUnknown
 from core.money import Money, asset
-from providers.seam import NewPayment, Rail, UnreadableDelivery
+from providers.deliveries import UnreadableDelivery
+from providers.new_payment import NewPayment
+from providers.seam import Rail
 from tests.providers.desk_http import Fault
 from tests.providers.gocardless import bodies
 from tests.providers.gocardless.desk import Desk, open_desk

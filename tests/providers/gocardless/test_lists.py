@@ -11,7 +11,8 @@ from core import clock
 from core.money import Money, asset
 from providers.book_seam import Booking, BookingKind, PayoutStatus, SaidPayout
 from providers.list_seam import Listed, Listing
-from providers.seam import Oddity, Rail
+from providers.said import Oddity
+from providers.seam import Rail
 from providers.values import Thing, instant
 from tests.providers.desk_http import Fault
 from tests.providers.gocardless import bodies

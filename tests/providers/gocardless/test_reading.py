@@ -8,8 +8,9 @@ from core.clock import rfc3339
 from core.errors import UnmappedProviderValue
 from core.fold import CHARGE_FAILED, CHARGE_PAID, reversed_minor
 from core.money import Money, asset
+from providers.deliveries import UnreadableDelivery
 from providers.gocardless import events, progress, reading, words
-from providers.seam import KeyedFact, Reading, UnreadableDelivery
+from providers.said import KeyedFact, Reading
 from providers.values import Thing, instant, parse
 from tests.providers.gocardless.bodies import (
     OURS,

@@ -10,8 +10,8 @@ import pytest
 
 from bench import report
 from core.errors import BadSignature
+from providers.deliveries import PROBE, LiveSecret
 from providers.gocardless import signing, wire
-from providers.seam import PROBE, LiveSecret
 from tests.providers.gocardless.bodies import batch, event, signed
 
 NEW = LiveSecret("scv_2", "the-newer-secret-of-two", "test")

@@ -11,7 +11,7 @@ import stripe
 from core.money import Money, asset
 from core.strictjson import Json
 from providers.book_seam import Booking, BookingKind, PayoutStatus, SaidPayout
-from providers.seam import Oddity
+from providers.said import Oddity
 from providers.stripe import bookings
 from tests.domain.fake_bookings import BOOKED, transaction
 

@@ -10,7 +10,7 @@ from core import clock
 from core.errors import UnmappedProviderValue
 from core.fold import DISPUTE_FEE, DISPUTE_REINSTATED, DISPUTE_WITHDRAWN
 from core.money import Money, asset
-from providers.seam import UnreadableDelivery
+from providers.deliveries import UnreadableDelivery
 from providers.stripe import disputes, reading, sdk
 from tests.domain.disputing import BEGAN, booked
 from tests.domain.fake_disputes import disputed

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from core.errors import UnmappedProviderValue
-from providers.seam import Reading, UnreadableDelivery
+from providers.deliveries import UnreadableDelivery
+from providers.said import Reading
 from providers.stripe import invoices, reading, sdk
 
 # As Stripe sends it, shortened to what says something; the rest of some ninety fields is null or empty.

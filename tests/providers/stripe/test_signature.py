@@ -9,7 +9,7 @@ import random
 import pytest
 
 from core.errors import BadSignature
-from providers.seam import LiveSecret
+from providers.deliveries import LiveSecret
 from providers.stripe import wire
 
 NOW = 1_711_111_111

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from providers.seam import Sent
+from providers.deliveries import Sent
 
 JKU = "https://webhooks.truelayer-sandbox.com/.well-known/jwks"
 PATH = "/api/webhooks/bank/truelayer"

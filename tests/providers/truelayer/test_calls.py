@@ -14,7 +14,9 @@ import pytest
 from core import bank_references, clock
 from core.errors import AppError, ProviderRefused, ProviderUnavailable, ProviderUnknown
 from core.money import Money, asset
-from providers.seam import NewPayment, Payer, Rail, UnreadableDelivery
+from providers.deliveries import UnreadableDelivery
+from providers.new_payment import NewPayment, Payer
+from providers.seam import Rail
 from providers.truelayer import calls
 from tests.providers.truelayer.bodies import ACCOUNT, PAYMENT, payment
 from tests.providers.truelayer.desk import Desk, Fault, open_desk

@@ -13,7 +13,8 @@ from core.errors import ProviderUnavailable
 from core.money import Money, asset
 from providers.book_seam import Booking, BookingKind, PayoutStatus, SaidPayout
 from providers.list_seam import Listed, Listing
-from providers.seam import Oddity, Rail
+from providers.said import Oddity
+from providers.seam import Rail
 from providers.truelayer.transactions import spans
 from tests.providers.truelayer.bodies import PAYMENT, REFUND, SOURCE
 from tests.providers.truelayer.desk import Desk, Fault

@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from config import BadSettings
 from core.errors import BadSignature, ProviderRefused, RailNotConfigured
-from providers.seam import LiveSecret, Rail
+from providers.deliveries import LiveSecret
+from providers.seam import Rail
 from providers.truelayer import rail as module
 from providers.truelayer.places import Places, of
 from tests.providers.truelayer.desk import OURS, SECRET, Fault, made_settings, open_desk

@@ -10,7 +10,8 @@ from core.errors import UnmappedProviderValue
 from core.fold import CHARGE_FAILED, CHARGE_PAID, reversed_minor
 from core.money import Money, asset
 from core.strictjson import loads
-from providers.seam import Reading, UnreadableDelivery
+from providers.deliveries import UnreadableDelivery
+from providers.said import Reading
 from providers.truelayer import reading, wire, words
 from providers.values import instant, parse
 from tests.providers.truelayer.bodies import (

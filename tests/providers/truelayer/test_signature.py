@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from bench import report
 from core.errors import BadSignature
-from providers.seam import Sent, Verified
+from providers.deliveries import Sent, Verified
 from providers.truelayer import signing
 from providers.truelayer.signing import Jwk
 from tests.providers.truelayer.forging import (
