@@ -11,8 +11,8 @@ from core.errors import AppError, ProviderUnknown
 from core.money import Money, asset
 from core.permissions import Permission
 from core.states import Payment as Status
-from dashboard import confirming, hold_words, payment_offers, render, words
-from dashboard.payment_page import Shown
+from dashboard import confirming, hold_words, render, verified, words
+from dashboard.payment_shown import Shown
 from dashboard.payment_views import find
 from dashboard.shapes import Alert, Fact, Link, View
 from domain.actors import Actor
@@ -117,7 +117,7 @@ def ask_capture(payment_id: str) -> Response:
 @access.page(Permission.PAYMENTS_CAPTURE, note=_OWN)
 def capture(payment_id: str) -> Response:
     form, actor = _Form(render.typed("amount"), confirming.reason()), render.actor()
-    payment_offers.assert_kyc(actor)
+    verified.assert_kyc(actor)
     with reading() as session:
         shown = find(session, payment_id)
     # A form that was sent before finds the hold gone; what came of it is on the page.

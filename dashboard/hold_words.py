@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from core import rail_words
 from core.permissions import Permission
 from core.states import PaymentSub
-from dashboard import payment_offers, payments, words
+from dashboard import payments, verified, words
+from dashboard.payment_shown import Shown
 from dashboard.shapes import Act, Alert, Fact, State, View
 from domain.payments import captures
 from models.payments import Payment
-
-if TYPE_CHECKING:
-    from dashboard.payment_page import Shown
 
 _BEING = {"capture": "captured", "cancel": "cancelled", "expire": "ended"}
 
@@ -33,8 +29,8 @@ def capture_act(shown: Shown) -> Act:
     reason, said = None, rail_words.of(shown.payment.rail)
     if not shown.actor.may(Permission.PAYMENTS_CAPTURE):
         reason = "Finance, admins and the merchant capture; your role does not."
-    elif payment_offers.lacks_kyc(shown.actor):
-        reason = payment_offers.KYC_WORDS
+    elif verified.lacks_kyc(shown.actor):
+        reason = verified.KYC_WORDS
     elif not is_held(shown.payment):
         reason = f"Nothing is held {said.held_at_any} for this payment."
     elif (under_way := shown.ending) is not None and under_way.kind != captures.KIND:

@@ -13,7 +13,7 @@ from core import ids, money
 from core.errors import AppError
 from core.money import Money, asset
 from core.permissions import Permission
-from dashboard import confirming, guarded, invoice_words, payment_offers, render, words
+from dashboard import confirming, guarded, invoice_words, render, verified, words
 from dashboard.confirming import Question
 from dashboard.journal_words import on
 from dashboard.shapes import Alert, Fact, Input, Link
@@ -185,7 +185,7 @@ def _again(
 def _carry_out(act: str, row: Invoice, form: _Form, do: Do) -> Response:
     """Do it in one transaction with the order locked, or show the form again with what is wrong."""
     actor = render.actor()
-    payment_offers.assert_kyc(actor)
+    verified.assert_kyc(actor)
     why = Why(actor, f"user:{actor.id}", form.reason)
     try:
         with transaction() as session:

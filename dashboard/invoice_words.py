@@ -8,7 +8,7 @@ from core.book_states import Document as Printing
 from core.book_states import Invoice as Status
 from core.money import Money, asset
 from core.permissions import Permission
-from dashboard import listing, payment_offers, words
+from dashboard import listing, verified, words
 from dashboard.journal_words import on
 from dashboard.shapes import Act, Ref, State, View
 from domain import calendar
@@ -170,8 +170,8 @@ def why_not_void(row: Invoice, actor: Actor) -> str | None:
     """Say why this person cannot void an invoice as it stands; None: the rules decide."""
     if not actor.may(Permission.INVOICES_ISSUE):
         return "Finance and admins void invoices."
-    if payment_offers.lacks_kyc(actor):
-        return payment_offers.KYC_WORDS
+    if verified.lacks_kyc(actor):
+        return verified.KYC_WORDS
     if row.status == Status.VOID:
         return "It is void already."
     if row.status == Status.PENDING_PAYMENT:

@@ -11,7 +11,7 @@ from core.permissions import Permission
 from core.redaction import holds_card_number
 from core.states import Payment as Status
 from dashboard import confirming, guarded, payment_offers, render, words
-from dashboard.payment_page import Shown
+from dashboard.payment_shown import Shown
 from dashboard.payment_views import find
 from dashboard.shapes import Alert, Input, Link, Option, View
 from domain.database import reading, transaction

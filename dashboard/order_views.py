@@ -21,6 +21,7 @@ from dashboard import (
     render,
     states,
     timelines,
+    verified,
     words,
 )
 from dashboard.confirming import Question
@@ -125,8 +126,8 @@ def _cancel_act(order: Order, actor: Actor, paid_by: list[Payment]) -> Act:
     reason = None
     if not actor.may(Permission.ORDERS_CANCEL):
         reason = "Your role reads orders only."
-    elif payment_offers.lacks_kyc(actor):
-        reason = payment_offers.KYC_WORDS
+    elif verified.lacks_kyc(actor):
+        reason = verified.KYC_WORDS
     elif order.status == Status.CANCELLED:
         reason = "It is cancelled already."
     elif order.paid_minor:
@@ -302,7 +303,7 @@ def ask_cancel(order_id: str) -> Response:
 @access.page(Permission.ORDERS_CANCEL, note=_OWN)
 def cancel(order_id: str) -> Response:
     actor, reason = render.actor(), confirming.reason()
-    payment_offers.assert_kyc(actor)
+    verified.assert_kyc(actor)
     with reading() as session:
         order = orders.get_order(session, order_id, actor=actor)
     if (error := confirming.reason_error(reason)) is not None:

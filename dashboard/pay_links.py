@@ -7,9 +7,9 @@ from flask import Blueprint, Response
 from core.errors import AppError
 from core.permissions import Permission
 from core.redaction import holds_card_number
-from dashboard import confirming, payment_offers, payments, render, words
+from dashboard import confirming, payment_offers, payments, render, verified, words
 from dashboard.confirming import Question
-from dashboard.payment_page import Shown
+from dashboard.payment_shown import Shown
 from dashboard.payment_views import find
 from dashboard.shapes import Alert, Fact, Input, Link, Ref
 from domain.database import reading, transaction
@@ -79,7 +79,7 @@ def ask_link(payment_id: str) -> Response:
 @access.page(Permission.PAYMENTS_SEND_LINK, note=_OWN)
 def link(payment_id: str) -> Response:
     actor, note = render.actor(), render.typed("note")
-    payment_offers.assert_kyc(actor)
+    verified.assert_kyc(actor)
     with reading() as session:
         shown, to = _found(session, payment_id)
     if to is None:

@@ -9,9 +9,9 @@ from core.errors import AppError, ProviderUnknown
 from core.permissions import Permission
 from core.redaction import holds_card_number
 from core.states import Payment as Status
-from dashboard import confirming, payment_offers, payment_page, payments, render, words
+from dashboard import confirming, payment_offers, payment_page, payments, render, verified, words
 from dashboard.confirming import Question
-from dashboard.payment_page import Shown
+from dashboard.payment_shown import Shown
 from dashboard.payment_views import find, view_of
 from dashboard.shapes import Alert, Fact, Link
 from domain.actors import Actor
@@ -144,7 +144,7 @@ def ask_cancel(payment_id: str) -> Response:
 @access.page(Permission.PAYMENTS_CANCEL, note=_OWN)
 def cancel(payment_id: str) -> Response:
     reason = confirming.reason()
-    payment_offers.assert_kyc(render.actor())
+    verified.assert_kyc(render.actor())
     with reading() as session:
         shown = find(session, payment_id)
     if (error := confirming.reason_error(reason)) is not None:

@@ -10,7 +10,7 @@ from core.errors import AppError
 from core.permissions import Permission
 from dashboard import confirming, effect_words, render, words
 from dashboard.confirming import Question
-from dashboard.payment_page import Shown
+from dashboard.payment_shown import Shown
 from dashboard.payment_views import find
 from dashboard.shapes import Alert, Fact, Input, Link
 from domain import audit

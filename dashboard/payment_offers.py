@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from core.errors import Forbidden
 from core.permissions import Permission
 from core.purposes import CHECKS
-from core.states import OPEN_PAYMENT, Kyc, Role
+from core.states import OPEN_PAYMENT, Role
 from core.states import Payment as Status
-from dashboard import coupon_words, effect_words, hold_words, refund_words, wallet_words, words
+from dashboard import (
+    coupon_words,
+    effect_words,
+    hold_words,
+    refund_words,
+    verified,
+    wallet_words,
+    words,
+)
+from dashboard.payment_shown import Shown
 from dashboard.shapes import Act, Ref
 from domain.actors import Actor
 from domain.cases.case_subjects import PAYABLE
 from domain.payments import payment_links, payments, reattempting, writing
 from models.payments import Payment
 
-if TYPE_CHECKING:
-    from dashboard.payment_page import Shown
-
-KYC_WORDS = "Your account is not verified yet; until it is, you can look but not act."
 _PAID = frozenset({Status.COMPLETED, Status.RELEASED, Status.REFUNDED})
 
 
@@ -88,27 +90,13 @@ def _replay_act(shown: Shown) -> Act:
     return Act("replay", label, href, text=said, verb="Preview")
 
 
-def lacks_kyc(actor: Actor) -> bool:
-    """Tell whether somebody who is not staff may not move money yet."""
-    return actor.is_guarded_by_kyc and actor.kyc != Kyc.APPROVED
-
-
-def assert_kyc(actor: Actor) -> None:
-    """Refuse an act about money while the person is not verified.
-
-    Raises: Forbidden KYC_REQUIRED
-    """
-    if lacks_kyc(actor):
-        raise Forbidden(KYC_WORDS, code="KYC_REQUIRED")
-
-
 def cancel_act(shown: Shown) -> Act:
     """Offer to cancel, or say why that is not possible."""
     payment, reason = shown.payment, None
     if not shown.actor.may(Permission.PAYMENTS_CANCEL):
         reason = "Your role reads payments only."
-    elif lacks_kyc(shown.actor):
-        reason = KYC_WORDS
+    elif verified.lacks_kyc(shown.actor):
+        reason = verified.KYC_WORDS
     elif payment.status == Status.CANCELLED:
         reason = "It is cancelled already."
     elif payment.status in _PAID and payment.purpose in CHECKS:
@@ -144,8 +132,8 @@ def reattempt_act(shown: Shown) -> Act:
         )
     if not shown.actor.may(Permission.PAYMENTS_REATTEMPT):
         reason = "Support, the buyer and the merchant start payments again; your role does not."
-    elif lacks_kyc(shown.actor):
-        reason = KYC_WORDS
+    elif verified.lacks_kyc(shown.actor):
+        reason = verified.KYC_WORDS
     elif (refusal := reattempting.refusal(payment)) is not None:
         reason = refusal.message
     elif shown.order is not None and shown.order.status not in PAYABLE:
@@ -171,8 +159,8 @@ def send_link_act(payment: Payment, actor: Actor) -> Act:
     reason = payment_links.why_not(payment)
     if not actor.may(Permission.PAYMENTS_SEND_LINK):
         reason = "Support, finance, admins and the merchant send links; your role does not."
-    elif lacks_kyc(actor):
-        reason = KYC_WORDS
+    elif verified.lacks_kyc(actor):
+        reason = verified.KYC_WORDS
     elif reason is None and payment.buyer_id is None:
         reason = "Nobody is named as the buyer. Copy the link instead."
     elif reason is None and not payment_links.can_be_sent():

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 from core.money import Money
 from core.money_out import Act as MoneyAct
@@ -27,7 +26,7 @@ from dashboard import (
     words,
 )
 from dashboard.axis import Lag
-from dashboard.refund_words import Hold
+from dashboard.payment_shown import Hold, Shown
 from dashboard.shapes import Fact, FactGroup, Input, Ref, Sum, View
 from dashboard.timelines import Timeline, Told
 from domain import desk, naming
@@ -40,16 +39,10 @@ from domain.control import approval_queries
 from domain.desk import Session
 from domain.effects import effect_queries
 from domain.payments import captures, receipts, timeline
-from domain.payments.captures import Capture
 from domain.payments.payments import LONGEST_PAGE, Page, get_payment
 from domain.payments.support import outline, support_block
 from domain.refunds import refund_queries
 from models.cases import ExceptionCase
-from models.control import Approval
-from models.effects import CouponUse, Effect
-from models.inbound import InboundEvent
-from models.operations import Operation
-from models.orders import Order
 from models.payments import Payment
 
 LONGEST_NOTE = 2000
@@ -62,34 +55,6 @@ _REFERENCES = {
     "checkout_session": "Checkout session",
 }
 _PAID = frozenset({Status.COMPLETED, Status.RELEASED, Status.REFUNDED})
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A payment with what its page needs beside it. marking: the request to settle it by hand; hold:
-    what keeps it from being refunded; suspended: what of its money only people vouch for; captures: what
-    was asked to be taken of a hold, by whom (names); ending: the act that ends it and has no outcome yet.
-    """
-
-    payment: Payment
-    order: Order | None
-    actor: Actor
-    last_event: InboundEvent | None
-    has_operation: bool
-    public_url: str
-    suspended: Money
-    marking: Approval | None = None
-    effects: Sequence[Effect] = ()
-    captures: Sequence[Capture] = ()
-    ending: Operation | None = None
-    names: Mapping[str, str] = field(default_factory=dict)
-    hold: Hold = field(default_factory=Hold)
-    coupon: CouponUse | None = None
-
-    @property
-    def href(self) -> str:
-        """The page's own address."""
-        return f"/payments/{self.payment.id}"
 
 
 def find(session: Session, payment_id: str, *, actor: Actor, public_url: str) -> Shown:

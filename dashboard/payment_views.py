@@ -8,7 +8,7 @@ from flask import Blueprint, Response
 
 from core.permissions import Permission
 from dashboard import attachments, dispute_words, payment_page, render
-from dashboard.payment_page import Shown
+from dashboard.payment_shown import Shown
 from dashboard.shapes import View
 from domain.database import reading
 from domain.desk import Session

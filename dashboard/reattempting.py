@@ -7,9 +7,9 @@ from flask import Blueprint, Response
 from core.errors import AppError, NotFound, ProviderUnknown
 from core.money import asset
 from core.permissions import Permission
-from dashboard import confirming, payment_offers, payments, render, words
+from dashboard import confirming, payment_offers, payments, render, verified, words
 from dashboard.confirming import Question
-from dashboard.payment_page import Shown
+from dashboard.payment_shown import Shown
 from dashboard.payment_views import find
 from dashboard.shapes import Alert, Input, Link, Option
 from domain.actors import Actor
@@ -80,7 +80,7 @@ def ask_reattempt(payment_id: str) -> Response:
 @access.page(Permission.PAYMENTS_REATTEMPT, note=_OWN)
 def reattempt(payment_id: str) -> Response:
     actor = render.actor()
-    payment_offers.assert_kyc(actor)
+    verified.assert_kyc(actor)
     with reading() as session:
         shown = find(session, payment_id)
     chosen = render.typed("rail") or None

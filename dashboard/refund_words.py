@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from core import rail_words
 from core.money import Money, zero
@@ -12,6 +11,7 @@ from core.permissions import Permission
 from core.states import Payment as PaymentStatus
 from core.states import Refund as Word
 from dashboard import coupon_words, listing, words
+from dashboard.payment_shown import Hold, Shown
 from dashboard.shapes import Act, Fact, Link, Ref, State, View
 from domain import desk, naming
 from domain.actors import Actor
@@ -22,9 +22,6 @@ from domain.refunds import promises, refund_queries, refundable, refunds
 from models.control import Freeze
 from models.payments import Payment
 from models.refunds import Refund
-
-if TYPE_CHECKING:
-    from dashboard.payment_page import Shown
 
 STATES: Mapping[str, State] = {
     "pending_approval": State("Waits for approval", "action", "warn", "A second person must agree"),
@@ -148,21 +145,6 @@ def asking(row: Refund, near: Around) -> list[Fact]:
         ref = words.ref("case id", row.case_id, href=f"/exceptions/{row.case_id}")
         found.append(Fact("Case", ref=ref))
     return found
-
-
-@dataclass(frozen=True)
-class Hold:
-    """What keeps a payment from being refunded now, beside its own state.
-
-    alone_minor: what of it went back on one person's word; it counts towards what they send alone.
-    held: what its order still holds, when it has one.
-    """
-
-    freeze: Freeze | None = None
-    is_disputed: bool = False
-    alone_minor: int = 0
-    charged_back_minor: int = 0
-    held: Money | None = None
 
 
 def hold_of(session: Session, payment: Payment) -> Hold:

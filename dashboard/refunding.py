@@ -13,7 +13,7 @@ from core.money import Money, asset
 from core.permissions import Permission
 from core.states import Refund as State
 from dashboard import confirming, guarded, refund_words, render, words
-from dashboard.payment_page import Shown
+from dashboard.payment_shown import Shown
 from dashboard.payment_views import find
 from dashboard.shapes import Alert, Fact, Input, Link, View
 from domain.actors import Actor
