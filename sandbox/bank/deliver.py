@@ -16,7 +16,8 @@ from sandbox.bank.gocardless.events import WEBHOOK
 from sandbox.bank.truelayer import keys
 from sandbox.bank.truelayer.events import EVENT
 from sandbox.bank.world import ENDPOINT, GOCARDLESS, TRUELAYER, Call, World
-from sandbox.common.deliver import Backoff, Letter, Parcel
+from sandbox.common.deliver import Backoff, Letter
+from sandbox.common.lanes import Parcel
 from sandbox.common.wire import Obj
 
 # Source: GoCardless' webhook guide: eight retries, after 1, 2, 10 … minutes; here times `start`.

@@ -10,7 +10,7 @@ from sandbox.bank.truelayer import keys
 from sandbox.bank.world import ENDPOINT, GOCARDLESS, TRUELAYER, WIRES, Call, World, unit
 from sandbox.common import posting
 from sandbox.common.control import BadControl
-from sandbox.common.deliver import Parcel
+from sandbox.common.lanes import Parcel
 from sandbox.common.wire import Obj
 
 MOST_FORGED = 1_000

@@ -12,26 +12,13 @@ from typing import Protocol
 from urllib.parse import urlsplit
 from zlib import crc32
 
-from sandbox.common.lanes import Lane
+from sandbox.common.lanes import Lane, Parcel
 from sandbox.common.store import Store
 from sandbox.common.wire import Obj
 
 log = logging.getLogger("sandbox")
 
 WITHIN = 65_536
-
-
-@dataclass(frozen=True)
-class Parcel:
-    """One event on its way to one endpoint."""
-
-    id: str
-    event: str
-    endpoint: str
-    lane: str
-    delay: float = 0.0
-    overtaken_within: float | None = None
-    inline: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,22 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from sandbox.common.deliver import Parcel
+from dataclasses import dataclass
 
 log = logging.getLogger("sandbox")
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """One event on its way to one endpoint."""
+
+    id: str
+    event: str
+    endpoint: str
+    lane: str
+    delay: float = 0.0
+    overtaken_within: float | None = None
+    inline: bool = False
 
 
 class Lane:

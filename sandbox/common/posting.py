@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from sandbox.common.deliver import Parcel
 from sandbox.common.faults import Fault
 from sandbox.common.ids import new_id
+from sandbox.common.lanes import Parcel
 from sandbox.common.world import Call
 
 OVERTAKE_SECONDS = 2.0

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from sandbox.common.clock import Clock
-from sandbox.common.deliver import Courier, Parcel
+from sandbox.common.deliver import Courier
 from sandbox.common.faults import FaultScript
 from sandbox.common.jobs import Timetable
+from sandbox.common.lanes import Parcel
 from sandbox.common.store import Store
 from sandbox.common.wire import Obj
 

@@ -8,7 +8,8 @@ import json
 import time
 from dataclasses import dataclass
 
-from sandbox.common.deliver import Backoff, Letter, Parcel
+from sandbox.common.deliver import Backoff, Letter
+from sandbox.common.lanes import Parcel
 from sandbox.common.store import Store
 from sandbox.common.wire import Obj
 
