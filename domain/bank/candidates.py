@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TypeVar
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from domain import calendar
 from domain.bank.seen import Seen
+from domain.database import is_one_of
 from domain.reconciliation.payouts import RETURNED
 from models.payments import Payment
 from models.reconciliation import ProviderPayout
@@ -26,8 +27,6 @@ MOST_FOUND = 1000
 # Money of this rail is seen on our account by itself; of others only in their providers' payouts.
 BANK_RAIL = "bank"
 _REFUNDS_OVER = ("failed", "cancelled")
-# SQLite takes 32,766 values in a statement, and each word is asked for in four columns.
-_WORDS_AT_ONCE = 2000
 Row = TypeVar("Row", Payment, ProviderPayout, Refund)
 
 
@@ -64,12 +63,11 @@ def _named(
     columns: Sequence[InstrumentedAttribute[str] | InstrumentedAttribute[str | None]],
     lines: Iterable[Seen],
 ) -> Iterator[Row]:
-    """Read the rows that any word of the lines names, so many words at a time as a statement may bear."""
-    words = sorted({token for line in lines for token in line.tokens()})
-    for begin in range(0, len(words), _WORDS_AT_ONCE):
-        some = words[begin : begin + _WORDS_AT_ONCE]
-        named = or_(*(column.in_(some) for column in columns))
-        yield from session.scalars(rows.where(named).limit(MOST_FOUND))
+    """Read the rows that any word of the lines names."""
+    words = {token for line in lines for token in line.tokens()}
+    # One column at a time, so that each finds its rows by its own index.
+    for column in columns:
+        yield from session.scalars(rows.where(is_one_of(column, words)).limit(MOST_FOUND))
 
 
 def _span(lines: Sequence[Seen]) -> tuple[date, date]:

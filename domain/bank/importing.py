@@ -21,10 +21,11 @@ from domain.bank.counterparties import Counterparty
 from domain.bank.csv_maps import CsvMap
 from domain.bank.said import Head, SaidLine, Take
 from domain.bank.seen import Seen
+from domain.database import is_one_of
 from models.statements import BankLine, BankStatement
 
 FORMATS = ("camt053", "csv")
-_CHUNK = 500
+CHUNK = 500
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ class _Writer:
     def take(self, line: SaidLine) -> None:
         """Keep a line until there are enough."""
         self.waiting.append(line)
-        if len(self.waiting) >= _CHUNK:
+        if len(self.waiting) >= CHUNK:
             self.write()
 
     def write(self) -> None:
@@ -197,12 +198,14 @@ class _Writer:
         keys = {key for _, key in named} | references
         amounts = {line.amount.minor for line, _ in named}
         own = select(BankLine).where(BankLine.account == self.statement.account)
-        found = {
-            row.id: row for row in self.session.scalars(own.where(BankLine.line_key.in_(keys)))
-        }
+        by_key = own.where(is_one_of(BankLine.line_key, keys))
+        found = {row.id: row for row in self.session.scalars(by_key)}
         if references:
-            alike = (BankLine.bank_reference.in_(references), BankLine.amount_minor.in_(amounts))
-            found |= {row.id: row for row in self.session.scalars(own.where(*alike))}
+            alike = own.where(
+                is_one_of(BankLine.bank_reference, references),
+                is_one_of(BankLine.amount_minor, amounts),
+            )
+            found |= {row.id: row for row in self.session.scalars(alike)}
         return list(found.values())
 
     def _same(self, line: SaidLine, content: str, known: Sequence[BankLine]) -> BankLine | None:
@@ -218,7 +221,9 @@ class _Writer:
                     # Of what a person typed, the day may be off by one.
                     and (each.booked_on == line.booked_on or each.statement_id is None)
                 )
-            if is_same and each.id not in self.claimed:
+            # What this very file said before is another line, however alike.
+            is_own = each.statement_id == self.statement.id
+            if is_same and not is_own and each.id not in self.claimed:
                 self.claimed.add(each.id)
                 return each
         return None

@@ -140,6 +140,17 @@ def test_a_csv_needs_a_mapping(world: World, fin: Actor) -> None:
         importing.check(Wanted("main", "csv", sheet(Row()), None))
 
 
+def test_a_line_that_a_long_file_says_again_much_later_is_another_line(
+    world: World, fin: Actor
+) -> None:
+    same = Row(200, "Coffee", bank="B1")
+    between = [Row(100 + no, f"Tea {no}") for no in range(importing.CHUNK)]
+    bring(fin, sheet(same, *between, same), mapping=MAPPING)
+    assert count(BankLine) == importing.CHUNK + 2
+    bring(fin, sheet(same, *between, same, opening=20_000), mapping=MAPPING)
+    assert count(BankLine) == importing.CHUNK + 2
+
+
 def test_the_same_file_sent_twice_at_once_is_imported_once(world: World, fin: Actor) -> None:
     body = camt(*(Row(100 + no, bank=f"B{no}") for no in range(20)))
     ready, ends = threading.Barrier(4), list[str]()

@@ -48,7 +48,7 @@ from tests.domain.fake_lists import FakeLists
 from tests.domain.fake_vault import FakeVault
 
 WEBHOOK_SECRET = "whsec_world"
-_numbers = itertools.count(1)
+_numbers = itertools.count(100_000)
 
 
 @dataclass
