@@ -92,7 +92,7 @@ def show(call: Call[NoBody, NoQuery]) -> Answer:
 
 
 def _rail(session: Session, rail: Rail) -> dict[str, Any]:
-    expected = eta.of_rail(session, rail.rail, rail.name)
+    expected = eta.of_rail(session, rail.rail, rail.name, codes=rail.currencies)
     return {
         "rail": rail.rail,
         "provider": rail.name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 DAY_SECONDS = 24 * 3600
@@ -40,3 +40,19 @@ NORMAL: Mapping[tuple[str, str], Normal] = {
 def normal(rail: str, code: str = "") -> Normal | None:
     """Say what is normal for a currency on a rail, else for the rail; None where nothing is known."""
     return NORMAL.get((rail, code)) or NORMAL.get((rail, ""))
+
+
+def in_words(rail: str, codes: Collection[str] | None = None) -> str | None:
+    """Say what is normal on a rail, currency by currency where they differ; None where nothing is known.
+
+    codes: of the currencies that are meant; None: all.
+    """
+    own = {code: each for (name, code), each in NORMAL.items() if name == rail and code}
+    meant = {code: each for code, each in own.items() if codes is None or code in codes}
+    said = [f"{code}: {each.text[0].lower()}{each.text[1:]}" for code, each in meant.items()]
+    general = NORMAL.get((rail, ""))
+    if general is not None and (codes is None or set(codes) - set(own)):
+        said.append(
+            f"Otherwise: {general.text[0].lower()}{general.text[1:]}" if said else general.text
+        )
+    return " ".join(said) or None

@@ -78,7 +78,7 @@ def notice_view(row: DelayNotice, names: Mapping[str, str]) -> View:
 def rail_view(session: Session, rail: Rail, health: Mapping[str, Json] | None) -> View:
     """Prepare one rail: how it is, when its money is final, what is late on it now. health: None: not configured."""
     late = lateness.of(session, rail.rail, rail.name)
-    expected = eta.of_rail(session, rail.rail, rail.name)
+    expected = eta.of_rail(session, rail.rail, rail.name, codes=rail.currencies)
     oldest = f", the oldest since {words.absolute(late.oldest)}" if late.oldest else ""
     counts = [
         (late.on_its_way, "payment is on its way", "payments are on their way", oldest),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -83,15 +84,21 @@ def of_payment(session: Session, payment: Payment) -> Eta | None:
     return of(session, payment.rail, payment.asset, begun, provider=payment.provider)
 
 
-def of_rail(session: Session, rail: str, provider: str | None = None) -> Eta | None:
-    """Say when money on a rail is final, in whatever currency.
+def of_rail(
+    session: Session,
+    rail: str,
+    provider: str | None = None,
+    *,
+    codes: Collection[str] | None = None,
+) -> Eta | None:
+    """Say when money on a rail is final. codes: of the currencies that are meant; None: all.
 
     Transaction: caller's, reads only.
     """
     if (said := _said(session, rail, provider)) is not None:
         return said
-    usual = rail_times.normal(rail)
-    return Eta(usual.text) if usual else None
+    usual = rail_times.in_words(rail, codes)
+    return Eta(usual) if usual else None
 
 
 def _said(session: Session, rail: str, provider: str | None) -> Eta | None:

@@ -51,6 +51,24 @@ def test_what_is_normal_is_said_per_rail_and_currency(world: World) -> None:
         assert eta.of_rail(session, "pigeon") is None
 
 
+def test_a_rail_as_such_is_told_currency_by_currency(world: World) -> None:
+    pound = "GBP: usually within minutes, at most two hours."
+    euro = (
+        "EUR: within seconds as an instant transfer, otherwise by the end of the next working day."
+    )
+    rest = "Otherwise: bank transfers take one to three working days."
+    for codes, told in (
+        ({"GBP"}, pound),
+        ({"GBP", "EUR"}, f"{pound} {euro}"),
+        ({"GBP", "SEK"}, f"{pound} {rest}"),
+        ({"SEK"}, rail_times.NORMAL["bank", ""].text),
+        (None, f"{pound} {euro} {rest}"),
+    ):
+        with database.reading() as session:
+            found = eta.of_rail(session, "bank", codes=codes)
+        assert found is not None and found.text == told
+
+
 @pytest.mark.parametrize(
     ("sent", "there"),
     [
