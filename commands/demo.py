@@ -95,11 +95,20 @@ def open_shop(settings: Settings, *, stopped: threading.Event, pace: float = 1.0
             sign_in=_sign_in,
             stopped=stopped,
             pace=pace,
+            bank=_bank(settings),
         )
     finally:
         with transaction() as session:
             again = session.get_one(Merchant, merchant.id)
             keys.revoke_key(session, again, made.row.id, actor=ACTOR, reason="the demo has ended")
+
+
+def _bank(settings: Settings) -> str:
+    """Give the origin of the stand-in bank, empty where the rail's provider is another."""
+    rail = registry.find_of_rail("bank", livemode=False)
+    base = urlsplit(settings.given("TRUELAYER_API_URL"))
+    is_here = base.scheme == "http" and base.hostname in LOOPBACK
+    return base.geturl() if rail is not None and rail.is_stand_in and is_here else ""
 
 
 def _person(session: Session, name: str, role: Role) -> str:

@@ -25,7 +25,7 @@ class Unexpected(Exception):
 
 @dataclass(frozen=True)
 class Shop:
-    """Where the visits go. stripe: origin of the stand-in; sign_in: gives one of the people a token;
+    """Where the visits go. stripe, bank: origins of the stand-ins, empty where none is; sign_in: gives one of the people a token;
     pace: by how much every pause is stretched; desk: held while counting what waits for people and
     adding to it; cards: held while somebody keeps a card.
     """
@@ -40,6 +40,7 @@ class Shop:
     sign_in: Callable[[str], str]
     stopped: threading.Event
     pace: float = 1.0
+    bank: str = ""
     desk: threading.Lock = field(default_factory=threading.Lock)
     cards: threading.Lock = field(default_factory=threading.Lock)
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from commands import demo_bank, demo_disputes, demo_holds, demo_returns, demo_wallets, demo_wire
+from commands import (
+    demo_bank,
+    demo_disputes,
+    demo_holds,
+    demo_links,
+    demo_returns,
+    demo_wallets,
+    demo_wire,
+)
 from commands.demo_shop import Shop, Visit
 from core.money import Asset, Money, asset
 from domain.samples.dice import Dice
@@ -184,10 +192,15 @@ def _checkout(visit: Visit) -> str:
     return f"{'paid' if answered.is_success else 'declined'} on the provider's page"
 
 
+def _from_bank(visit: Visit) -> str:
+    return demo_links.pay(visit) if demo_links.can_pay(visit) else _pay(visit)
+
+
 Part = Callable[[Visit], str]
 PARTS: tuple[tuple[Part, int], ...] = (
     (_pay, 28),
     (_checkout, 16),
+    (_from_bank, 20),
     (_declined, 12),
     (_asked_by_bank, 11),
     (_abandoned, 6),

@@ -38,7 +38,7 @@ on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect
 @contextmanager
 def opened(stack: Stack, url: str, instance: Path) -> Iterator[Shop]:
     """Lend the demo's shop at a running stack, without pauses between what a visitor does."""
-    own = {"PUBLIC_URL": stack.web.url} | product.stripe_settings(stack.stripe.url)
+    own = {"PUBLIC_URL": stack.web.url} | stack.rails
     settings = config.load(environment.settings(url, instance, **own))
     wsgi.create_app(settings)
     try:
