@@ -53,6 +53,7 @@ _REFERENCES = {
     "charge": "Charge",
     "payment_intent": "Payment intent",
     "checkout_session": "Checkout session",
+    "payment": "Provider's payment",
 }
 _PAID = frozenset({Status.COMPLETED, Status.RELEASED, Status.REFUNDED})
 
