@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -34,7 +35,10 @@ class Certain:
 
 
 def list_certain(session: Session) -> list[Certain]:
-    """List the newest lines that are certain. Transaction: caller's, reads only."""
+    """List the newest lines that are certain. Of two that show the same, neither is.
+
+    Transaction: caller's, reads only.
+    """
     statement = (
         select(BankLine)
         .where(BankLine.state == "suggested")
@@ -53,7 +57,8 @@ def list_certain(session: Session) -> list[Certain]:
         for row in rows
         if found[row.id] and found[row.id][0].is_certain
     ]
-    return certain[:MOST]
+    claims = Counter(each.suggestion.id for each in certain)
+    return [each for each in certain if claims[each.suggestion.id] == 1][:MOST]
 
 
 def confirm(session: Session, said: Certain, act: Act) -> None:
@@ -64,5 +69,7 @@ def confirm(session: Session, said: Certain, act: Act) -> None:
     line = matching.get_line(session, said.line_id, lock=True)
     found = suggesting.of_line(session, line)
     if not found or (found[0].id, found[0].is_certain) != (said.suggestion.id, True):
-        raise LostRace
+        raise LostRace(
+            "This is no longer the one thing that the line can show. Look at it by itself."
+        )
     matching.match(session, said.line_id, Target(said.suggestion.kind, said.suggestion.id), act)

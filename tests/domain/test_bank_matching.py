@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select
 
-from core.errors import AppError, Conflict, InvalidInput, NotFound
+from core.errors import AppError, Conflict, InvalidInput, LostRace, NotFound
 from core.money import Money
 from core.states import Role
 from domain import database
 from domain.actors import Actor
-from domain.bank import counterparties, looking, suggesting
+from domain.bank import certain, counterparties, looking, matching, suggesting
 from domain.payments import timeline
 from domain.reconciliation import payout_matching
 from domain.reconciliation.payout_matching import BankLine as Typed
@@ -237,6 +237,25 @@ def test_two_with_the_same_reference_are_not_certain(world: World, fin: Actor) -
     assert len(found) == 2
     assert not any(each.is_certain for each in found)
     assert all("another has the same" in each.why for each in found)
+
+
+def test_of_two_lines_that_show_the_same_neither_is_matched_with_the_rest(
+    world: World, fin: Actor
+) -> None:
+    payment = referenced(world, "PD0123456789ABCD")
+    bring(fin, camt(Row(2_500, "PD0123456789ABCD", bank="B1")))
+    with database.reading() as session:
+        (one,) = certain.list_certain(session)
+    bring(fin, camt(Row(2_500, "PD0123456789ABCD", bank="B9"), opening=20_000, name="STMT-2"))
+    with database.reading() as session:
+        assert certain.list_certain(session) == []
+    first, second = lines()
+    banking.match(fin, second.id if one.line_id == first.id else first.id, "payment", payment.id)
+    with (
+        pytest.raises(LostRace, match="no longer the one thing"),
+        database.transaction() as session,
+    ):
+        certain.confirm(session, one, matching.Act(fin, "test", "all of them"))
 
 
 def test_a_payment_without_a_bank_needs_its_reference(world: World, fin: Actor) -> None:
