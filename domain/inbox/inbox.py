@@ -118,8 +118,10 @@ def apply(session: Session, row: InboundEvent, reading: Reading, *, why: Why, wa
         _adopt_reference(session, payment, reading, why)
     named = set(reading.links) - workset.references_of(session, payment)
     applied = settlement.apply(session, payment, reading, why=why)
-    if named:
-        # What spoke of it by such a name before it was known is matched now.
+    # What spoke of it by such a name before it was known is matched now.
+    if workset.is_batch(session):
+        workset.of(session).named |= named
+    elif named:
         rematch(session, named)
     _flag_second_event(session, row, payment, applied, why)
     state = Inbound.PROCESSED if applied.changed or applied.new_facts else Inbound.NO_EFFECT
@@ -196,21 +198,32 @@ def _park(session: Session, row: InboundEvent, reading: Reading, why: Why) -> st
     return verdict
 
 
+def rematch_batch(session: Session) -> None:
+    """Do `rematch` for all that the events of a batch have named, in one statement.
+
+    Writes: inbound_events.due_at. Transaction: caller's.
+    """
+    named = workset.of(session).named
+    if named:
+        rematch(session, named)
+        named.clear()
+
+
 def rematch(session: Session, references: Iterable[str]) -> None:
     """Make parked events of these references due now; a new operation has just named them.
 
     Writes: inbound_events.due_at. Transaction: caller's.
     """
-    session.execute(
+    found = session.connection().execute(
         update(InboundEvent)
         .where(
             InboundEvent.state == Inbound.UNMATCHED,
             InboundEvent.object_reference.in_(list(references)),
         )
         .values(due_at=clock.now())
-        .execution_options(synchronize_session=False)
     )
-    database.mark(session, "work")
+    if found.rowcount:
+        database.mark(session, "work")
 
 
 _EVENT = {

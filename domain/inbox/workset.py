@@ -26,13 +26,17 @@ class Known:
 
 @dataclass
 class Workset:
-    """Rows that are locked in the running transaction, by what they are asked for."""
+    """Rows that are locked in the running transaction, by what they are asked for.
+
+    named: names of payments that were learned in it, by which earlier events may have spoken.
+    """
 
     payments: dict[str, Payment] = field(default_factory=dict)
     by_reference: dict[tuple[str, str], str] = field(default_factory=dict)
     facts: dict[str, dict[str, Known]] = field(default_factory=dict)
     references: dict[str, set[str]] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
+    named: set[str] = field(default_factory=set)
     is_batch: bool = False
 
 

@@ -91,7 +91,9 @@ def _apply_all(session: Session, rows: list[InboundEvent]) -> ToFetch:
     if spoken:
         workset.load(session, spoken)
         folios.preload(session)
-    return [(row, said) for row, said in readings if _apply(session, row, said)]
+    to_fetch = [(row, said) for row, said in readings if _apply(session, row, said)]
+    inbox.rematch_batch(session)
+    return to_fetch
 
 
 def _apply(session: Session, row: InboundEvent, reading: Reading) -> bool:
