@@ -25,9 +25,9 @@ class Unexpected(Exception):
 
 @dataclass(frozen=True)
 class Shop:
-    """Where the visits go. stripe, bank: origins of the stand-ins, empty where none is; sign_in: gives one of the people a token;
-    pace: by how much every pause is stretched; desk: held while counting what waits for people and
-    adding to it; cards: held while somebody keeps a card.
+    """Where the visits go. stripe, bank: origins of the stand-ins, bank empty where none is; sign_in: gives
+    one of the people a token; pace: by how much every pause is stretched; desk: held while counting what
+    waits for people and adding to it; cards: held while somebody keeps a card.
     """
 
     url: str

@@ -333,8 +333,8 @@ def fail(
     if attempt < MOST_ATTEMPTS or windows.is_within(session, row.provider, row.received_at):
         due_at = queue.backoff(attempt)
         if not_before is not None:
-            # Spread, so that all who were turned away do not come back at once.
-            due_at = max(due_at, clock.after(not_before + ids.jittered(1)))
+            # Never sooner, and spread over half as long again: all who were turned away would come at once.
+            due_at = max(due_at, clock.after(ids.jittered(not_before * 1.25)))
         conclude(session, row, Inbound.FAILED, error, why=why, error=error, due_at=due_at)
         return
     conclude(session, row, Inbound.DEAD, error, why=why, error=error)
